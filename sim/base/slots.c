@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/slots.h"
+
+#include <string.h>
+
+void wrg_slots_init(struct wrg_slots *slots, uint64_t *words, uint32_t count)
+{
+    memset(words, 0, wrg_slots_words(count) * sizeof(*words));
+    *slots = (struct wrg_slots){ .words = words, .count = count };
+    /* The slots behind the end, in the last word, are never free. */
+    if (count % 64)
+        words[count / 64] = UINT64_MAX << (count % 64);
+}
+
+static bool run_is_free(const struct wrg_slots *slots, uint32_t first, uint32_t run)
+{
+    for (uint32_t i = 0; i < run; i++)
+        if (wrg_slots_is_taken(slots, first + i))
+            return false;
+    return true;
+}
+
+uint32_t wrg_slots_take_run(struct wrg_slots *slots, uint32_t run)
+{
+    WRG_ASSERT(run > 0);
+    if (run == 1)
+        return wrg_slots_take(slots);
+    for (uint32_t first = slots->hint * 64; (uint64_t)first + run <= slots->count; first++) {
+        if (!run_is_free(slots, first, run))
+            continue;
+        for (uint32_t i = first; i < first + run; i++)
+            slots->words[i / 64] |= 1ull << (i % 64);
+        slots->taken += run;
+        uint32_t last_word = (first + run - 1) / 64;
+        if (slots->touched <= last_word)
+            slots->touched = last_word + 1;
+        return first;
+    }
+    return WRG_SLOTS_NONE;
+}
+
+void wrg_slots_put(struct wrg_slots *slots, uint32_t slot)
+{
+    WRG_ASSERT(wrg_slots_is_taken(slots, slot));
+    slots->words[slot / 64] &= ~(1ull << (slot % 64));
+    slots->taken--;
+    if (slots->hint > slot / 64)
+        slots->hint = slot / 64;
+}
+
+void wrg_slots_save(const struct wrg_slots *slots, struct wrg_slots_saved *saved, uint64_t *buf)
+{
+    saved->slots = *slots;
+    saved->nwords = slots->touched;
+    memcpy(buf, slots->words, saved->nwords * sizeof(*buf));
+}
+
+void wrg_slots_restore(struct wrg_slots *slots, const struct wrg_slots_saved *saved,
+                       const uint64_t *buf)
+{
+    uint64_t *words = slots->words;
+    uint32_t touched = slots->touched;
+
+    memcpy(words, buf, saved->nwords * sizeof(*buf));
+    if (touched > saved->nwords)
+        memset(words + saved->nwords, 0, (touched - saved->nwords) * sizeof(*words));
+    *slots = saved->slots;
+    if (slots->count % 64 && touched == wrg_slots_words(slots->count) && touched > saved->nwords)
+        words[slots->count / 64] = UINT64_MAX << (slots->count % 64);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A set of numbered slots, of which always the lowest free one is taken.
+ *
+ * What it is    The allocator behind grefs, page slots, mappings and event channel ports. Lowest first
+ *               makes the state after a run that returned everything equal to the state before it, so
+ *               that a snapshot of it is a short copy, and makes early reuse (and its bugs) frequent.
+ * Layer         base
+ * Bounds        1..2^24 slots; memory is the caller's: wrg_slots_words(n) words of 64 bits
+ * Threads       none of its own; the owner holds his lock
+ * Errors        WRG_SLOTS_NONE when nothing (or no run that long) is free
+ */
+#ifndef WRG_BASE_SLOTS_H
+#define WRG_BASE_SLOTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+
+#define WRG_SLOTS_NONE UINT32_MAX
+
+struct wrg_slots {
+    uint64_t *words; /* a set bit is a slot that is taken */
+    uint32_t count;
+    uint32_t taken;
+    uint32_t hint;  /* no word below it has room */
+    uint32_t touched; /* words ever written since the last restore, from 0 */
+};
+
+static inline size_t wrg_slots_words(uint32_t count)
+{
+    return (count + 63) / 64;
+}
+
+void wrg_slots_init(struct wrg_slots *slots, uint64_t *words, uint32_t count);
+/* Takes `run` neighbours; 1 is the fast and usual case. */
+uint32_t wrg_slots_take_run(struct wrg_slots *slots, uint32_t run);
+void wrg_slots_put(struct wrg_slots *slots, uint32_t slot);
+
+static inline uint32_t wrg_slots_take(struct wrg_slots *slots)
+{
+    uint32_t nwords = (uint32_t)wrg_slots_words(slots->count);
+    uint32_t word = slots->hint;
+
+    while (word < nwords && slots->words[word] == UINT64_MAX)
+        word++;
+    slots->hint = word;
+    if (word == nwords)
+        return WRG_SLOTS_NONE;
+    uint32_t bit = (uint32_t)__builtin_ctzll(~slots->words[word]);
+    slots->words[word] |= 1ull << bit;
+    slots->taken++;
+    if (slots->touched <= word)
+        slots->touched = word + 1;
+    return word * 64 + bit;
+}
+
+static inline bool wrg_slots_is_taken(const struct wrg_slots *slots, uint32_t slot)
+{
+    return slot < slots->count && (slots->words[slot / 64] >> (slot % 64) & 1);
+}
+
+/* One past the highest slot that may have been taken since the last restore. */
+static inline uint32_t wrg_slots_high(const struct wrg_slots *slots)
+{
+    uint32_t high = slots->touched * 64;
+    return high < slots->count ? high : slots->count;
+}
+
+/* A copy of the used part, for a snapshot: `buf` of wrg_slots_words(count) words. */
+struct wrg_slots_saved {
+    struct wrg_slots slots;
+    uint32_t nwords;
+};
+void wrg_slots_save(const struct wrg_slots *slots, struct wrg_slots_saved *saved, uint64_t *buf);
+void wrg_slots_restore(struct wrg_slots *slots, const struct wrg_slots_saved *saved,
+                       const uint64_t *buf);
+
+#endif
