@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The event stream: what happens in a world goes through here, and everything else listens.
+ *
+ * What it is    A stream with subscribers, a running hash, a window of the last events, and the
+ *               one place where a finding is reported.
+ * Layer         trace
+ * Bounds        8 subscribers an event kind, payloads of up to 128 bytes, a window of 64 events
+ * Threads       fiber engine: one task at a time. Thread engine: emission is serialised by a lock
+ *               that nobody holds across an access to shared memory; there is no hash
+ * Errors        none: too many subscribers is a bug of ours
+ * Left out      a file format of its own: stored traces are the events as they stand
+ */
+#ifndef WRG_TRACE_TRACE_H
+#define WRG_TRACE_TRACE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "vocab/events.h"
+#include "vocab/rules.h"
+
+#define WRG_TRACE_SUBSCRIBERS_MAX 8
+#define WRG_TRACE_PAYLOAD_MAX 128
+#define WRG_TRACE_WINDOW 64
+#define WRG_TRACE_BLOCK 1024
+
+typedef void wrg_trace_fn(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len);
+
+struct wrg_finding {
+    enum wrg_rule rule; /* WRG_RULE_CLEAN: none */
+    uint32_t step;
+    uint8_t role; /* who did it */
+    char detail[160];
+};
+
+struct wrg_trace {
+    bool on;      /* nobody listens otherwise, and nothing is emitted */
+    bool hashing;
+    bool parallel; /* thread engine */
+    uint8_t nsubs[WRG_NR_EVENTS];
+    struct {
+        wrg_trace_fn *fn;
+        void *ctx;
+    } subs[WRG_NR_EVENTS][WRG_TRACE_SUBSCRIBERS_MAX];
+    wrg_trace_fn *tap; /* sees all events: recorders */
+    void *tap_ctx;
+    struct wrg_finding finding; /* the first one */
+    uint64_t count;
+    struct wrg_event window[WRG_TRACE_WINDOW];
+    /* hash: chained over blocks, so that its whole state is one word and a partial block */
+    uint64_t chain;
+    uint32_t fill;
+    uint8_t block[WRG_TRACE_BLOCK];
+    pthread_mutex_t lock;
+};
+
+void wrg_trace_init(struct wrg_trace *trace);
+void wrg_trace_fini(struct wrg_trace *trace);
+/* Forgets what was seen, keeps who listens. */
+void wrg_trace_reset(struct wrg_trace *trace);
+void wrg_trace_subscribe(struct wrg_trace *trace, enum wrg_event_kind kind, wrg_trace_fn *fn,
+                         void *ctx);
+void wrg_trace_unsubscribe_all(struct wrg_trace *trace);
+
+/* Call only if trace->on. payload may be NULL with len 0. */
+void wrg_trace_emit(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
+                    uint32_t len);
+
+/* A subscriber reports that a rule is broken. The first report counts and ends the run. */
+void wrg_trace_report(struct wrg_trace *trace, enum wrg_rule rule, const struct wrg_event *ev,
+                      const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static inline bool wrg_trace_has_finding(const struct wrg_trace *trace)
+{
+    return trace->finding.rule != WRG_RULE_CLEAN;
+}
+
+/* The hash of all events so far. */
+uint64_t wrg_trace_hash(const struct wrg_trace *trace);
+
+/* What a snapshot needs: the state of the hash, and the count. */
+struct wrg_trace_saved {
+    uint64_t chain, count;
+    uint32_t fill;
+    uint8_t block[WRG_TRACE_BLOCK];
+};
+void wrg_trace_save(const struct wrg_trace *trace, struct wrg_trace_saved *saved);
+void wrg_trace_restore(struct wrg_trace *trace, const struct wrg_trace_saved *saved);
+
+#endif
