@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+#include "sched/sched_impl.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/*
+ * The thread engine: one pthread a task, in real parallel. One lock guards states, timers and the
+ * clock; it is held for a few instructions, never while fn runs, and a wake of a task that has one
+ * pending does not take it.
+ *
+ * `ready` is the set of tasks that run or could. When it is empty the world is quiet, for only a
+ * running task can wake another; then the controller moves the clock or ends the run. Pthreads
+ * exist from the first use of their slot until reset, and start jobs only while a run goes on.
+ * Stop and kill are cooperative: a task leaves for its base at its next call, or at its next
+ * point, which is why points are switched on then. `ready` holds it until that moment.
+ */
+struct thread {
+    pthread_t pthread;
+    pthread_cond_t cond;
+    jmp_buf base;
+    struct wrg_sched *s;
+    int id;
+    bool made;
+};
+
+struct wrg_sched_threads {
+    pthread_mutex_t lock;
+    pthread_cond_t controller;
+    pthread_key_t key; /* of the running task's struct thread */
+    bool going;        /* a run is on */
+    bool stopping;     /* every task is to leave; read without the lock */
+    bool quitting;     /* every pthread is to end */
+    struct thread threads[WRG_SCHED_TASKS];
+};
+
+int wrg_sched_thread_init(struct wrg_sched *s)
+{
+    struct wrg_sched_threads *all = calloc(1, sizeof(*all));
+    pthread_condattr_t monotonic;
+
+    if (!all)
+        return -ENOMEM;
+    if (pthread_key_create(&all->key, NULL) != 0) {
+        free(all);
+        return -ENOMEM;
+    }
+    (void)pthread_mutex_init(&all->lock, NULL);
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&all->controller, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    for (size_t i = 0; i < WRG_ARRAY_LEN(all->threads); i++)
+        (void)pthread_cond_init(&all->threads[i].cond, NULL);
+    s->threads = all;
+    return 0;
+}
+
+void wrg_sched_thread_fini(struct wrg_sched *s)
+{
+    struct wrg_sched_threads *all = s->threads;
+
+    for (size_t i = 0; i < WRG_ARRAY_LEN(all->threads); i++)
+        (void)pthread_cond_destroy(&all->threads[i].cond);
+    (void)pthread_cond_destroy(&all->controller);
+    (void)pthread_mutex_destroy(&all->lock);
+    (void)pthread_key_delete(all->key);
+    free(all);
+    s->threads = NULL;
+}
+
+void wrg_sched_lock(struct wrg_sched *s)
+{
+    if (s->engine == WRG_ENGINE_THREAD)
+        (void)pthread_mutex_lock(&s->threads->lock);
+}
+
+void wrg_sched_unlock(struct wrg_sched *s)
+{
+    if (s->engine == WRG_ENGINE_THREAD)
+        (void)pthread_mutex_unlock(&s->threads->lock);
+}
+
+void wrg_sched_thread_signal(struct wrg_sched *s, int id)
+{
+    (void)pthread_cond_signal(&s->threads->threads[id].cond);
+}
+
+void wrg_sched_thread_quiet(struct wrg_sched *s)
+{
+    (void)pthread_cond_signal(&s->threads->controller);
+}
+
+static struct thread *self_of(const struct wrg_sched *s)
+{
+    return pthread_getspecific(s->threads->key);
+}
+
+int wrg_sched_thread_current(const struct wrg_sched *s)
+{
+    const struct thread *self = self_of(s);
+
+    return self ? self->id : WRG_TASK_NONE;
+}
+
+/* ---- stopping ---- */
+
+static bool is_stopping(const struct wrg_sched *s)
+{
+    return __atomic_load_n(&s->threads->stopping, __ATOMIC_RELAXED);
+}
+
+/* Under the lock. Every task that runs leaves at its next call or point. */
+static void stop_all(struct wrg_sched *s)
+{
+    __atomic_store_n(&s->threads->stopping, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->points_on, 1, __ATOMIC_RELAXED);
+    for (int id = wrg_set_from(&s->ready, 0); id >= 0; id = wrg_set_from(&s->ready, id + 1))
+        wrg_sched_thread_signal(s, id);
+}
+
+static bool must_leave(const struct wrg_sched *s, int id)
+{
+    return is_stopping(s) || wrg_task_state(&s->tasks[id]) == WRG_TASK_DEAD;
+}
+
+/* Under the lock. */
+static void die(struct wrg_sched *s, int id)
+{
+    if (wrg_set_has(&s->ready, id))
+        wrg_sched_unready(s, id, WRG_TASK_DEAD);
+}
+
+WRG_NORETURN static void leave_for_base(struct thread *self)
+{
+    struct wrg_sched *s = self->s;
+
+    wrg_sched_lock(s);
+    die(s, self->id);
+    wrg_sched_unlock(s);
+    longjmp(self->base, 1);
+}
+
+void wrg_sched_thread_check(struct wrg_sched *s)
+{
+    struct thread *self = self_of(s);
+
+    if (self && must_leave(s, self->id))
+        leave_for_base(self);
+}
+
+void wrg_sched_thread_stop(struct wrg_sched *s)
+{
+    struct thread *self = self_of(s);
+
+    WRG_ASSERT(self);
+    wrg_sched_lock(s);
+    s->end = WRG_SCHED_STOPPED;
+    stop_all(s);
+    wrg_sched_unlock(s);
+    leave_for_base(self);
+}
+
+/* ---- waiting ---- */
+
+static bool take_pending(struct wrg_task *t)
+{
+    return __atomic_exchange_n(&t->pending, false, __ATOMIC_ACQ_REL);
+}
+
+/* Under the lock: until there is a reason to run, the task is killed, or the pthread is to end. */
+static void sleep_until_ready(struct thread *self)
+{
+    struct wrg_sched *s = self->s;
+    struct wrg_sched_threads *all = s->threads;
+
+    while (!all->quitting &&
+           !(wrg_set_has(&s->ready, self->id) && (all->going || must_leave(s, self->id))))
+        (void)pthread_cond_wait(&self->cond, &all->lock);
+}
+
+int wrg_sched_thread_wait(struct wrg_sched *s, uint64_t timeout_ns)
+{
+    struct thread *self = self_of(s);
+    struct wrg_task *t;
+    bool woken;
+
+    WRG_ASSERT(self);
+    t = &s->tasks[self->id];
+    wrg_sched_thread_check(s);
+    woken = take_pending(t);
+    if (woken || timeout_ns == 0)
+        return woken ? 0 : -ETIMEDOUT;
+    wrg_sched_lock(s);
+    woken = take_pending(t);
+    if (!woken && !must_leave(s, self->id)) {
+        wrg_sched_unready(s, self->id, WRG_TASK_WAITING);
+        if (timeout_ns != WRG_SCHED_FOREVER) {
+            t->deadline_ns = s->now_ns + wrg_min_u64(timeout_ns, UINT64_MAX - 1 - s->now_ns);
+            wrg_set_add(&s->timed, self->id);
+        }
+        sleep_until_ready(self);
+        woken = take_pending(t);
+    }
+    wrg_sched_unlock(s);
+    wrg_sched_thread_check(s);
+    return woken ? 0 : -ETIMEDOUT;
+}
+
+void wrg_sched_thread_wake(struct wrg_sched *s, int id)
+{
+    struct wrg_task *t = &s->tasks[id];
+    uint8_t state;
+
+    if (wrg_task_state(t) == WRG_TASK_FREE)
+        return;
+    if (__atomic_exchange_n(&t->pending, true, __ATOMIC_ACQ_REL))
+        return; /* whoever set it is waking the task, or it was awake */
+    wrg_sched_lock(s);
+    state = wrg_task_state(t);
+    /* If it was consumed meanwhile, a wake now would look like a timeout. */
+    if ((state == WRG_TASK_WAITING || state == WRG_TASK_PARKED) &&
+        __atomic_load_n(&t->pending, __ATOMIC_RELAXED))
+        wrg_sched_ready(s, id);
+    wrg_sched_unlock(s);
+}
+
+void wrg_sched_thread_yield(struct wrg_sched *s)
+{
+    wrg_sched_thread_check(s);
+    (void)sched_yield();
+}
+
+/* ---- jobs ---- */
+
+/* False: the pthread is to end. */
+static bool next_job(struct thread *self)
+{
+    struct wrg_sched *s = self->s;
+    struct wrg_task *t = &s->tasks[self->id];
+    bool go;
+
+    wrg_sched_lock(s);
+    for (;;) {
+        sleep_until_ready(self);
+        go = !s->threads->quitting;
+        if (go && must_leave(s, self->id))
+            die(s, self->id);
+        else if (go && t->retired)
+            wrg_sched_free_task(s, self->id);
+        else
+            break;
+    }
+    if (go && t->worker)
+        (void)take_pending(t);
+    wrg_sched_unlock(s);
+    return go;
+}
+
+static void end_job(struct thread *self)
+{
+    struct wrg_sched *s = self->s;
+    struct wrg_task *t = &s->tasks[self->id];
+
+    wrg_sched_lock(s);
+    if (must_leave(s, self->id))
+        die(s, self->id);
+    else if (!t->worker || t->retired)
+        wrg_sched_free_task(s, self->id);
+    else if (!__atomic_load_n(&t->pending, __ATOMIC_ACQUIRE))
+        wrg_sched_unready(s, self->id, WRG_TASK_PARKED);
+    wrg_sched_unlock(s);
+}
+
+static void *thread_main(void *arg)
+{
+    struct thread *self = arg;
+
+    (void)pthread_setspecific(self->s->threads->key, self);
+    if (setjmp(self->base) != 0)
+        end_job(self); /* exit, stop and kill land here */
+    while (next_job(self)) {
+        struct wrg_task *t = &self->s->tasks[self->id];
+
+        t->fn(t->arg);
+        end_job(self);
+    }
+    return NULL;
+}
+
+void wrg_sched_thread_exit(struct wrg_sched *s)
+{
+    struct thread *self = self_of(s);
+
+    WRG_ASSERT(self);
+    longjmp(self->base, 1);
+}
+
+int wrg_sched_thread_prepare(struct wrg_sched *s, int id)
+{
+    struct thread *self = &s->threads->threads[id];
+
+    if (self->made)
+        return 0;
+    self->s = s;
+    self->id = id;
+    if (pthread_create(&self->pthread, NULL, thread_main, self) != 0)
+        return -ENOMEM;
+    self->made = true;
+    return 0;
+}
+
+void wrg_sched_thread_join(struct wrg_sched *s)
+{
+    struct wrg_sched_threads *all = s->threads;
+
+    wrg_sched_lock(s);
+    all->quitting = true;
+    stop_all(s);
+    for (uint32_t id = 0; id < s->tasks_max; id++)
+        if (all->threads[id].made)
+            wrg_sched_thread_signal(s, (int)id);
+    wrg_sched_unlock(s);
+    for (uint32_t id = 0; id < s->tasks_max; id++) {
+        if (all->threads[id].made)
+            (void)pthread_join(all->threads[id].pthread, NULL);
+        all->threads[id].made = false;
+    }
+    all->quitting = false;
+    all->stopping = false;
+    s->points_on = 0;
+}
+
+/* ---- controller ---- */
+
+static struct timespec deadline_of(const struct wrg_sched *s)
+{
+    double seconds = s->run.deadline_seconds;
+    struct timespec at;
+    int64_t ns;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &at);
+    ns = at.tv_nsec + (int64_t)((seconds - (double)(int64_t)seconds) * 1e9);
+    at.tv_sec += (time_t)seconds + (time_t)(ns / 1000000000);
+    at.tv_nsec = (long)(ns % 1000000000);
+    return at;
+}
+
+/* Under the lock: until nothing is ready. False: the deadline passed first. */
+static bool until_quiet(struct wrg_sched *s, const struct timespec *deadline)
+{
+    struct wrg_sched_threads *all = s->threads;
+
+    while (s->ready_count > 0) {
+        if (s->run.deadline_seconds <= 0)
+            (void)pthread_cond_wait(&all->controller, &all->lock);
+        else if (pthread_cond_timedwait(&all->controller, &all->lock, deadline) == ETIMEDOUT)
+            return s->ready_count == 0;
+    }
+    return true;
+}
+
+enum wrg_sched_end wrg_sched_thread_run(struct wrg_sched *s)
+{
+    struct wrg_sched_threads *all = s->threads;
+    struct timespec deadline = deadline_of(s);
+
+    wrg_sched_lock(s);
+    s->end = WRG_SCHED_IDLE;
+    all->going = true;
+    for (int id = wrg_set_from(&s->ready, 0); id >= 0; id = wrg_set_from(&s->ready, id + 1))
+        wrg_sched_thread_signal(s, id);
+    do {
+        if (!until_quiet(s, &deadline)) {
+            s->end = WRG_SCHED_BUDGET;
+            stop_all(s);
+            break;
+        }
+    } while (!is_stopping(s) && wrg_sched_clock_jump(s));
+    all->going = false;
+    s->stopped = s->end != WRG_SCHED_IDLE;
+    wrg_sched_unlock(s);
+    return s->end;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+#include "sched/sched.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* The thread engine: the same tasks under pthreads; ThreadSanitizer watches in its preset. */
+
+enum { FRONT, BACK };
+
+struct bench {
+    struct wrg_sched sched;
+    int ids[4];
+    unsigned count[4]; /* of task i; written by it, read after the run */
+    unsigned shared;   /* atomic */
+    int rc[4];
+    uint64_t at_ns[4];
+};
+
+static struct bench *b; /* on the heap: TSan names it in its reports */
+
+static int setup(void **state)
+{
+    struct wrg_sched_limits limits = { .engine = WRG_ENGINE_THREAD };
+
+    (void)state;
+    b = calloc(1, sizeof(*b));
+    return b ? wrg_sched_init(&b->sched, &limits) : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    wrg_sched_fini(&b->sched);
+    free(b);
+    return 0;
+}
+
+static int make(void (*fn)(void *), intptr_t arg, uint8_t role, bool worker)
+{
+    struct wrg_task_args args = {
+        .fn = fn, .arg = (void *)arg, .name = "t", .role = role, .worker = worker
+    };
+    int id = wrg_sched_task_create(&b->sched, &args);
+
+    assert_true(id >= 0);
+    b->ids[arg] = id;
+    return id;
+}
+
+#define ROUNDS 2000
+
+/* Plain data handed back and forth: a race, unless wake and wait order it. */
+static void ping_pong(void *arg)
+{
+    int me = (int)(intptr_t)arg;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        int rc = wrg_sched_wait(&b->sched, WRG_SCHED_FOREVER);
+
+        b->rc[me] |= rc;
+        b->count[0]++; /* plain, by both in turn */
+        b->count[1 + me]++;
+        wrg_sched_wake(&b->sched, b->ids[!me]);
+    }
+}
+
+static void ping_pong_of_two_threads__every_wake_arrives(void **state)
+{
+    (void)state;
+    make(ping_pong, 0, FRONT, false);
+    make(ping_pong, 1, BACK, false);
+    wrg_sched_wake(&b->sched, b->ids[0]);
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    assert_int_equal(b->count[0], 2 * ROUNDS);
+    assert_int_equal(b->count[1], ROUNDS);
+    assert_int_equal(b->count[2], ROUNDS);
+    assert_int_equal(b->rc[0] | b->rc[1], 0);
+}
+
+static void count_run(void *arg)
+{
+    int me = (int)(intptr_t)arg;
+
+    b->count[me]++;
+    b->rc[me] = wrg_sched_current(&b->sched);
+}
+
+static void workers_without_a_wake__quiet_at_once(void **state)
+{
+    (void)state;
+    make(count_run, 0, FRONT, true);
+    make(count_run, 1, BACK, true);
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    wrg_sched_wake(&b->sched, b->ids[1]);
+    wrg_sched_wake(&b->sched, b->ids[1]);
+    assert_int_equal(b->count[1], 0); /* nothing runs outside a run */
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    assert_int_equal(b->count[0], 0);
+    assert_int_equal(b->count[1], 1);
+    assert_int_equal(b->rc[1], b->ids[1]);
+    assert_int_equal(wrg_sched_current(&b->sched), WRG_TASK_NONE);
+}
+
+static void wake_itself(void *arg)
+{
+    if (b->count[0]++ < 5)
+        wrg_sched_wake(&b->sched, b->ids[0]);
+    (void)arg;
+}
+
+static void worker_woken_while_it_runs__runs_once_more(void **state)
+{
+    (void)state;
+    make(wake_itself, 0, FRONT, true);
+    wrg_sched_wake(&b->sched, b->ids[0]);
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    assert_int_equal(b->count[0], 6);
+}
+
+static void sleeper(void *arg)
+{
+    int me = (int)(intptr_t)arg;
+
+    b->rc[me] = wrg_sched_wait(&b->sched, (uint64_t)(4 - me) * 1000000000);
+    b->at_ns[me] = wrg_sched_now(&b->sched);
+    b->count[me] = __atomic_fetch_add(&b->shared, 1, __ATOMIC_RELAXED);
+}
+
+static void timeouts__jump_in_virtual_time_and_in_order(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        make(sleeper, i, FRONT, false);
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(b->rc[i], -ETIMEDOUT);
+        assert_int_equal(b->at_ns[i], (4 - i) * UINT64_C(1000000000));
+        assert_int_equal(b->count[i], 3 - i);
+    }
+}
+
+static void only_housekeeping_left__idle(void **state)
+{
+    struct wrg_timer_args timer = { .deadline_ns = 1000, .housekeeping = true };
+
+    (void)state;
+    timer.task = make(count_run, 0, FRONT, true);
+    assert_true(wrg_sched_timer_set(&b->sched, &timer) >= 0);
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    assert_int_equal(b->count[0], 0);
+    timer.housekeeping = false;
+    assert_true(wrg_sched_timer_set(&b->sched, &timer) >= 0);
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    assert_int_equal(b->count[0], 1);
+}
+
+static void forever(void *arg)
+{
+    (void)arg;
+    for (;;)
+        wrg_sched_point(&b->sched, WRG_POINT_LOAD);
+}
+
+static void stop_soon(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 1000; i++)
+        wrg_sched_point(&b->sched, WRG_POINT_LOAD);
+    wrg_sched_stop(&b->sched);
+}
+
+static void wait_for_ever(void *arg)
+{
+    int me = (int)(intptr_t)arg;
+
+    b->rc[me] = wrg_sched_wait(&b->sched, WRG_SCHED_FOREVER);
+    b->count[me]++; /* not reached after a stop */
+}
+
+static void stop_by_one_task__ends_the_others_too(void **state)
+{
+    (void)state;
+    for (int pass = 0; pass < 20; pass++) {
+        make(forever, 0, FRONT, false);
+        make(wait_for_ever, 1, FRONT, false);
+        make(stop_soon, 2, BACK, false);
+        assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_STOPPED);
+        wrg_sched_reset(&b->sched);
+        assert_int_equal(b->count[1], 0);
+    }
+    make(count_run, 3, BACK, false);
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    assert_int_equal(b->count[3], 1);
+}
+
+static void kill_front(void *arg)
+{
+    (void)arg;
+    wrg_sched_kill_role(&b->sched, FRONT);
+    b->count[2]++;
+}
+
+static void role_killed__its_tasks_end_and_the_rest_goes_on(void **state)
+{
+    (void)state;
+    make(forever, 0, FRONT, false);
+    make(wait_for_ever, 1, FRONT, false);
+    make(kill_front, 2, BACK, false);
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    assert_int_equal(b->count[2], 1);
+    wrg_sched_wake(&b->sched, b->ids[1]);
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    assert_int_equal(b->count[1], 0);
+}
+
+static void deadline_passed__budget_and_reset_joins(void **state)
+{
+    (void)state;
+    make(forever, 0, FRONT, false);
+    wrg_sched_begin(&b->sched, &(struct wrg_sched_run){ .deadline_seconds = 0.05 });
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_BUDGET);
+    wrg_sched_reset(&b->sched);
+    make(count_run, 3, BACK, false);
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    assert_int_equal(b->count[3], 1);
+}
+
+static void make_more(void *arg)
+{
+    (void)arg;
+    for (int i = 1; i < 4; i++)
+        make(count_run, i, BACK, false);
+}
+
+static void task_created_by_a_task__runs_in_the_same_run(void **state)
+{
+    (void)state;
+    make(make_more, 0, FRONT, false);
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    for (int i = 1; i < 4; i++)
+        assert_int_equal(b->count[i], 1);
+}
+
+static void exit_early(void *arg)
+{
+    (void)arg;
+    b->count[0]++;
+    wrg_sched_exit(&b->sched);
+}
+
+static void exit_from_within__ends_the_job(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i <= 20; i++) {
+        make(exit_early, 0, FRONT, i % 2 != 0);
+        wrg_sched_wake(&b->sched, b->ids[0]);
+        assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+        assert_int_equal(b->count[0], i);
+    }
+}
+
+static void retire_itself(void *arg)
+{
+    int me = (int)(intptr_t)arg;
+
+    b->count[me]++;
+    wrg_sched_wake(&b->sched, b->ids[me]);
+    wrg_sched_task_retire(&b->sched, b->ids[me]);
+}
+
+static void worker_retired__never_runs_again(void **state)
+{
+    (void)state;
+    make(retire_itself, 0, FRONT, true);
+    make(count_run, 1, FRONT, true);
+    wrg_sched_wake(&b->sched, b->ids[0]);
+    wrg_sched_wake(&b->sched, b->ids[1]);
+    wrg_sched_task_retire(&b->sched, b->ids[1]);
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    assert_int_equal(b->count[0], 1);
+    assert_int_equal(b->count[1], 0);
+    assert_int_equal(b->sched.tasks_high, 0);
+}
+
+static void snapshot__refused(void **state)
+{
+    static char buf[WRG_SCHED_SAVE_MAX];
+
+    (void)state;
+    assert_int_equal(wrg_sched_save(&b->sched, buf, sizeof(buf)), 0);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(ping_pong_of_two_threads__every_wake_arrives),
+        T(workers_without_a_wake__quiet_at_once),
+        T(worker_woken_while_it_runs__runs_once_more),
+        T(timeouts__jump_in_virtual_time_and_in_order),
+        T(only_housekeeping_left__idle),
+        T(stop_by_one_task__ends_the_others_too),
+        T(role_killed__its_tasks_end_and_the_rest_goes_on),
+        T(deadline_passed__budget_and_reset_joins),
+        T(task_created_by_a_task__runs_in_the_same_run),
+        T(exit_from_within__ends_the_job),
+        T(worker_retired__never_runs_again),
+        T(snapshot__refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
