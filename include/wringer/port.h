@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The port: all that Xen and the kernel of its domain give to a block driver.
+ *
+ * What it is    One table of calls (calls.def), each with a plain argument structure, made through
+ *               one function pointer. Handles are integers, buffers are (pointer, length), so that
+ *               a call can be marshalled to another process.
+ * Layer         public; implemented by sim/guest
+ * Units         sizes in bytes, time in nanoseconds of the world's virtual clock, sectors of 512 bytes
+ * Ownership     arguments belong to the caller and are not kept; what is handed out by a call (pages,
+ *               memory, grefs, ports, watches, tasks) belongs to the endpoint until it gives it back
+ * Threads       any task of the endpoint may call; each call is a preemption point
+ * Errors        0 or -errno; nothing has changed after a failure, except in batches, whose entries
+ *               carry a status each. Outcomes of the protocol (GNTST_*) are data in the arguments
+ * Source        xen/grant_table.h, xen/event_channel.h, xen/io/xs_wire.h, xen/io/blkif.h
+ * Left out      grant table v2, several virtual CPUs, priorities of event channels
+ */
+#ifndef WRINGER_PORT_H
+#define WRINGER_PORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WRG_PAGE_SIZE 4096u
+#define WRG_PAGE_SHIFT 12
+#define WRG_SECTOR_SIZE 512u
+#define WRG_FOREVER UINT64_MAX
+/* A page handle: slot number in the low bits, generation above; 0 names no page. */
+#define WRG_VIEW_BITS 20
+#define WRG_VIEW_MASK ((1u << WRG_VIEW_BITS) - 1)
+#define WRG_NO_PAGE 0u
+#define WRG_NO_GREF UINT32_MAX
+#define WRG_XS_NO_TRANSACTION 0u
+
+struct wrg_port;
+struct wrg_access;
+
+enum wrg_call {
+#define WRG_PORT_CALL(symbol, name, fault) WRG_CALL_##symbol,
+#include <wringer/calls.def>
+    WRG_NR_CALLS
+};
+
+/* ---- tasks, time, locks ---- */
+
+struct wrg_task_create {
+    void (*fn)(void *arg);
+    void *arg;
+    const char *name;
+    /* A worker's fn runs once per wake (a wake while it runs makes it run again) and holds nothing on
+     * its stack between runs; any other task runs fn once. */
+    bool worker;
+    bool housekeeping; /* timers of its own do not keep the world from being quiescent */
+    uint32_t task;     /* out */
+};
+struct wrg_task_exit {
+    uint32_t task; /* a worker that shall not run again; it must not be running */
+};
+struct wrg_task_wake {
+    uint32_t task;
+};
+struct wrg_task_wait { /* until woken: 0, or -ETIMEDOUT */
+    uint64_t timeout_ns;
+};
+struct wrg_timer_set { /* wakes the task once; WRG_FOREVER cancels */
+    uint32_t task;
+    uint64_t delay_ns;
+};
+struct wrg_clock_read {
+    uint64_t now_ns; /* out */
+};
+struct wrg_lock_create {
+    uint32_t lock; /* out */
+};
+struct wrg_lock_destroy { /* nobody holds it */
+    uint32_t lock;
+};
+struct wrg_lock_take {
+    uint32_t lock;
+};
+struct wrg_lock_drop {
+    uint32_t lock;
+};
+
+/* ---- memory ---- */
+
+enum wrg_alloc_kind {
+    WRG_ALLOC_POOL, /* request objects: a pool whose free objects are poisoned */
+    WRG_ALLOC_HEAP, /* the few objects of a connection: malloc, so that a report has a stack */
+};
+struct wrg_alloc { /* -ENOMEM */
+    size_t size;
+    uint8_t kind; /* enum wrg_alloc_kind */
+    bool zero;    /* else the bytes carry a secret pattern */
+    void *ptr;    /* out */
+};
+struct wrg_free {
+    void *ptr; /* NULL is fine */
+};
+struct wrg_page_alloc { /* -ENOMEM */
+    uint32_t count;     /* contiguous slots: page k has handle `page + k` */
+    bool zero;          /* else the bytes carry a secret pattern */
+    uint32_t page;      /* out */
+};
+struct wrg_page_free {
+    uint32_t page;
+    uint32_t count;
+};
+struct wrg_window_open { /* a raw pointer to a page, for foreign code; -EOPNOTSUPP */
+    uint32_t page;
+    void *ptr; /* out */
+};
+struct wrg_log {
+    const char *text;
+};
+
+/* ---- grant tables, version 1 ---- */
+
+struct wrg_gnttab_grant { /* all or nothing: -ENOSPC when no gref is free */
+    uint16_t domid;       /* who may map */
+    bool readonly;
+    uint32_t count;
+    const uint32_t *pages;
+    uint32_t *grefs; /* out */
+};
+struct wrg_gnttab_end { /* revoke in one atomic step; entries in use stay granted */
+    uint32_t count;
+    const uint32_t *grefs;
+    uint32_t still_in_use; /* out: how many the peer still maps; 0 is success */
+};
+struct wrg_gnttab_map_op {
+    uint32_t gref;
+    uint32_t page;  /* out: handle of the mapping, valid while status is 0 */
+    int16_t status; /* out: GNTST_* */
+};
+struct wrg_gnttab_map {
+    uint16_t domid; /* who granted */
+    bool readonly;
+    bool contiguous; /* one handle for all: entry k is `ops[0].page + k`; all or nothing */
+    uint32_t count;
+    struct wrg_gnttab_map_op *ops;
+};
+struct wrg_gnttab_unmap { /* a handle that is not mapped is the caller's bug and a finding */
+    uint32_t count;
+    const uint32_t *pages;
+};
+struct wrg_gnttab_copy_op {
+    bool source_is_gref, dest_is_gref; /* else a page of the caller */
+    uint32_t source, dest;             /* gref or page handle */
+    uint16_t source_off, dest_off, len;
+    int16_t status; /* out: GNTST_* */
+};
+struct wrg_gnttab_copy {
+    uint16_t domid; /* who granted the grefs */
+    uint32_t count;
+    struct wrg_gnttab_copy_op *ops;
+};
+struct wrg_gnttab_edit { /* writes an own entry as it stands: what a hostile guest can do; -EINVAL */
+    uint32_t gref;
+    uint16_t flags, domid;
+    uint32_t frame;
+};
+struct wrg_gnttab_set_version { /* -EOPNOTSUPP for all but 1 */
+    uint32_t version;
+};
+
+/* ---- event channels ---- */
+
+struct wrg_evtchn_alloc_unbound { /* -ENOSPC, -ESRCH */
+    uint16_t remote_domid;
+    uint32_t evtchn; /* out */
+};
+struct wrg_evtchn_bind_interdomain { /* -EINVAL, -ESRCH, -ENOSPC; leaves the new port pending */
+    uint16_t remote_domid;
+    uint32_t remote_evtchn;
+    uint32_t evtchn; /* out */
+};
+/* An event wakes the task and masks the port until evtchn_eoi (late EOI). */
+struct wrg_evtchn_listen {
+    uint32_t evtchn;
+    uint32_t task;
+};
+struct wrg_evtchn_send {
+    uint32_t evtchn;
+};
+struct wrg_evtchn_mask {
+    uint32_t evtchn;
+};
+struct wrg_evtchn_unmask {
+    uint32_t evtchn;
+};
+struct wrg_evtchn_eoi {
+    uint32_t evtchn;
+    bool spurious; /* nothing was found to do */
+};
+struct wrg_evtchn_close {
+    uint32_t evtchn;
+};
+struct wrg_evtchn_status {
+    uint32_t evtchn;
+    uint8_t status; /* out: EVTCHNSTAT_* */
+};
+
+/* ---- xenstore ----
+ * A name is a path, or one name within `dir`, a directory that the endpoint has opened; dir 0 means
+ * that the name is a path. */
+
+struct wrg_xs_open { /* -ENOENT, -EACCES */
+    uint32_t transaction;
+    const char *path;
+    uint32_t dir; /* out */
+};
+struct wrg_xs_read { /* -ENOENT, -EACCES, -ERANGE when cap is too small */
+    uint32_t transaction;
+    uint32_t dir;
+    const char *name;
+    char *value; /* out, with a NUL behind it */
+    size_t cap;
+    size_t len; /* out */
+};
+struct wrg_xs_write {
+    uint32_t transaction;
+    uint32_t dir;
+    const char *name;
+    const char *value;
+    size_t len;
+};
+struct wrg_xs_mkdir {
+    uint32_t transaction;
+    const char *path;
+};
+struct wrg_xs_rm {
+    uint32_t transaction;
+    uint32_t dir;
+    const char *name;
+};
+struct wrg_xs_directory { /* names, each with a NUL behind it; -E2BIG */
+    uint32_t transaction;
+    const char *path;
+    char *names;
+    size_t cap;
+    size_t len; /* out */
+};
+struct wrg_xs_perm {
+    uint16_t domid;
+    char letter; /* 'n', 'r', 'w' or 'b'; of the first entry (the owner's): the default */
+};
+struct wrg_xs_get_perms {
+    uint32_t transaction;
+    const char *path;
+    struct wrg_xs_perm *perms;
+    uint32_t cap;
+    uint32_t count; /* out */
+};
+struct wrg_xs_set_perms {
+    uint32_t transaction;
+    const char *path;
+    const struct wrg_xs_perm *perms;
+    uint32_t count;
+};
+struct wrg_xs_watch { /* wakes the task for each queued event; -EEXIST, -E2BIG */
+    const char *path;
+    const char *token;
+    uint32_t task;
+};
+struct wrg_xs_unwatch {
+    const char *path;
+    const char *token;
+};
+struct wrg_xs_next_event { /* -EAGAIN when nothing is queued for the token's task */
+    char path[128];        /* out */
+    char token[32];        /* out */
+};
+struct wrg_xs_transaction_start {
+    uint32_t transaction; /* out */
+};
+struct wrg_xs_transaction_end { /* -EAGAIN: somebody else was faster, try again */
+    uint32_t transaction;
+    bool abort;
+};
+
+/* ---- declarations ---- */
+
+struct wrg_ring_declare {
+    uint32_t page;  /* first handle of the ring */
+    uint8_t npages; /* 1..16 */
+    uint8_t abi;    /* enum wrg_abi */
+    uint8_t queue;
+    uint32_t index; /* first index of the consumer: requests for a back, responses for a front */
+};
+struct wrg_ring_retire {
+    uint8_t queue;
+};
+
+/* ---- the block edge ---- */
+
+struct wrg_vec { /* data within one page: a multiple of sectors */
+    uint32_t page;
+    uint16_t off;
+    uint16_t len;
+};
+enum wrg_io_op { WRG_IO_READ, WRG_IO_WRITE, WRG_IO_FLUSH };
+
+struct wrg_disk_info {
+    uint64_t sectors;    /* out */
+    bool readonly;       /* out */
+    bool flush;          /* out: has a cache to flush */
+    uint32_t queue_limit; /* out: operations in flight */
+};
+struct wrg_disk_submit { /* -EAGAIN when queue_limit is reached; done is called by the disk's task */
+    uint8_t op;          /* enum wrg_io_op */
+    uint64_t sector;
+    uint32_t nvec;
+    const struct wrg_vec *vec; /* lives until done */
+    void (*done)(void *ctx, int error);
+    void *ctx;
+};
+struct wrg_blk_ready { /* the device is there, or has changed */
+    uint64_t sectors;
+    uint32_t sector_size_bytes;
+    uint32_t vdisk_info; /* VDISK_* */
+    uint32_t max_segments;
+    bool flush;
+};
+struct wrg_blk_complete {
+    uint64_t tag; /* of struct wrg_io */
+    int error;    /* 0, -EIO, -EOPNOTSUPP */
+    bool pages_kept; /* the peer may still write its pages: they must not be used again */
+};
+struct wrg_blk_gone {
+    int error; /* why no more I/O is taken: 0 closed in order, -EIO error state */
+};
+
+/* ---- the port itself ---- */
+
+struct wrg_view;
+
+/* What a kernel would take from module parameters: how implementations differ, within the protocol. */
+struct wrg_params {
+    uint32_t indirect_max; /* segments; a back's feature-max-indirect-segments, a front's own limit */
+    bool indirect_absent;  /* a back that does not know BLKIF_OP_INDIRECT */
+    bool echo_outer;       /* a back that answers an indirect request with operation 6 */
+    bool strict_echo;      /* a front that takes operation 6 in a response for a violation */
+    uint8_t abi;           /* a front's ring layout, enum wrg_abi */
+    uint8_t ring_order;    /* a front's ring pages, 2^n; a back's limit */
+};
+
+struct wrg_port {
+    int (*call)(struct wrg_port *port, enum wrg_call call, void *args);
+    /* The long way of an access: instrumented, straddling, or wrong. */
+    void (*access)(struct wrg_port *port, struct wrg_access *access);
+    void (*section)(struct wrg_port *port, uint32_t section);
+    void (*fence)(struct wrg_port *port, int kind);
+    struct wrg_view *views; /* read by the inline accessors of page.h only */
+    uint8_t *dirty;         /* one byte a frame; same */
+    uint32_t nviews;
+    uint32_t hooks; /* nonzero: every access goes the long way */
+    uint16_t domid, peer_domid;
+    uint16_t device;
+    struct wrg_params params;
+    char nodename[64]; /* the device's own xenstore directory */
+};
+
+/* One line a call: wrg_port_gnttab_map(port, &args) and so on. */
+#define WRG_PORT_CALL(symbol, name, fault)                                                         \
+    static inline int wrg_port_##name(struct wrg_port *port, struct wrg_##name *args)              \
+    {                                                                                              \
+        return port->call(port, WRG_CALL_##symbol, args);                                          \
+    }
+#include <wringer/calls.def>
+
+/* Names where in the protocol a task is; `preempt section=` in a case refers to it. */
+enum wrg_at {
+    WRG_AT_IDLE,
+    WRG_AT_CONNECT,
+    WRG_AT_REQUEST,
+    WRG_AT_RESPONSE,
+    WRG_AT_FINAL_CHECK,
+    WRG_AT_DRAIN,
+    WRG_AT_CLOSE,
+    WRG_AT_SUBMIT,
+    WRG_NR_AT
+};
+
+/* `ordinal` counts from 1 within the kind. Costs a predicted branch when nothing listens. */
+static inline void wrg_port_section(struct wrg_port *port, enum wrg_at kind,
+                                    uint32_t ordinal)
+{
+    if (__builtin_expect(port->hooks != 0, 0))
+        port->section(port, (uint32_t)kind << 16 | (ordinal & 0xffff));
+}
+
+/* ---- a driver, as a whole ---- */
+
+enum wrg_seat { WRG_SEAT_FRONT, WRG_SEAT_BACK };
+
+struct wrg_io { /* what the block layer hands to a frontend */
+    uint64_t tag;
+    uint64_t sector;
+    uint32_t nvec;
+    uint8_t op; /* enum wrg_io_op */
+    const struct wrg_vec *vec; /* pages of the frontend's domain; live until completion */
+};
+
+enum {
+    WRG_TRAIT_SNAPSHOT = 1, /* all state lies in memory of the port: a world may copy it away */
+};
+
+/*
+ * A block driver. All callbacks are required; a backend's submit returns -EOPNOTSUPP.
+ *
+ * start   the device has appeared at port->nodename: allocate, create tasks, set watches. It must not
+ *         wait. On error nothing is left behind.
+ * stop    the driver is unloaded: everything is given back. Called when no task of it runs.
+ * detach  close the connection in order, as when the driver is unbound. Ends in state Closed, later.
+ * submit  hand in a request; it must be answered by wrg_port_blk_complete, at once or later.
+ *         0; -EAGAIN: no room now, wrg_port_blk_ready will be called again; -EIO: device gone.
+ */
+struct wrg_endpoint {
+    const char *name;
+    uint8_t seat; /* enum wrg_seat */
+    uint32_t traits;
+    int (*start)(struct wrg_port *port, void **self);
+    void (*stop)(void *self);
+    void (*detach)(void *self);
+    int (*submit)(void *self, const struct wrg_io *io);
+};
+
+#endif
