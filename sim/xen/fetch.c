@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+#include "xen/fetch.h"
+
+#include <string.h>
+
+#include <wringer/port.h>
+
+#include "base/base.h"
+#include "vocab/events.h"
+#include "xen/memory.h"
+
+#define NOT_IN_RING UINT32_MAX
+
+void wrg_fetch_begin(struct wrg_fetch *fetch)
+{
+    fetch->ntampers = 0;
+    fetch->tamper_on = false;
+    for (unsigned i = 0; i < WRG_FETCH_SEATS; i++) {
+        fetch->rings[i].live = false;
+        fetch->rings[i].requests = 0;
+        fetch->rings[i].epoch++;
+    }
+}
+
+void wrg_fetch_save(const struct wrg_fetch *fetch, struct wrg_fetch_saved *saved)
+{
+    for (unsigned i = 0; i < WRG_FETCH_SEATS; i++) {
+        const struct wrg_fetch_ring *ring = &fetch->rings[i];
+        saved->rings[i].live = ring->live;
+        saved->rings[i].abi = ring->abi;
+        saved->rings[i].npages = ring->npages;
+        saved->rings[i].stride = ring->stride;
+        saved->rings[i].entries = ring->entries;
+        saved->rings[i].requests = ring->requests;
+        saved->rings[i].published = ring->published;
+        memcpy(saved->rings[i].frames, ring->frames, sizeof(ring->frames));
+    }
+}
+
+void wrg_fetch_restore(struct wrg_fetch *fetch, const struct wrg_fetch_saved *saved)
+{
+    for (unsigned i = 0; i < WRG_FETCH_SEATS; i++) {
+        struct wrg_fetch_ring *ring = &fetch->rings[i];
+        ring->live = saved->rings[i].live;
+        ring->seat = (uint8_t)i;
+        ring->abi = saved->rings[i].abi;
+        ring->npages = saved->rings[i].npages;
+        ring->stride = saved->rings[i].stride;
+        ring->entries = saved->rings[i].entries;
+        ring->requests = saved->rings[i].requests;
+        ring->published = saved->rings[i].published;
+        ring->epoch++;
+        memcpy(ring->frames, saved->rings[i].frames, sizeof(ring->frames));
+    }
+    fetch->ntampers = 0;
+    fetch->tamper_on = false;
+}
+
+void wrg_fetch_declare(struct wrg_fetch *fetch, const struct wrg_fetch_declare *args)
+{
+    struct wrg_fetch_ring *ring = &fetch->rings[args->seat];
+
+    ring->live = true;
+    ring->seat = args->seat;
+    ring->abi = args->abi;
+    ring->npages = args->npages;
+    ring->entries = wrg_wire_ring_entries((enum wrg_abi)args->abi, args->npages);
+    /* Requests and responses share the slots, so both sides step by the size of a request. */
+    ring->stride = wrg_wire_request_size((enum wrg_abi)args->abi);
+    ring->published = args->index;
+    ring->epoch++;
+    memcpy(ring->frames, args->frames, args->npages * sizeof(*args->frames));
+}
+
+void wrg_fetch_retire(struct wrg_fetch *fetch, uint8_t seat)
+{
+    fetch->rings[seat].live = false;
+    fetch->rings[seat].epoch++;
+}
+
+uint32_t wrg_fetch_ring_offset(const struct wrg_fetch *fetch, uint8_t seat,
+                               const struct wrg_frame *meta, uint32_t frame, uint32_t off)
+{
+    const struct wrg_fetch_ring *ring = &fetch->rings[seat];
+
+    if (!meta->ring || !ring->live || meta->ring_page >= ring->npages ||
+        ring->frames[meta->ring_page] != frame)
+        return NOT_IN_RING;
+    return (uint32_t)meta->ring_page * WRG_PAGE_SIZE + off;
+}
+
+/*
+ * The absolute index of a slot that is read now. A back reads requests in [published, published +
+ * entries), where published counts its responses; a front reads responses in [published - entries,
+ * published), where published counts its requests.
+ */
+static uint32_t position_of(const struct wrg_fetch_ring *ring, uint32_t slot)
+{
+    uint32_t mask = ring->entries - 1;
+    uint32_t ahead = (slot - ring->published) & mask;
+
+    if (ring->seat == WRG_SEAT_BACK)
+        return ring->published + ahead;
+    return ring->published - ring->entries + ahead;
+}
+
+static struct wrg_fetch_scope *scope_of(struct wrg_fetch_ring *ring, uint32_t slot)
+{
+    struct wrg_fetch_scope *scope = &ring->scopes[slot];
+    uint32_t position = position_of(ring, slot);
+
+    if (scope->epoch != ring->epoch || scope->position != position) {
+        scope->epoch = ring->epoch;
+        scope->position = position;
+        scope->request = ++ring->requests;
+        ring->newest = slot;
+        scope->fetches = 0;
+        scope->seen[0] = scope->seen[1] = 0;
+        scope->bytes[0] = 0xff; /* no operation is known yet */
+    }
+    return scope;
+}
+
+/* Marks bits [off, off + len) and tells whether one was marked before. */
+static bool mark(uint64_t *seen, uint32_t off, uint32_t len)
+{
+    bool again = false;
+
+    while (len) {
+        uint32_t bit = off % 64;
+        uint32_t n = len < 64 - bit ? len : 64 - bit;
+        uint64_t mask = (n == 64 ? UINT64_MAX : (1ull << n) - 1) << bit;
+        again |= (seen[off / 64] & mask) != 0;
+        seen[off / 64] |= mask;
+        off += n;
+        len -= n;
+    }
+    return again;
+}
+
+static struct wrg_tamper *due(struct wrg_fetch *fetch, uint8_t seat,
+                              const struct wrg_fetch_scope *scope)
+{
+    if (!fetch->tamper_on || seat != fetch->tamper_seat)
+        return NULL;
+    for (uint32_t i = 0; i < fetch->ntampers; i++) {
+        struct wrg_tamper *tamper = &fetch->tampers[i];
+        if (!tamper->fired && tamper->request == scope->request &&
+            tamper->fetch == scope->fetches)
+            return tamper;
+    }
+    return NULL;
+}
+
+static struct wrg_fetch_result load_slot(struct wrg_fetch *fetch, uint8_t seat, uint32_t ring_off,
+                                         uint32_t len)
+{
+    struct wrg_fetch_ring *ring = &fetch->rings[seat];
+    uint32_t slot = (ring_off - WRG_WIRE_RING) / ring->stride;
+    uint32_t within = (ring_off - WRG_WIRE_RING) % ring->stride;
+    struct wrg_fetch_result result = { .class = WRG_SHARED_RING_SLOT };
+
+    if (slot >= ring->entries)
+        return result;
+    struct wrg_fetch_scope *scope = scope_of(ring, slot);
+    scope->fetches++;
+    result.request = scope->request;
+    result.again = mark(scope->seen, within, wrg_min_u32(len, ring->stride - within));
+    result.tamper = due(fetch, seat, scope);
+    return result;
+}
+
+static struct wrg_fetch_result load_indirect(struct wrg_fetch *fetch, uint8_t seat,
+                                             struct wrg_fetch_indirect *page, uint32_t off,
+                                             uint32_t len)
+{
+    struct wrg_fetch_ring *ring = &fetch->rings[seat];
+    struct wrg_fetch_scope *scope = &ring->scopes[page->slot];
+    struct wrg_fetch_result result = { .class = WRG_SHARED_INDIRECT };
+
+    if (page->epoch != ring->epoch || scope->epoch != ring->epoch ||
+        scope->position != page->position)
+        return (struct wrg_fetch_result){ .class = WRG_SHARED_NONE };
+    scope->fetches++;
+    result.request = scope->request;
+    result.again = mark(page->seen, off, len);
+    result.tamper = due(fetch, seat, scope);
+    return result;
+}
+
+struct wrg_fetch_result wrg_fetch_load(struct wrg_fetch *fetch, uint8_t seat,
+                                       const struct wrg_frame *meta, uint32_t frame, uint32_t off,
+                                       uint32_t len)
+{
+    uint32_t ring_off = wrg_fetch_ring_offset(fetch, seat, meta, frame, off);
+
+    if (ring_off != NOT_IN_RING) {
+        if (ring_off < WRG_WIRE_RING)
+            return (struct wrg_fetch_result){ .class = WRG_SHARED_RING_INDEX };
+        return load_slot(fetch, seat, ring_off, len);
+    }
+    if (meta->indirect && fetch->indirect[meta->indirect - 1].frame == frame &&
+        fetch->indirect[meta->indirect - 1].seat == seat)
+        return load_indirect(fetch, seat, &fetch->indirect[meta->indirect - 1], off, len);
+    return (struct wrg_fetch_result){ .class = WRG_SHARED_NONE };
+}
+
+void wrg_fetch_keep(struct wrg_fetch *fetch, uint8_t seat, const struct wrg_frame *meta,
+                    uint32_t frame, uint32_t off, const void *bytes, uint32_t len)
+{
+    struct wrg_fetch_ring *ring = &fetch->rings[seat];
+    uint32_t ring_off = wrg_fetch_ring_offset(fetch, seat, meta, frame, off);
+    uint32_t slot = (ring_off - WRG_WIRE_RING) / ring->stride;
+    uint32_t within = (ring_off - WRG_WIRE_RING) % ring->stride;
+
+    if (slot < ring->entries)
+        memcpy(ring->scopes[slot].bytes + within, bytes,
+               wrg_min_u32(len, ring->stride - within));
+}
+
+void wrg_fetch_published(struct wrg_fetch *fetch, uint8_t seat, uint32_t index)
+{
+    fetch->rings[seat].published = index;
+}
+
+static bool names_gref(const struct wrg_fetch_ring *ring, const struct wrg_fetch_scope *scope,
+                       uint32_t gref)
+{
+    struct wrg_blkif_request request;
+
+    if (scope->epoch != ring->epoch || scope->bytes[0] != WRG_BLKIF_OP_INDIRECT)
+        return false;
+    wrg_wire_get_request((enum wrg_abi)ring->abi, scope->bytes, &request);
+    uint32_t pages = wrg_wire_indirect_pages(request.nr_segments);
+    for (uint32_t i = 0; i < wrg_min_u32(pages, WRG_BLKIF_MAX_INDIRECT_PAGES); i++)
+        if (request.indirect_grefs[i] == gref)
+            return true;
+    return false;
+}
+
+void wrg_fetch_mapped(struct wrg_fetch *fetch, uint8_t seat, struct wrg_frame *meta, uint32_t gref,
+                      uint32_t frame)
+{
+    struct wrg_fetch_ring *ring = &fetch->rings[seat];
+
+    if (!ring->live || seat != WRG_SEAT_BACK)
+        return;
+    /* Only the newest scope can be waiting for its indirect pages: a back maps them as it parses. */
+    struct wrg_fetch_scope *scope = &ring->scopes[ring->newest];
+    if (!names_gref(ring, scope, gref))
+        return;
+    struct wrg_fetch_indirect *page = &fetch->indirect[fetch->next_indirect];
+    meta->indirect = (uint16_t)(fetch->next_indirect + 1);
+    fetch->next_indirect = (fetch->next_indirect + 1) % WRG_FETCH_INDIRECT;
+    *page = (struct wrg_fetch_indirect){ .frame = frame, .slot = ring->newest, .seat = seat,
+                                         .position = scope->position, .epoch = ring->epoch };
+}

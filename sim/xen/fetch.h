@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The fetch shadow: which request a load of shared memory belongs to, and which bytes of it were
+ * loaded before.
+ *
+ * What it is    For each declared ring, one scope a slot. A scope opens when the ring's own side first
+ *               reads a slot of this lap, and counts its fetches; an indirect page joins the scope
+ *               whose slot named its gref. Hostile writes (`tamper`) are keyed by scope and fetch.
+ * Layer         xen
+ * Bounds        2 seats x 1 queue, 512 slots a ring, 256 indirect pages under watch at one time
+ * Units         requests and fetches count from 1
+ * Threads       fiber engine only: the thread engine has no view of single accesses
+ * Left out      a back that fetches several requests before it maps their indirect pages is not
+ *               followed into them; two live requests that share an indirect page overwrite each other's marks; a slot
+ *               that is read again after its place in the ring was answered counts as a new lap
+ * Source        XSA-155; the positions follow from xen/io/ring.h: at most one lap is outstanding
+ */
+#ifndef WRG_XEN_FETCH_H
+#define WRG_XEN_FETCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <wringer/wire.h>
+
+#define WRG_FETCH_SEATS 2
+#define WRG_FETCH_SLOTS 512
+#define WRG_FETCH_RING_PAGES 16
+#define WRG_FETCH_INDIRECT 256
+#define WRG_FETCH_TAMPERS 64
+
+struct wrg_fetch_scope { /* one slot of a ring */
+    uint32_t position; /* absolute index, modulo 2^32 */
+    uint32_t epoch;    /* valid while it is the ring's */
+    uint32_t request;  /* ordinal of the scope, from 1 */
+    uint32_t fetches;
+    uint64_t seen[2];  /* bytes of the slot that were loaded */
+    uint8_t bytes[112]; /* as they were loaded first */
+};
+
+struct wrg_fetch_indirect {
+    uint32_t frame;
+    uint32_t slot, position, epoch;
+    uint8_t seat;
+    uint64_t seen[64]; /* a bit a byte */
+};
+
+struct wrg_fetch_ring {
+    bool live;
+    uint8_t seat; /* enum wrg_seat: whose loads count */
+    uint8_t abi;
+    uint8_t npages;
+    uint32_t stride, entries;
+    uint32_t epoch;
+    uint32_t requests;   /* ordinals given out */
+    uint32_t published;  /* the last index that this side has published */
+    uint32_t newest;     /* slot of the scope that was opened last */
+    uint32_t frames[WRG_FETCH_RING_PAGES];
+    struct wrg_fetch_scope scopes[WRG_FETCH_SLOTS];
+};
+
+struct wrg_tamper {
+    uint32_t request, fetch;
+    uint16_t off;
+    uint8_t len, mode; /* mode: 0 set, 1 xor, 2 add */
+    uint64_t value;
+    uint16_t op; /* index of the op in the case */
+    bool fired;
+};
+
+struct wrg_fetch {
+    struct wrg_fetch_ring rings[WRG_FETCH_SEATS];
+    struct wrg_fetch_indirect indirect[WRG_FETCH_INDIRECT];
+    uint32_t next_indirect;
+    uint32_t ntampers;
+    bool tamper_on;
+    uint8_t tamper_seat; /* whose fetches are counted for tampering */
+    struct wrg_tamper tampers[WRG_FETCH_TAMPERS];
+};
+
+/* What a load turned out to be. */
+struct wrg_fetch_result {
+    uint8_t class;    /* enum wrg_shared */
+    bool again;       /* some byte was loaded before in this scope */
+    uint32_t request; /* 0: belongs to none */
+    struct wrg_tamper *tamper; /* due before this load, or NULL */
+};
+
+struct wrg_frame;
+
+void wrg_fetch_begin(struct wrg_fetch *fetch);
+/* Forgets open scopes, keeps the rings: at a restore of the snapshot. */
+struct wrg_fetch_saved {
+    struct {
+        bool live;
+        uint8_t abi, npages;
+        uint32_t stride, entries, requests, published;
+        uint32_t frames[WRG_FETCH_RING_PAGES];
+    } rings[WRG_FETCH_SEATS];
+};
+void wrg_fetch_save(const struct wrg_fetch *fetch, struct wrg_fetch_saved *saved);
+void wrg_fetch_restore(struct wrg_fetch *fetch, const struct wrg_fetch_saved *saved);
+
+struct wrg_fetch_declare {
+    uint8_t seat, abi, npages;
+    uint32_t index; /* published so far by this side */
+    const uint32_t *frames;
+};
+void wrg_fetch_declare(struct wrg_fetch *fetch, const struct wrg_fetch_declare *args);
+void wrg_fetch_retire(struct wrg_fetch *fetch, uint8_t seat);
+
+/* Offset of `off` within `frame` in the ring of a seat, or UINT32_MAX if it is no page of it. */
+uint32_t wrg_fetch_ring_offset(const struct wrg_fetch *fetch, uint8_t seat,
+                               const struct wrg_frame *meta, uint32_t frame, uint32_t off);
+
+/* What `seat` loads now; marks the bytes and counts the fetch. */
+struct wrg_fetch_result wrg_fetch_load(struct wrg_fetch *fetch, uint8_t seat,
+                                       const struct wrg_frame *meta, uint32_t frame, uint32_t off,
+                                       uint32_t len);
+/* Keeps what was loaded from a slot, so that its indirect grefs are known. */
+void wrg_fetch_keep(struct wrg_fetch *fetch, uint8_t seat, const struct wrg_frame *meta,
+                    uint32_t frame, uint32_t off, const void *bytes, uint32_t len);
+/* A producer index was stored by its owner. */
+void wrg_fetch_published(struct wrg_fetch *fetch, uint8_t seat, uint32_t index);
+/* `seat` has mapped (or copied from) gref of frame: does a request name it as an indirect page? */
+void wrg_fetch_mapped(struct wrg_fetch *fetch, uint8_t seat, struct wrg_frame *meta, uint32_t gref,
+                      uint32_t frame);
+
+#endif

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* The shadow alone: frames are numbers, loads are calls. How pages use it: page.c, ring tests. */
+#include "xen/test_xen.h"
+
+#include <wringer/wire.h>
+
+#define RING_FRAME 100
+#define RING_PAGES 2
+#define STRIDE 112
+#define ENTRIES 64 /* 2 pages, 64-bit layout */
+
+static struct wrg_fetch f;
+static struct wrg_frame meta[RING_PAGES];
+static struct wrg_frame indirect_meta;
+
+static void declare(uint8_t seat, uint32_t index)
+{
+    const uint32_t frames[RING_PAGES] = { RING_FRAME, RING_FRAME + 5 };
+    const struct wrg_fetch_declare args = { .seat = seat, .abi = WRG_ABI_X86_64,
+                                            .npages = RING_PAGES, .index = index,
+                                            .frames = frames };
+
+    wrg_fetch_declare(&f, &args);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&f, 0, sizeof(f));
+    memset(meta, 0, sizeof(meta));
+    memset(&indirect_meta, 0, sizeof(indirect_meta));
+    for (uint8_t i = 0; i < RING_PAGES; i++)
+        meta[i] = (struct wrg_frame){ .ring = 1, .ring_page = i };
+    wrg_fetch_begin(&f);
+    declare(WRG_SEAT_BACK, 0);
+    return 0;
+}
+
+#define F(fn) cmocka_unit_test_setup(fn, setup)
+
+/* A load at an offset of the ring, which must lie in one page. */
+static struct wrg_fetch_result load_ring(uint8_t seat, uint32_t off, uint32_t len)
+{
+    uint32_t page = off / WRG_PAGE_SIZE;
+
+    return wrg_fetch_load(&f, seat, &meta[page], RING_FRAME + 5 * page, off % WRG_PAGE_SIZE, len);
+}
+
+static struct wrg_fetch_result load_slot(uint32_t slot, uint32_t within, uint32_t len)
+{
+    return load_ring(WRG_SEAT_BACK, WRG_WIRE_RING + slot * STRIDE + within, len);
+}
+
+/* Reads a whole slot that holds an indirect request with these grefs. */
+static void read_indirect(uint32_t slot, uint16_t nr_segments, uint32_t gref)
+{
+    struct wrg_blkif_request request = { .operation = WRG_BLKIF_OP_INDIRECT,
+                                         .nr_segments = nr_segments };
+    uint8_t bytes[WRG_BLKIF_MAX_REQUEST_BYTES] = { 0 };
+    uint32_t off = WRG_WIRE_RING + slot * STRIDE;
+
+    for (unsigned i = 0; i < WRG_BLKIF_MAX_INDIRECT_PAGES; i++)
+        request.indirect_grefs[i] = gref + i;
+    (void)wrg_wire_put_request(WRG_ABI_X86_64, &request, bytes);
+    (void)load_slot(slot, 0, STRIDE);
+    wrg_fetch_keep(&f, WRG_SEAT_BACK, &meta[0], RING_FRAME, off, bytes, STRIDE);
+}
+
+static struct wrg_fetch_result load_indirect(uint32_t off, uint32_t len)
+{
+    return wrg_fetch_load(&f, WRG_SEAT_BACK, &indirect_meta, 200, off, len);
+}
+
+/* ---- slots ---- */
+
+static void first_read_of_slot__opens_a_scope(void **state)
+{
+    (void)state;
+    for (uint32_t slot = 0; slot < 3; slot++) {
+        struct wrg_fetch_result result = load_slot(slot, 0, STRIDE);
+        assert_int_equal(result.class, WRG_SHARED_RING_SLOT);
+        assert_int_equal(result.request, slot + 1);
+        assert_false(result.again);
+    }
+}
+
+static void byte_read_twice_in_scope__again(void **state)
+{
+    (void)state;
+    assert_false(load_slot(0, 0, 8).again);
+    assert_false(load_slot(0, 8, 8).again);
+    assert_true(load_slot(0, 15, 2).again);
+    assert_int_equal(load_slot(0, 20, 1).request, 1);
+}
+
+static void bytes_over_word_borders__marked_each(void **state)
+{
+    (void)state;
+    assert_false(load_slot(0, 60, 10).again); /* bits 60..69 */
+    assert_true(load_slot(0, 69, 1).again);
+    assert_false(load_slot(0, 70, 42).again);
+    assert_false(load_slot(0, 0, 60).again);
+    assert_true(load_slot(0, 111, 1).again);
+}
+
+static void same_slot_in_next_lap__new_scope(void **state)
+{
+    (void)state;
+    assert_int_equal(load_slot(0, 0, STRIDE).request, 1);
+    wrg_fetch_published(&f, WRG_SEAT_BACK, 1); /* answered */
+    struct wrg_fetch_result result = load_slot(0, 0, STRIDE);
+    assert_int_equal(result.request, 2);
+    assert_false(result.again);
+    assert_true(load_slot(0, 0, 1).again);
+}
+
+static void answers_out_of_order__other_scopes_stay_open(void **state)
+{
+    (void)state;
+    for (uint32_t slot = 0; slot < 4; slot++)
+        (void)load_slot(slot, 0, STRIDE);
+    wrg_fetch_published(&f, WRG_SEAT_BACK, 1);
+    for (uint32_t slot = 1; slot < 4; slot++) {
+        struct wrg_fetch_result result = load_slot(slot, 4, 4);
+        assert_true(result.again);
+        assert_int_equal(result.request, slot + 1);
+    }
+}
+
+static void indices_near_2_to_32__lap_is_seen(void **state)
+{
+    (void)state;
+    declare(WRG_SEAT_BACK, UINT32_MAX);
+    assert_int_equal(load_slot(ENTRIES - 1, 0, STRIDE).request, 1); /* index 2^32 - 1 */
+    assert_int_equal(load_slot(0, 0, STRIDE).request, 2);           /* index 0 */
+    wrg_fetch_published(&f, WRG_SEAT_BACK, 0);
+    assert_true(load_slot(0, 0, 1).again);
+    assert_false(load_slot(ENTRIES - 1, 0, 1).again);
+}
+
+static void front_reads_response__scope_ends_with_its_lap(void **state)
+{
+    (void)state;
+    declare(WRG_SEAT_FRONT, 0);
+    wrg_fetch_published(&f, WRG_SEAT_FRONT, 1); /* request 0 is out */
+    struct wrg_fetch_result result = load_ring(WRG_SEAT_FRONT, WRG_WIRE_RING, 16);
+    assert_int_equal(result.request, 1);
+    assert_true(load_ring(WRG_SEAT_FRONT, WRG_WIRE_RING, 1).again);
+    wrg_fetch_published(&f, WRG_SEAT_FRONT, ENTRIES + 1); /* slot 0 is used again */
+    assert_false(load_ring(WRG_SEAT_FRONT, WRG_WIRE_RING, 1).again);
+}
+
+static void seats__have_scopes_of_their_own(void **state)
+{
+    (void)state;
+    declare(WRG_SEAT_FRONT, 1);
+    assert_false(load_slot(0, 0, 8).again);
+    assert_false(load_ring(WRG_SEAT_FRONT, WRG_WIRE_RING, 8).again);
+}
+
+static void index_words__exempt(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct wrg_fetch_result result = load_ring(WRG_SEAT_BACK, WRG_WIRE_REQ_PROD, 4);
+        assert_int_equal(result.class, WRG_SHARED_RING_INDEX);
+        assert_int_equal(result.request, 0);
+        assert_false(result.again);
+    }
+}
+
+static void slot_over_two_pages__one_scope(void **state)
+{
+    uint32_t first = (WRG_PAGE_SIZE - WRG_WIRE_RING) % STRIDE;
+    uint32_t slot = (WRG_PAGE_SIZE - WRG_WIRE_RING) / STRIDE;
+
+    (void)state;
+    assert_true(first != 0);
+    struct wrg_fetch_result a = load_slot(slot, 0, first);
+    struct wrg_fetch_result b = load_slot(slot, first, STRIDE - first);
+    assert_int_equal(a.request, b.request);
+    assert_false(b.again);
+    assert_true(load_slot(slot, STRIDE - 1, 1).again);
+}
+
+static void bytes_behind_last_slot__belong_to_no_request(void **state)
+{
+    (void)state;
+    struct wrg_fetch_result result = load_slot(ENTRIES, 0, 8);
+    assert_int_equal(result.class, WRG_SHARED_RING_SLOT);
+    assert_int_equal(result.request, 0);
+}
+
+static void retired_or_redeclared_ring__scopes_gone(void **state)
+{
+    (void)state;
+    (void)load_slot(0, 0, STRIDE);
+    wrg_fetch_retire(&f, WRG_SEAT_BACK);
+    assert_int_equal(load_slot(0, 0, STRIDE).class, WRG_SHARED_NONE);
+    declare(WRG_SEAT_BACK, 0);
+    assert_false(load_slot(0, 0, STRIDE).again);
+}
+
+static void page_reused_elsewhere__not_taken_for_the_ring(void **state)
+{
+    (void)state;
+    assert_int_equal(wrg_fetch_load(&f, WRG_SEAT_BACK, &meta[0], RING_FRAME + 1, 64, 8).class,
+                     WRG_SHARED_NONE);
+    const struct wrg_frame far = { .ring = 1, .ring_page = RING_PAGES };
+    assert_int_equal(wrg_fetch_load(&f, WRG_SEAT_BACK, &far, RING_FRAME, 64, 8).class,
+                     WRG_SHARED_NONE);
+}
+
+static void restore__ordinals_go_on_and_scopes_are_fresh(void **state)
+{
+    struct wrg_fetch_saved saved;
+
+    (void)state;
+    (void)load_slot(0, 0, STRIDE);
+    wrg_fetch_save(&f, &saved);
+    for (unsigned round = 0; round < 2; round++) {
+        assert_int_equal(load_slot(1, 0, STRIDE).request, 2);
+        wrg_fetch_published(&f, WRG_SEAT_BACK, 2);
+        wrg_fetch_retire(&f, WRG_SEAT_BACK);
+        wrg_fetch_restore(&f, &saved);
+    }
+    assert_int_equal(load_slot(1, 0, STRIDE).request, 2);
+    assert_false(load_slot(0, 0, 1).again);
+}
+
+/* ---- indirect pages ---- */
+
+static void indirect_page_named_in_slot__joins_its_scope(void **state)
+{
+    (void)state;
+    read_indirect(3, 600, 50);
+    wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 51, 200);
+    assert_true(indirect_meta.indirect != 0);
+    struct wrg_fetch_result result = load_indirect(0, 8);
+    assert_int_equal(result.class, WRG_SHARED_INDIRECT);
+    assert_int_equal(result.request, 1);
+    assert_false(result.again);
+    assert_false(load_indirect(8, 4088).again);
+    assert_true(load_indirect(4095, 1).again);
+    assert_true(load_indirect(7, 1).again);
+}
+
+static void gref_beyond_the_pages_in_use__does_not_join(void **state)
+{
+    (void)state;
+    read_indirect(0, 600, 50); /* two pages: 50 and 51 */
+    wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 52, 200);
+    assert_int_equal(indirect_meta.indirect, 0);
+    assert_int_equal(load_indirect(0, 8).class, WRG_SHARED_NONE);
+}
+
+static void absurd_number_of_segments__joins_eight_pages_at_most(void **state)
+{
+    (void)state;
+    read_indirect(0, 65535, 50);
+    wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 57, 200);
+    assert_int_equal(load_indirect(0, 8).request, 1);
+}
+
+static void data_page_of_direct_request__does_not_join(void **state)
+{
+    uint8_t bytes[STRIDE] = { WRG_BLKIF_OP_WRITE };
+
+    (void)state;
+    (void)load_slot(0, 0, STRIDE);
+    wrg_fetch_keep(&f, WRG_SEAT_BACK, &meta[0], RING_FRAME, WRG_WIRE_RING, bytes, STRIDE);
+    wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 0, 200);
+    assert_int_equal(indirect_meta.indirect, 0);
+}
+
+static void indirect_page_after_the_answer_and_a_new_lap__left(void **state)
+{
+    (void)state;
+    read_indirect(0, 1, 50);
+    wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 50, 200);
+    (void)load_indirect(0, 8);
+    wrg_fetch_published(&f, WRG_SEAT_BACK, 1);
+    (void)load_slot(0, 0, STRIDE); /* next lap */
+    assert_int_equal(load_indirect(0, 8).class, WRG_SHARED_NONE);
+}
+
+/* ---- tamper ---- */
+
+static void arm(uint32_t request, uint32_t fetch)
+{
+    f.tampers[f.ntampers++] = (struct wrg_tamper){ .request = request, .fetch = fetch, .len = 1 };
+    f.tamper_on = true;
+    f.tamper_seat = WRG_SEAT_BACK;
+}
+
+static void tamper__due_at_its_request_and_fetch(void **state)
+{
+    (void)state;
+    arm(2, 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_null(load_slot(0, i, 1).tamper);
+    assert_null(load_slot(1, 0, 1).tamper);
+    assert_null(load_slot(1, 1, 1).tamper);
+    assert_ptr_equal(load_slot(1, 2, 1).tamper, &f.tampers[0]);
+    assert_null(load_slot(1, 3, 1).tamper);
+}
+
+static void tamper__counts_fetches_of_indirect_pages(void **state)
+{
+    (void)state;
+    arm(1, 4);
+    read_indirect(0, 8, 50);
+    wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 50, 200);
+    assert_null(load_indirect(0, 8).tamper);
+    assert_null(load_indirect(8, 8).tamper);
+    assert_non_null(load_indirect(16, 8).tamper);
+}
+
+static void tamper_switched_off_or_of_the_other_seat__not_due(void **state)
+{
+    (void)state;
+    arm(1, 1);
+    f.tamper_on = false;
+    assert_null(load_slot(0, 0, 1).tamper);
+    f.tamper_on = true;
+    f.tamper_seat = WRG_SEAT_FRONT;
+    arm(2, 1);
+    f.tamper_seat = WRG_SEAT_FRONT;
+    assert_null(load_slot(1, 0, 1).tamper);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        F(first_read_of_slot__opens_a_scope),
+        F(byte_read_twice_in_scope__again),
+        F(bytes_over_word_borders__marked_each),
+        F(same_slot_in_next_lap__new_scope),
+        F(answers_out_of_order__other_scopes_stay_open),
+        F(indices_near_2_to_32__lap_is_seen),
+        F(front_reads_response__scope_ends_with_its_lap),
+        F(seats__have_scopes_of_their_own),
+        F(index_words__exempt),
+        F(slot_over_two_pages__one_scope),
+        F(bytes_behind_last_slot__belong_to_no_request),
+        F(retired_or_redeclared_ring__scopes_gone),
+        F(page_reused_elsewhere__not_taken_for_the_ring),
+        F(restore__ordinals_go_on_and_scopes_are_fresh),
+        F(indirect_page_named_in_slot__joins_its_scope),
+        F(gref_beyond_the_pages_in_use__does_not_join),
+        F(absurd_number_of_segments__joins_eight_pages_at_most),
+        F(data_page_of_direct_request__does_not_join),
+        F(indirect_page_after_the_answer_and_a_new_lap__left),
+        F(tamper__due_at_its_request_and_fetch),
+        F(tamper__counts_fetches_of_indirect_pages),
+        F(tamper_switched_off_or_of_the_other_seat__not_due),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+#include "xen/hypervisor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Frames of the domains that are not the front's, which gets the rest. */
+#define BACK_FRAMES 256
+#define STRANGER_FRAMES 16
+#define TOOLSTACK_FRAMES 1
+/* Mappings of domains that map nothing but a hostile peer's whims. */
+#define FEW_MAPPINGS 64
+
+static const uint8_t roles[WRG_DOMAINS] = {
+    [WRG_DOM_TOOLSTACK] = WRG_ROLE_TOOLSTACK,
+    [WRG_DOM_FRONT] = WRG_ROLE_FRONT,
+    [WRG_DOM_BACK] = WRG_ROLE_BACK,
+    [WRG_DOM_STRANGER] = WRG_ROLE_SCRIPT,
+};
+
+static int domain_init(struct wrg_xen *xen, uint16_t domid, uint32_t first, uint32_t nframes,
+                       uint32_t mappings)
+{
+    struct wrg_domain *dom = &xen->domains[domid];
+    uint32_t nrefs = WRG_GNTTAB_FRAMES_MAX * WRG_GNTTAB_PER_FRAME;
+
+    dom->domid = domid;
+    dom->role = roles[domid];
+    dom->first_frame = first;
+    dom->nframes = nframes;
+    dom->nviews = nframes + mappings;
+    dom->views = calloc(dom->nviews, sizeof(*dom->views));
+    dom->own.words = calloc(wrg_slots_words(nframes), sizeof(uint64_t));
+    dom->mappings.words = calloc(wrg_slots_words(mappings), sizeof(uint64_t));
+    dom->gnttab.refs.words = calloc(wrg_slots_words(nrefs), sizeof(uint64_t));
+    dom->gnttab.pins = calloc(nrefs, sizeof(*dom->gnttab.pins));
+    dom->gnttab.maptrack = calloc(mappings, sizeof(*dom->gnttab.maptrack));
+    if (!dom->views || !dom->own.words || !dom->mappings.words || !dom->gnttab.refs.words ||
+        !dom->gnttab.pins || !dom->gnttab.maptrack)
+        return -ENOMEM;
+    wrg_slots_init(&dom->own, dom->own.words, nframes);
+    wrg_slots_init(&dom->mappings, dom->mappings.words, mappings);
+    wrg_slots_init(&dom->gnttab.refs, dom->gnttab.refs.words, nrefs);
+    wrg_evtchn_init(dom);
+    return 0;
+}
+
+static void domain_fini(struct wrg_domain *dom)
+{
+    free(dom->views);
+    free(dom->own.words);
+    free(dom->mappings.words);
+    free(dom->gnttab.refs.words);
+    free(dom->gnttab.pins);
+    free(dom->gnttab.maptrack);
+}
+
+static int store_init(struct wrg_xen *xen)
+{
+    size_t bytes = wrg_xenstore_bytes(&wrg_xs_limits_small);
+    void *mem = aligned_alloc(64, (bytes + 63) / 64 * 64);
+
+    if (!mem)
+        return -ENOMEM;
+    int result = wrg_xenstore_init(&xen->store, &wrg_xs_limits_small, mem, bytes);
+    if (result)
+        free(mem);
+    return result;
+}
+
+/* Grant frames lie at the start of the domain's memory and are never given out as pages. */
+static void gnttab_setup(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t grant_frames)
+{
+    dom->gnttab.nframes = grant_frames;
+    dom->gnttab.first_frame = dom->first_frame;
+    for (uint32_t i = 0; i < grant_frames; i++) {
+        (void)wrg_slots_take(&dom->own);
+        wrg_memory_mark(&xen->memory, dom->first_frame + i);
+        memset(wrg_memory_at(&xen->memory, dom->first_frame + i), 0, WRG_PAGE_SIZE);
+    }
+    for (uint32_t i = 0; i < WRG_GNTTAB_RESERVED; i++)
+        (void)wrg_slots_take(&dom->gnttab.refs);
+    /* Refs beyond the table's frames do not exist: the list ends there. */
+    dom->gnttab.refs.count = wrg_min_u32(dom->gnttab.refs.count, wrg_gnttab_size(&dom->gnttab));
+}
+
+int wrg_xen_init(struct wrg_xen *xen, const struct wrg_xen_limits *limits)
+{
+    uint32_t others = TOOLSTACK_FRAMES + BACK_FRAMES + STRANGER_FRAMES;
+    uint32_t front = limits->frames - others;
+    int result;
+
+    WRG_ASSERT(limits->frames > others + WRG_GNTTAB_FRAMES_MAX);
+    pthread_mutex_init(&xen->lock, NULL);
+    result = wrg_memory_init(&xen->memory, limits->frames, limits->prefault);
+    if (!result)
+        result = domain_init(xen, WRG_DOM_TOOLSTACK, 0, TOOLSTACK_FRAMES, 1);
+    if (!result)
+        result = domain_init(xen, WRG_DOM_BACK, TOOLSTACK_FRAMES, BACK_FRAMES, limits->mappings);
+    if (!result)
+        result = domain_init(xen, WRG_DOM_STRANGER, TOOLSTACK_FRAMES + BACK_FRAMES, STRANGER_FRAMES,
+                             FEW_MAPPINGS);
+    if (!result)
+        result = domain_init(xen, WRG_DOM_FRONT, others, front, FEW_MAPPINGS);
+    if (!result)
+        result = store_init(xen);
+    if (result) {
+        wrg_xen_fini(xen);
+        return result;
+    }
+    wrg_fetch_begin(&xen->fetch);
+    wrg_xen_reset(xen);
+    return 0;
+}
+
+void wrg_xen_fini(struct wrg_xen *xen)
+{
+    for (unsigned i = 0; i < WRG_DOMAINS; i++)
+        domain_fini(&xen->domains[i]);
+    wrg_memory_fini(&xen->memory);
+    free(xen->store);
+    pthread_mutex_destroy(&xen->lock);
+}
+
+/* ---- snapshot ---- */
+
+struct saved_domain {
+    bool alive;
+    uint16_t xs_conn;
+    struct wrg_slots_saved own, mappings, refs, evtchns;
+    uint64_t *own_words, *mapping_words, *ref_words, *evtchn_words;
+    uint32_t nown, nmappings, nports; /* how much of each table is saved */
+    struct wrg_view *own_views, *mapping_views;
+    struct wrg_maptrack *maptrack;
+    struct wrg_grant_pin *pins; /* of the refs that the saved mappings pin, by mapping slot */
+    struct wrg_evtchn *ports;
+    uint32_t gnttab_nframes, gnttab_given, gnttab_pinned;
+};
+
+struct wrg_xen_saved {
+    struct saved_domain domains[WRG_DOMAINS];
+    struct wrg_fetch_saved fetch;
+    void *store;
+    size_t store_bytes;
+    uint64_t store_mark;
+};
+
+static void *copy_of(const void *src, size_t bytes)
+{
+    void *copy = malloc(bytes ? bytes : 1);
+
+    WRG_ASSERT(copy); /* while a world is being built, out of memory ends the program */
+    memcpy(copy, src, bytes);
+    return copy;
+}
+
+static uint64_t *save_slots(const struct wrg_slots *slots, struct wrg_slots_saved *saved)
+{
+    uint64_t *words = malloc(wrg_slots_words(slots->count) * sizeof(*words));
+
+    WRG_ASSERT(words);
+    wrg_slots_save(slots, saved, words);
+    return words;
+}
+
+static void save_domain(struct wrg_xen *xen, const struct wrg_domain *dom,
+                        struct saved_domain *saved)
+{
+    saved->alive = dom->alive;
+    saved->xs_conn = dom->xs_conn;
+    saved->own_words = save_slots(&dom->own, &saved->own);
+    saved->mapping_words = save_slots(&dom->mappings, &saved->mappings);
+    saved->ref_words = save_slots(&dom->gnttab.refs, &saved->refs);
+    saved->evtchn_words = save_slots(&dom->evtchns.slots, &saved->evtchns);
+    saved->nown = wrg_slots_high(&dom->own);
+    saved->nmappings = wrg_slots_high(&dom->mappings);
+    saved->nports = wrg_slots_high(&dom->evtchns.slots);
+    saved->own_views = copy_of(dom->views, saved->nown * sizeof(*dom->views));
+    saved->mapping_views =
+        copy_of(dom->views + dom->nframes, saved->nmappings * sizeof(*dom->views));
+    saved->maptrack = copy_of(dom->gnttab.maptrack, saved->nmappings * sizeof(*saved->maptrack));
+    saved->ports = copy_of(dom->evtchns.ports, saved->nports * sizeof(*saved->ports));
+    saved->pins = calloc(saved->nmappings + 1, sizeof(*saved->pins));
+    WRG_ASSERT(saved->pins);
+    for (uint32_t slot = 0; slot < saved->nmappings; slot++) {
+        const struct wrg_maptrack *track = &dom->gnttab.maptrack[slot];
+        if (wrg_slots_is_taken(&dom->mappings, slot))
+            saved->pins[slot] = xen->domains[track->granter].gnttab.pins[track->gref];
+    }
+    saved->gnttab_nframes = dom->gnttab.nframes;
+    saved->gnttab_given = dom->gnttab.given;
+    saved->gnttab_pinned = dom->gnttab.pinned;
+}
+
+struct wrg_xen_saved *wrg_xen_save(struct wrg_xen *xen)
+{
+    if (!wrg_memory_save(&xen->memory))
+        return NULL;
+    struct wrg_xen_saved *saved = calloc(1, sizeof(*saved));
+    WRG_ASSERT(saved);
+    for (unsigned i = 0; i < WRG_DOMAINS; i++)
+        save_domain(xen, &xen->domains[i], &saved->domains[i]);
+    wrg_fetch_save(&xen->fetch, &saved->fetch);
+    saved->store_bytes = wrg_xenstore_save_bytes(xen->store);
+    saved->store = malloc(saved->store_bytes);
+    WRG_ASSERT(saved->store);
+    int result = wrg_xenstore_save(xen->store, saved->store, saved->store_bytes);
+    WRG_ASSERT(result == 0);
+    saved->store_mark = wrg_xenstore_mark(xen->store);
+    return saved;
+}
+
+void wrg_xen_saved_free(struct wrg_xen_saved *saved)
+{
+    if (!saved)
+        return;
+    for (unsigned i = 0; i < WRG_DOMAINS; i++) {
+        struct saved_domain *dom = &saved->domains[i];
+        void *parts[] = { dom->own_words, dom->mapping_words, dom->ref_words, dom->evtchn_words,
+                          dom->own_views, dom->mapping_views, dom->maptrack,  dom->pins,
+                          dom->ports };
+        for (unsigned k = 0; k < WRG_ARRAY_LEN(parts); k++)
+            free(parts[k]);
+    }
+    free(saved->store);
+    free(saved);
+}
+
+/* Views at [from, to) as they were before their first use. */
+static void forget_views(struct wrg_view *views, uint32_t from, uint32_t to)
+{
+    if (from < to)
+        memset(views + from, 0, (to - from) * sizeof(*views));
+}
+
+/* Pins of all mappings that are alive now; those of the snapshot are put back afterwards. */
+static void drop_pins(struct wrg_xen *xen, struct wrg_domain *dom)
+{
+    uint32_t high = wrg_slots_high(&dom->mappings);
+
+    if (!dom->mappings.taken)
+        return;
+    for (uint32_t slot = 0; slot < high; slot++) {
+        const struct wrg_maptrack *track = &dom->gnttab.maptrack[slot];
+        if (wrg_slots_is_taken(&dom->mappings, slot))
+            memset(&xen->domains[track->granter].gnttab.pins[track->gref], 0,
+                   sizeof(*dom->gnttab.pins));
+    }
+}
+
+static void restore_domain(struct wrg_xen *xen, struct wrg_domain *dom,
+                           const struct saved_domain *saved)
+{
+    uint32_t own_high = wrg_slots_high(&dom->own);
+    uint32_t mappings_high = wrg_slots_high(&dom->mappings);
+
+    memcpy(dom->views, saved->own_views, saved->nown * sizeof(*dom->views));
+    forget_views(dom->views, saved->nown, own_high);
+    memcpy(dom->views + dom->nframes, saved->mapping_views,
+           saved->nmappings * sizeof(*dom->views));
+    forget_views(dom->views + dom->nframes, saved->nmappings, mappings_high);
+    memcpy(dom->gnttab.maptrack, saved->maptrack, saved->nmappings * sizeof(*saved->maptrack));
+    memcpy(dom->evtchns.ports, saved->ports, saved->nports * sizeof(*saved->ports));
+    wrg_slots_restore(&dom->own, &saved->own, saved->own_words);
+    wrg_slots_restore(&dom->mappings, &saved->mappings, saved->mapping_words);
+    wrg_slots_restore(&dom->gnttab.refs, &saved->refs, saved->ref_words);
+    wrg_slots_restore(&dom->evtchns.slots, &saved->evtchns, saved->evtchn_words);
+    for (uint32_t slot = 0; slot < saved->nmappings; slot++) {
+        const struct wrg_maptrack *track = &saved->maptrack[slot];
+        if (wrg_slots_is_taken(&dom->mappings, slot))
+            xen->domains[track->granter].gnttab.pins[track->gref] = saved->pins[slot];
+    }
+    dom->alive = saved->alive;
+    dom->xs_conn = saved->xs_conn;
+    dom->gnttab.nframes = saved->gnttab_nframes;
+    dom->gnttab.given = saved->gnttab_given;
+    dom->gnttab.pinned = saved->gnttab_pinned;
+}
+
+void wrg_xen_restore(struct wrg_xen *xen, const struct wrg_xen_saved *saved)
+{
+    for (unsigned i = 0; i < WRG_DOMAINS; i++)
+        drop_pins(xen, &xen->domains[i]);
+    for (unsigned i = 0; i < WRG_DOMAINS; i++)
+        restore_domain(xen, &xen->domains[i], &saved->domains[i]);
+    wrg_memory_restore(&xen->memory);
+    wrg_fetch_restore(&xen->fetch, &saved->fetch);
+    if (wrg_xenstore_changed_since(xen->store, saved->store_mark)) {
+        int result = wrg_xenstore_restore(xen->store, saved->store, saved->store_bytes);
+        WRG_ASSERT(result == 0);
+        ((struct wrg_xen_saved *)(uintptr_t)saved)->store_mark = wrg_xenstore_mark(xen->store);
+    }
+}
+
+static void reset_domain(struct wrg_domain *dom)
+{
+    uint32_t nrefs = WRG_GNTTAB_FRAMES_MAX * WRG_GNTTAB_PER_FRAME;
+
+    forget_views(dom->views, 0, wrg_slots_high(&dom->own));
+    forget_views(dom->views + dom->nframes, 0, wrg_slots_high(&dom->mappings));
+    memset(dom->evtchns.ports, 0,
+           wrg_slots_high(&dom->evtchns.slots) * sizeof(*dom->evtchns.ports));
+    wrg_slots_init(&dom->own, dom->own.words, dom->nframes);
+    wrg_slots_init(&dom->mappings, dom->mappings.words, dom->nviews - dom->nframes);
+    wrg_slots_init(&dom->gnttab.refs, dom->gnttab.refs.words, nrefs);
+    wrg_evtchn_init(dom);
+    dom->gnttab.given = dom->gnttab.pinned = 0;
+    dom->gnttab.nframes = 0;
+    dom->alive = true;
+}
+
+void wrg_xen_reset(struct wrg_xen *xen)
+{
+    for (unsigned i = 0; i < WRG_DOMAINS; i++)
+        drop_pins(xen, &xen->domains[i]);
+    for (unsigned i = 0; i < WRG_DOMAINS; i++)
+        reset_domain(&xen->domains[i]);
+    wrg_memory_reset(&xen->memory);
+    wrg_fetch_begin(&xen->fetch);
+    gnttab_setup(xen, &xen->domains[WRG_DOM_FRONT], WRG_GNTTAB_FRAMES_MAX);
+    gnttab_setup(xen, &xen->domains[WRG_DOM_STRANGER], 1);
+    wrg_xenstore_reset(xen->store);
+    for (uint16_t i = 0; i < WRG_DOMAINS; i++) {
+        int result = wrg_xenstore_connect(xen->store, i, &xen->domains[i].xs_conn);
+        WRG_ASSERT(result == 0);
+    }
+    const struct wrg_xs_call dom0 = { .conn = xen->domains[WRG_DOM_TOOLSTACK].xs_conn };
+    for (uint16_t i = 1; i < WRG_DOMAINS; i++) {
+        int result = wrg_xenstore_introduce(xen->store, &dom0, i);
+        WRG_ASSERT(result == 0);
+    }
+}
+
+/* ---- death, events ---- */
+
+void wrg_xen_kill_domain(struct wrg_xen *xen, uint16_t domid)
+{
+    struct wrg_domain *dom = wrg_xen_domain(xen, domid);
+
+    if (!dom)
+        return;
+    wrg_gnttab_release_all(xen, dom);
+    wrg_evtchn_close_all(xen, dom);
+    dom->alive = false;
+    wrg_xen_emit(xen, .kind = WRG_EV_DEATH, .role = WRG_ROLE_TOOLSTACK, .a = domid);
+    wrg_xenstore_domain_died(xen->store, domid);
+    /* Last: if a task of the domain itself brought this about, it does not come back. */
+    wrg_sched_kill_role(xen->sched, dom->role);
+}
+
+void wrg_xen_emit_slow(struct wrg_xen *xen, const struct wrg_xen_event *event)
+{
+    int task = wrg_sched_current(xen->sched);
+    struct wrg_event ev = { .kind = (uint16_t)event->kind, .role = event->role,
+                            .task = (uint8_t)task, .step = (uint32_t)xen->sched->steps,
+                            .a = event->a, .b = event->b, .c = event->c, .d = event->d };
+
+    wrg_trace_emit(xen->trace, &ev, event->payload, event->len);
+    if (wrg_trace_has_finding(xen->trace) && task != WRG_TASK_NONE && !xen->parallel)
+        wrg_sched_stop(xen->sched);
+}

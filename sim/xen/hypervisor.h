@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The simulated Xen as a whole: memory, domains, grants, events, store, and who is told.
+ *
+ * Layer         xen; driven by guest (the port), toolstack and world
+ * Bounds        WRG_DOMAINS domains; the front's gets the bulk of memory
+ * Threads       fiber engine: one task at a time. Thread engine: every call below runs under xen->lock,
+ *               which is never held while an endpoint touches shared memory
+ * Errors        -errno and GNTST_* as real Xen gives them
+ */
+#ifndef WRG_XEN_HYPERVISOR_H
+#define WRG_XEN_HYPERVISOR_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <wringer/page.h>
+#include <wringer/port.h>
+
+#include "base/base.h"
+#include "base/slots.h"
+#include "fault/fault.h"
+#include "sched/sched.h"
+#include "trace/trace.h"
+#include "xen/evtchn.h"
+#include "xen/fetch.h"
+#include "xen/gnttab.h"
+#include "xen/memory.h"
+#include "xen/xenstore.h"
+
+enum { /* domids; the table is indexed by them */
+    WRG_DOM_TOOLSTACK = 0,
+    WRG_DOM_FRONT = 1,
+    WRG_DOM_BACK = 2,
+    WRG_DOM_STRANGER = 3,
+    WRG_DOMAINS = 4
+};
+
+struct wrg_domain {
+    uint16_t domid;
+    bool alive;
+    uint8_t role; /* enum wrg_role its actions are traced under */
+    uint32_t first_frame, nframes;
+    /* Address space: own pages at [0, nframes), mappings at [nframes, nviews). */
+    struct wrg_view *views;
+    uint32_t nviews;
+    struct wrg_slots own;      /* over nframes */
+    struct wrg_slots mappings; /* over nviews - nframes: maptrack */
+    struct wrg_gnttab gnttab;
+    struct wrg_evtchns evtchns;
+    uint16_t xs_conn;
+};
+
+struct wrg_xen {
+    struct wrg_memory memory;
+    struct wrg_domain domains[WRG_DOMAINS];
+    struct wrg_fetch fetch;
+    struct wrg_xenstore *store;
+    struct wrg_sched *sched;
+    struct wrg_trace *trace;
+    struct wrg_fault *fault;
+    bool parallel;
+    pthread_mutex_t lock; /* thread engine */
+};
+
+struct wrg_xen_limits {
+    uint32_t frames;
+    uint32_t mappings; /* of the back's domain */
+    uint32_t grant_frames;
+    bool prefault;
+};
+
+WRG_MUST_USE int wrg_xen_init(struct wrg_xen *xen, const struct wrg_xen_limits *limits);
+void wrg_xen_fini(struct wrg_xen *xen);
+/* A world without guests: domains alive, nothing allocated, an empty store. */
+void wrg_xen_reset(struct wrg_xen *xen);
+
+struct wrg_xen_saved;
+/* NULL: too much is in use for a snapshot. The caller frees it with wrg_xen_saved_free. */
+struct wrg_xen_saved *wrg_xen_save(struct wrg_xen *xen);
+void wrg_xen_restore(struct wrg_xen *xen, const struct wrg_xen_saved *saved);
+void wrg_xen_saved_free(struct wrg_xen_saved *saved);
+
+/* Domain death: mappings are released, channels closed, the store told. */
+void wrg_xen_kill_domain(struct wrg_xen *xen, uint16_t domid);
+
+static inline void wrg_xen_lock(struct wrg_xen *xen)
+{
+    if (xen->parallel)
+        pthread_mutex_lock(&xen->lock);
+}
+static inline void wrg_xen_unlock(struct wrg_xen *xen)
+{
+    if (xen->parallel)
+        pthread_mutex_unlock(&xen->lock);
+}
+
+static inline struct wrg_domain *wrg_xen_domain(struct wrg_xen *xen, uint16_t domid)
+{
+    return domid < WRG_DOMAINS && xen->domains[domid].alive ? &xen->domains[domid] : NULL;
+}
+
+/* Emits an event of a domain; does not return if a checker reports a finding inside of a task. */
+struct wrg_xen_event {
+    enum wrg_event_kind kind;
+    uint8_t role;
+    uint32_t a, b;
+    uint64_t c, d;
+    const void *payload;
+    uint32_t len;
+};
+void wrg_xen_emit_slow(struct wrg_xen *xen, const struct wrg_xen_event *event);
+
+#define wrg_xen_emit(xen, ...)                                                                     \
+    do {                                                                                           \
+        if ((xen)->trace->on)                                                                      \
+            wrg_xen_emit_slow((xen), &(struct wrg_xen_event){ __VA_ARGS__ });                      \
+    } while (0)
+
+/* ---- pages (page.c) ---- */
+
+/* A page of one's own. WRG_NO_PAGE when memory is used up. */
+uint32_t wrg_xen_page_alloc(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t count, bool zero);
+void wrg_xen_page_free(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t page, uint32_t count);
+/* The view behind a handle, or NULL if the handle is not valid (any more). */
+struct wrg_view *wrg_xen_view(const struct wrg_domain *dom, uint32_t page);
+/* The long way of an access of an endpoint: instrumented, straddling, or wrong. */
+void wrg_xen_access(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_access *access);
+/* Simulated hardware or a committed hostile store: memory without preemption, judgement or marks. */
+void wrg_xen_peek(struct wrg_xen *xen, uint32_t frame, uint32_t off, void *dst, uint32_t len);
+void wrg_xen_patch(struct wrg_xen *xen, uint32_t frame, uint32_t off, const void *src, uint32_t len);
+/*
+ * The bytes of a page for a transfer by a device, or NULL after telling the checkers that the handle
+ * is not valid, not writable, or the range is not within one page.
+ */
+uint8_t *wrg_xen_dma(struct wrg_xen *xen, struct wrg_domain *dom, const struct wrg_vec *vec,
+                     bool write);
+
+#endif

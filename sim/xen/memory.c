@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "xen/memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <wringer/port.h>
+
+/* Rings, grant frames and indirect pages of a connection; a snapshot of more would not pay. */
+#define SAVED_FRAMES_MAX 512
+
+static void *map_zeroed(size_t bytes, bool prefault)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
+
+    if (at == MAP_FAILED)
+        return NULL;
+    if (prefault) {
+        madvise(at, bytes, MADV_HUGEPAGE);
+        madvise(at, bytes, MADV_POPULATE_WRITE);
+    }
+    return at;
+}
+
+int wrg_memory_init(struct wrg_memory *mem, uint32_t nframes, bool prefault)
+{
+    memset(mem, 0, sizeof(*mem));
+    mem->nframes = nframes;
+    mem->saved_cap = SAVED_FRAMES_MAX;
+    mem->base = map_zeroed((size_t)nframes << WRG_PAGE_SHIFT, prefault);
+    mem->dirty = calloc(nframes, 1);
+    mem->dirty_list = calloc(nframes, sizeof(*mem->dirty_list));
+    mem->frames = calloc(nframes, sizeof(*mem->frames));
+    mem->saved_frame = calloc(SAVED_FRAMES_MAX, sizeof(*mem->saved_frame));
+    mem->saved_meta = calloc(SAVED_FRAMES_MAX, sizeof(*mem->saved_meta));
+    mem->saved_bytes = malloc((size_t)SAVED_FRAMES_MAX << WRG_PAGE_SHIFT);
+    mem->saved_index = calloc(nframes, sizeof(*mem->saved_index));
+    if (mem->base && mem->dirty && mem->dirty_list && mem->frames && mem->saved_frame &&
+        mem->saved_meta && mem->saved_bytes && mem->saved_index)
+        return 0;
+    wrg_memory_fini(mem);
+    return -ENOMEM;
+}
+
+void wrg_memory_fini(struct wrg_memory *mem)
+{
+    if (mem->base)
+        munmap(mem->base, (size_t)mem->nframes << WRG_PAGE_SHIFT);
+    free(mem->dirty);
+    free(mem->dirty_list);
+    free(mem->frames);
+    free(mem->saved_frame);
+    free(mem->saved_meta);
+    free(mem->saved_bytes);
+    free(mem->saved_index);
+    memset(mem, 0, sizeof(*mem));
+}
+
+void wrg_memory_mark_slow(struct wrg_memory *mem, uint32_t frame)
+{
+    /* Two tasks in parallel may both come here: one of them lists the frame. */
+    if (__atomic_exchange_n(&mem->dirty[frame], 1, __ATOMIC_RELAXED))
+        return;
+    uint32_t at = __atomic_fetch_add(&mem->ndirty, 1, __ATOMIC_RELAXED);
+    mem->dirty_list[at] = frame;
+}
+
+void wrg_memory_fill_secret(void *dst, size_t len)
+{
+    const uint64_t secret = WRG_SECRET;
+    uint8_t *at = dst;
+
+    for (; len >= sizeof(secret); at += sizeof(secret), len -= sizeof(secret))
+        memcpy(at, &secret, sizeof(secret));
+    memcpy(at, &secret, len);
+}
+
+bool wrg_memory_has_secret(const void *buf, size_t len)
+{
+    const uint8_t *at = buf;
+    uint32_t word;
+    bool found = false;
+
+    for (size_t i = 0; i + sizeof(word) <= len; i += sizeof(word)) {
+        memcpy(&word, at + i, sizeof(word));
+        found |= (word == (uint32_t)WRG_SECRET) | (word == (uint32_t)(WRG_SECRET >> 32));
+    }
+    return found;
+}
+
+bool wrg_memory_save(struct wrg_memory *mem)
+{
+    /* What an earlier snapshot holds, and nobody has touched since, belongs to this one too. */
+    for (uint32_t i = 0; i < mem->nsaved; i++)
+        wrg_memory_mark(mem, mem->saved_frame[i]);
+    if (mem->ndirty > mem->saved_cap)
+        return false;
+    for (uint32_t i = 0; i < mem->nsaved; i++)
+        mem->saved_index[mem->saved_frame[i]] = 0;
+    mem->nsaved = mem->ndirty;
+    for (uint32_t i = 0; i < mem->ndirty; i++) {
+        uint32_t frame = mem->dirty_list[i];
+        mem->saved_frame[i] = frame;
+        mem->saved_meta[i] = mem->frames[frame];
+        mem->saved_index[frame] = i + 1;
+        memcpy(mem->saved_bytes + ((size_t)i << WRG_PAGE_SHIFT), wrg_memory_at(mem, frame),
+               WRG_PAGE_SIZE);
+        mem->dirty[frame] = 0;
+    }
+    mem->ndirty = 0;
+    return true;
+}
+
+void wrg_memory_restore(struct wrg_memory *mem)
+{
+    for (uint32_t i = 0; i < mem->ndirty; i++) {
+        uint32_t frame = mem->dirty_list[i];
+        uint32_t index = mem->saved_index[frame];
+
+        mem->dirty[frame] = 0;
+        if (index) {
+            mem->frames[frame] = mem->saved_meta[index - 1];
+            memcpy(wrg_memory_at(mem, frame),
+                   mem->saved_bytes + ((size_t)(index - 1) << WRG_PAGE_SHIFT), WRG_PAGE_SIZE);
+        } else {
+            memset(&mem->frames[frame], 0, sizeof(mem->frames[frame]));
+        }
+    }
+    mem->ndirty = 0;
+}
+
+void wrg_memory_reset(struct wrg_memory *mem)
+{
+    wrg_memory_restore(mem);
+    for (uint32_t i = 0; i < mem->nsaved; i++) {
+        mem->saved_index[mem->saved_frame[i]] = 0;
+        memset(&mem->frames[mem->saved_frame[i]], 0, sizeof(*mem->frames));
+    }
+    mem->nsaved = 0;
+}

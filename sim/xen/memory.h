@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guest memory: one arena of 4 KiB frames, with what the simulator knows of each.
+ *
+ * What it is    Frames by machine-wide number, a dirty list that makes reset cost what was touched,
+ *               and a snapshot of the frames that were in use when it was taken.
+ * Layer         xen
+ * Bounds        up to 2^24 frames; mapped lazily, or touched at once with `prefault`
+ * Ownership     the arena belongs to the world; ranges of frames belong to domains
+ * Threads       dirty bytes are written with relaxed atomics; the list grows under the Xen lock
+ * Errors        -ENOMEM from the host when the arena is made, nothing later
+ */
+#ifndef WRG_XEN_MEMORY_H
+#define WRG_XEN_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/base.h"
+
+/* Fresh pages and port allocations carry it, so that bytes nobody meant to share are seen. */
+#define WRG_SECRET UINT64_C(0x9ae5c3f17bd24e6f)
+
+struct wrg_frame { /* 8 bytes */
+    uint16_t granted;   /* grant entries that name it, given through the port */
+    uint16_t mapped;    /* live mappings by another domain */
+    uint8_t ring;       /* 1 + number of the ring it is part of, 0: none */
+    uint8_t ring_page;
+    uint16_t indirect;  /* 1 + index of its record in the fetch shadow, 0: none */
+};
+
+struct wrg_memory {
+    uint8_t *base;
+    uint32_t nframes;
+    uint8_t *dirty; /* one byte a frame: touched since the last restore */
+    uint32_t *dirty_list;
+    uint32_t ndirty;
+    struct wrg_frame *frames;
+    /* snapshot: frames that were dirty when it was taken */
+    uint32_t nsaved;
+    uint32_t saved_cap;
+    uint32_t *saved_frame;
+    struct wrg_frame *saved_meta;
+    uint8_t *saved_bytes;
+    uint32_t *saved_index; /* by frame: 1 + index, 0: not saved */
+};
+
+WRG_MUST_USE int wrg_memory_init(struct wrg_memory *mem, uint32_t nframes, bool prefault);
+void wrg_memory_fini(struct wrg_memory *mem);
+
+static inline uint8_t *wrg_memory_at(const struct wrg_memory *mem, uint32_t frame)
+{
+    return mem->base + ((size_t)frame << 12);
+}
+
+void wrg_memory_mark_slow(struct wrg_memory *mem, uint32_t frame);
+
+/* Before the first write to a frame, or to what is known of it. */
+static inline void wrg_memory_mark(struct wrg_memory *mem, uint32_t frame)
+{
+    if (!__atomic_load_n(&mem->dirty[frame], __ATOMIC_RELAXED))
+        wrg_memory_mark_slow(mem, frame);
+}
+
+/* Fills a page with the secret pattern. */
+void wrg_memory_fill_secret(void *dst, size_t len);
+/* Whether 4 aligned bytes of the pattern stand in the buffer. */
+bool wrg_memory_has_secret(const void *buf, size_t len);
+
+/* False: too many frames are in use for a snapshot. */
+WRG_MUST_USE bool wrg_memory_save(struct wrg_memory *mem);
+/* Back to the snapshot. Frames outside of it keep bytes that nobody may read before they are filled. */
+void wrg_memory_restore(struct wrg_memory *mem);
+/* Back to nothing: as after init, without a snapshot. */
+void wrg_memory_reset(struct wrg_memory *mem);
+
+#endif

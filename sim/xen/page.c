@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pages through handles: allocation, and the long way of an access (hypervisor.h says the rest).
+ */
+#include <string.h>
+
+#include "xen/hypervisor.h"
+
+/* Present when the program is linked with ASan, whatever this file was compiled with. */
+__attribute__((weak)) void __asan_loadN(const void *p, size_t size);
+__attribute__((weak)) void __asan_storeN(void *p, size_t size);
+
+uint32_t wrg_xen_page_alloc(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t count, bool zero)
+{
+    uint32_t slot = count ? wrg_slots_take_run(&dom->own, count) : WRG_SLOTS_NONE;
+
+    if (slot == WRG_SLOTS_NONE)
+        return WRG_NO_PAGE;
+    for (uint32_t i = slot; i < slot + count; i++) {
+        struct wrg_view *view = &dom->views[i];
+        uint32_t frame = dom->first_frame + i;
+        uint8_t *bytes = wrg_memory_at(&xen->memory, frame);
+        wrg_memory_mark(&xen->memory, frame);
+        if (zero)
+            memset(bytes, 0, WRG_PAGE_SIZE);
+        else
+            wrg_memory_fill_secret(bytes, WRG_PAGE_SIZE);
+        view->base = bytes;
+        view->frame = frame & 0xffffff;
+        view->flags = WRG_VIEW_WRITE;
+    }
+    wrg_xen_emit(xen, .kind = WRG_EV_PAGE_ALLOC, .role = dom->role, .a = dom->first_frame + slot,
+                 .b = count);
+    /* A run of fresh handles has one generation only if its slots have: level them. */
+    uint32_t generation = 0;
+    for (uint32_t i = slot; i < slot + count; i++)
+        generation = wrg_max_u32(generation, dom->views[i].handle & ~WRG_VIEW_MASK);
+    if (generation == 0)
+        generation = 1u << WRG_VIEW_BITS;
+    for (uint32_t i = slot; i < slot + count; i++)
+        dom->views[i].handle = generation | i;
+    return generation | slot;
+}
+
+/* The handle dies; the next one of the slot differs. Generation 0 is never used. */
+static void retire_view(struct wrg_view *view)
+{
+    uint32_t slot = view->handle & WRG_VIEW_MASK;
+    uint32_t generation = (view->handle & ~WRG_VIEW_MASK) + (1u << WRG_VIEW_BITS);
+
+    view->base = NULL;
+    view->handle = (generation ? generation : 1u << WRG_VIEW_BITS) | slot;
+}
+
+static void view_fault(struct wrg_xen *xen, struct wrg_domain *dom, const struct wrg_access *access,
+                       enum wrg_rule rule)
+{
+    wrg_xen_emit(xen, .kind = WRG_EV_VIEW_FAULT, .role = dom->role, .a = access->page,
+                 .b = access->off, .c = (uint64_t)rule, .d = access->len);
+}
+
+void wrg_xen_page_free(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t page, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct wrg_view *view = wrg_xen_view(dom, page + i);
+        struct wrg_access access = { .page = page + i };
+        if (!view || ((page + i) & WRG_VIEW_MASK) >= dom->nframes) {
+            view_fault(xen, dom, &access, WRG_RULE_GNT_008);
+            continue;
+        }
+        const struct wrg_frame *meta = &xen->memory.frames[view->frame];
+        wrg_xen_emit(xen, .kind = WRG_EV_PAGE_FREE, .role = dom->role, .a = view->frame, .b = 1,
+                     .c = (uint64_t)meta->granted | (uint64_t)meta->mapped << 32);
+        retire_view(view);
+        wrg_slots_put(&dom->own, (page + i) & WRG_VIEW_MASK);
+    }
+}
+
+struct wrg_view *wrg_xen_view(const struct wrg_domain *dom, uint32_t page)
+{
+    uint32_t slot = page & WRG_VIEW_MASK;
+
+    if (slot >= dom->nviews || dom->views[slot].handle != page || !dom->views[slot].base)
+        return NULL;
+    return &dom->views[slot];
+}
+
+void wrg_xen_peek(struct wrg_xen *xen, uint32_t frame, uint32_t off, void *dst, uint32_t len)
+{
+    memcpy(dst, wrg_memory_at(&xen->memory, frame) + off, len);
+}
+
+void wrg_xen_patch(struct wrg_xen *xen, uint32_t frame, uint32_t off, const void *src, uint32_t len)
+{
+    wrg_memory_mark(&xen->memory, frame);
+    memcpy(wrg_memory_at(&xen->memory, frame) + off, src, len);
+}
+
+/* Which rule an access through this handle breaks, or none. */
+static enum wrg_rule view_check(const struct wrg_domain *dom, uint32_t first, uint32_t page,
+                                bool write)
+{
+    const struct wrg_view *view = wrg_xen_view(dom, page);
+
+    if (!view) /* beyond the end of a valid handle, or a handle that is not valid at all? */
+        return page != first && wrg_xen_view(dom, first) ? WRG_RULE_GNT_008 : WRG_RULE_GNT_001;
+    if (write && !(view->flags & WRG_VIEW_WRITE))
+        return WRG_RULE_GNT_002;
+    return WRG_RULE_CLEAN;
+}
+
+uint8_t *wrg_xen_dma(struct wrg_xen *xen, struct wrg_domain *dom, const struct wrg_vec *vec,
+                     bool write)
+{
+    struct wrg_access access = { .page = vec->page, .off = vec->off, .len = vec->len };
+    enum wrg_rule rule = view_check(dom, vec->page, vec->page, write);
+
+    if (rule == WRG_RULE_CLEAN && (uint32_t)vec->off + vec->len > WRG_PAGE_SIZE)
+        rule = WRG_RULE_GNT_008;
+    if (rule != WRG_RULE_CLEAN) {
+        view_fault(xen, dom, &access, rule);
+        return NULL;
+    }
+    const struct wrg_view *view = wrg_xen_view(dom, vec->page);
+    if (write)
+        wrg_memory_mark(&xen->memory, view->frame);
+    return view->base + vec->off;
+}
+
+static uint64_t first_bytes(const void *buf, uint32_t len)
+{
+    uint64_t value = 0;
+
+    memcpy(&value, buf, wrg_min_u32(len, sizeof(value)));
+    return value;
+}
+
+static void apply_tamper(struct wrg_xen *xen, uint32_t frame, uint32_t off,
+                         struct wrg_tamper *tamper)
+{
+    uint32_t at = off + tamper->off;
+    uint64_t old = 0;
+    uint64_t value = tamper->value;
+
+    if (at + tamper->len > WRG_PAGE_SIZE)
+        return; /* stays unfired: a dead op */
+    wrg_xen_peek(xen, frame, at, &old, tamper->len);
+    if (tamper->mode == 1)
+        value ^= old;
+    else if (tamper->mode == 2)
+        value += old;
+    wrg_xen_patch(xen, frame, at, &value, tamper->len);
+    tamper->fired = true;
+    wrg_xen_emit(xen, .kind = WRG_EV_TAMPER, .role = WRG_ROLE_SCRIPT, .a = frame,
+                 .b = at << 16 | tamper->len, .c = tamper->op, .d = value);
+}
+
+struct piece { /* the part of an access that lies in one page */
+    uint32_t frame, off, len;
+    uint8_t *bytes; /* in the arena */
+    uint8_t *buf;   /* the caller's */
+};
+
+static int seat_of(const struct wrg_domain *dom)
+{
+    if (dom->role == WRG_ROLE_FRONT)
+        return WRG_SEAT_FRONT;
+    return dom->role == WRG_ROLE_BACK ? WRG_SEAT_BACK : -1;
+}
+
+static void load_piece(struct wrg_xen *xen, struct wrg_domain *dom, const struct wrg_access *access,
+                       const struct piece *piece)
+{
+    const struct wrg_frame *meta = &xen->memory.frames[piece->frame];
+    struct wrg_fetch_result fetch = { .class = WRG_SHARED_NONE };
+    int seat = seat_of(dom);
+
+    if (seat >= 0 && (meta->ring || meta->indirect)) {
+        fetch = wrg_fetch_load(&xen->fetch, (uint8_t)seat, meta, piece->frame, piece->off,
+                               piece->len);
+        if (fetch.tamper)
+            apply_tamper(xen, piece->frame, piece->off, fetch.tamper);
+    }
+    if (access->order != WRG_ORDER_PLAIN && piece->len == sizeof(uint32_t)) {
+        uint32_t word = __atomic_load_n((uint32_t *)(void *)piece->bytes, __ATOMIC_ACQUIRE);
+        memcpy(piece->buf, &word, sizeof(word));
+    } else {
+        memcpy(piece->buf, piece->bytes, piece->len);
+    }
+    if (fetch.class == WRG_SHARED_RING_SLOT && fetch.request && !fetch.again)
+        wrg_fetch_keep(&xen->fetch, (uint8_t)seat, meta, piece->frame, piece->off, piece->buf,
+                       piece->len);
+    uint32_t shown = wrg_min_u32(piece->len, WRG_TRACE_PAYLOAD_MAX);
+    wrg_xen_emit(xen, .kind = WRG_EV_LOAD, .role = dom->role, .a = piece->frame,
+                 .b = piece->off << 16 | piece->len,
+                 .c = access->site | (uint64_t)fetch.class << 8 | (uint64_t)fetch.again << 16 |
+                      (uint64_t)access->order << 24 | (uint64_t)fetch.request << 32,
+                 .d = first_bytes(piece->buf, piece->len), .payload = piece->buf, .len = shown);
+}
+
+static void note_index(struct wrg_xen *xen, int seat, const struct wrg_frame *meta,
+                       const struct piece *piece)
+{
+    uint32_t off = wrg_fetch_ring_offset(&xen->fetch, (uint8_t)seat, meta, piece->frame, piece->off);
+    uint32_t own = seat == WRG_SEAT_BACK ? WRG_WIRE_RSP_PROD : WRG_WIRE_REQ_PROD;
+    uint32_t index;
+
+    if (off != own || piece->len != sizeof(index))
+        return;
+    memcpy(&index, piece->buf, sizeof(index));
+    wrg_fetch_published(&xen->fetch, (uint8_t)seat, index);
+}
+
+static uint8_t store_class(struct wrg_xen *xen, int seat, const struct wrg_frame *meta,
+                           const struct piece *piece)
+{
+    uint32_t off;
+
+    if (seat < 0 || !meta->ring)
+        return WRG_SHARED_NONE;
+    off = wrg_fetch_ring_offset(&xen->fetch, (uint8_t)seat, meta, piece->frame, piece->off);
+    if (off == UINT32_MAX)
+        return WRG_SHARED_NONE;
+    return off < WRG_WIRE_RING ? WRG_SHARED_RING_INDEX : WRG_SHARED_RING_SLOT;
+}
+
+static void store_piece(struct wrg_xen *xen, struct wrg_domain *dom,
+                        const struct wrg_access *access, const struct piece *piece)
+{
+    const struct wrg_frame *meta = &xen->memory.frames[piece->frame];
+    int seat = seat_of(dom);
+    uint8_t class = store_class(xen, seat, meta, piece);
+
+    /* What lay there goes out with the event, behind the new bytes: padding is judged by it. */
+    uint8_t payload[WRG_TRACE_PAYLOAD_MAX];
+    uint32_t shown = wrg_min_u32(piece->len, sizeof(payload) / 2);
+    memcpy(payload, piece->buf, shown);
+    memcpy(payload + shown, piece->bytes, shown);
+
+    wrg_memory_mark(&xen->memory, piece->frame);
+    if (access->order != WRG_ORDER_PLAIN && piece->len == sizeof(uint32_t)) {
+        uint32_t word;
+        memcpy(&word, piece->buf, sizeof(word));
+        __atomic_store_n((uint32_t *)(void *)piece->bytes, word, __ATOMIC_RELEASE);
+    } else {
+        memcpy(piece->bytes, piece->buf, piece->len);
+    }
+    if (class == WRG_SHARED_RING_INDEX)
+        note_index(xen, seat, meta, piece);
+    bool shared = meta->granted || meta->mapped;
+    bool secret = shared && wrg_memory_has_secret(piece->buf, piece->len);
+    wrg_xen_emit(xen, .kind = WRG_EV_STORE, .role = dom->role, .a = piece->frame,
+                 .b = piece->off << 16 | piece->len,
+                 .c = access->site | (uint64_t)class << 8 | (uint64_t)secret << 16 |
+                      (uint64_t)access->order << 24,
+                 .d = first_bytes(piece->buf, piece->len), .payload = payload, .len = 2 * shown);
+}
+
+void wrg_xen_access(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_access *access)
+{
+    uint32_t done = 0;
+
+    wrg_sched_point(xen->sched, access->write ? WRG_POINT_STORE : WRG_POINT_LOAD);
+    if (access->write && __asan_loadN)
+        __asan_loadN(access->buf, access->len);
+    else if (!access->write && __asan_storeN)
+        __asan_storeN(access->buf, access->len);
+    while (done < access->len) {
+        uint32_t off = access->off + done;
+        uint32_t page = access->page + (off >> WRG_PAGE_SHIFT);
+        enum wrg_rule rule = view_check(dom, access->page, page, access->write);
+        if (rule != WRG_RULE_CLEAN) {
+            if (!access->write)
+                memset((uint8_t *)access->buf + done, 0, access->len - done);
+            view_fault(xen, dom, access, rule);
+            return;
+        }
+        const struct wrg_view *view = wrg_xen_view(dom, page);
+        struct piece piece = { .frame = view->frame, .off = off & (WRG_PAGE_SIZE - 1) };
+        piece.len = wrg_min_u32(access->len - done, WRG_PAGE_SIZE - piece.off);
+        piece.bytes = view->base + piece.off;
+        piece.buf = (uint8_t *)access->buf + done;
+        if (access->write)
+            store_piece(xen, dom, access, &piece);
+        else
+            load_piece(xen, dom, access, &piece);
+        done += piece.len;
+    }
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* From a call and its path to a node, and whether the caller may do what he wants there. */
+#include "xen/xenstore_impl.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool is_path_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '@' || c == '/';
+}
+
+/*
+ * Only for paths that nobody knows: whatever was found by name has passed this check before.
+ * No empty component, hence no double and no trailing slash.
+ */
+static bool is_valid(const char *path, size_t max)
+{
+    size_t len = strnlen(path, max + 1);
+
+    if (len == 0 || len > max || path[len - 1] == '/')
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (!is_path_char(path[i]) || (path[i] == '/' && path[i + 1] == '/'))
+            return false;
+    return true;
+}
+
+static uint32_t start_of(const struct wrg_xenstore *xs, const struct wrg_xs_call *call,
+                         uint32_t slot)
+{
+    uint32_t n = call->dir & WRG_XSI_DIR_NODE_MASK;
+
+    if (call->dir == 0)
+        return xs->conn[slot].home;
+    if (n >= xs->s.nodes.used || !xs->node[n].live ||
+        (xs->node[n].birth << WRG_XSI_DIR_NODE_BITS | n) != call->dir)
+        return WRG_XSI_NONE;
+    return n;
+}
+
+static const char *component_end(const char *p)
+{
+    while (*p != '/' && *p != '\0')
+        p++;
+    return p;
+}
+
+static void walk(const struct wrg_xenstore *xs, struct wrg_xsi_where *where, const char *p)
+{
+    uint32_t n = where->nearest;
+
+    while (*p != '\0') {
+        const char *end = component_end(p);
+        n = wrg_xsi_child(xs, where->nearest, p, (size_t)(end - p));
+        if (n == WRG_XSI_NONE)
+            break;
+        where->nearest = n;
+        p = *end == '/' && end[1] != '\0' ? end + 1 : end;
+        if (*p == '/') { /* a trailing slash: never known */
+            n = WRG_XSI_NONE;
+            break;
+        }
+    }
+    where->node = n;
+    where->rest = p;
+}
+
+int wrg_xsi_locate(struct wrg_xenstore *xs, const struct wrg_xs_call *call, const char *path,
+                   struct wrg_xsi_where *where)
+{
+    const struct wrg_xsi_conn *conn = wrg_xsi_conn(xs, call->conn);
+    bool absolute = path[0] == '/';
+
+    if (!conn)
+        return -EBADF;
+    where->slot = call->conn & 0xff;
+    where->domid = conn->domid;
+    where->relative = !absolute && call->dir == 0;
+    where->txn = WRG_XSI_NONE;
+    if (call->tx != 0) {
+        where->txn = wrg_xsi_tx_find(xs, where->slot, call->tx);
+        if (where->txn == WRG_XSI_NONE)
+            return -ENOENT;
+    }
+    where->nearest = absolute ? WRG_XSI_ROOT : start_of(xs, call, where->slot);
+    if (where->nearest == WRG_XSI_NONE)
+        return -ENOENT;
+    if (path[0] == '\0' && call->dir == 0)
+        return -EINVAL;
+    walk(xs, where, path + absolute);
+    if (where->node == WRG_XSI_NONE &&
+        (path[0] == '@' || !is_valid(path, absolute ? WRG_XS_ABS_PATH_MAX : WRG_XS_REL_PATH_MAX)))
+        return -EINVAL;
+    return 0;
+}
+
+int wrg_xsi_hold(struct wrg_xenstore *xs, struct wrg_xsi_where *where)
+{
+    uint32_t n = where->node;
+
+    if (n != WRG_XSI_NONE) {
+        xs->node[n].refs++;
+        return 0;
+    }
+    n = where->nearest;
+    if ((n > WRG_XSI_SPECIALS ? xs->node[n].path_len : 0u) + 1 + strlen(where->rest) >
+        WRG_XS_ABS_PATH_MAX)
+        return -EINVAL;
+    xs->node[n].refs++;
+    for (const char *p = where->rest; *p != '\0';) {
+        const char *end = component_end(p);
+        uint32_t parent = n;
+        n = wrg_xsi_intern(xs, parent, p, (size_t)(end - p));
+        wrg_xsi_unref(xs, parent); /* the child holds it now; without one, all new ones go */
+        if (n == WRG_XSI_NONE)
+            return -ENOMEM;
+        p = *end == '/' ? end + 1 : end;
+    }
+    where->node = n;
+    return 0;
+}
+
+int wrg_xsi_access(struct wrg_xenstore *xs, const struct wrg_xsi_where *where, uint32_t perm,
+                   struct wrg_xsi_body **body)
+{
+    struct wrg_xsi_body *seen = NULL;
+    uint32_t n = where->nearest;
+
+    if (where->node != WRG_XSI_NONE) {
+        seen = wrg_xsi_view(xs, where->txn, where->node);
+        n = where->node;
+    }
+    *body = seen;
+    if (seen)
+        return (wrg_xsi_perm_for(xs, where->domid, seen) & perm) == perm ? 0 : -EACCES;
+    /* Whoever could not do it to the nearest ancestor is not told that the node is missing. */
+    while (!(seen = wrg_xsi_view(xs, where->txn, n)))
+        n = xs->node[n].parent;
+    return wrg_xsi_perm_for(xs, where->domid, seen) & perm ? -ENOENT : -EACCES;
+}

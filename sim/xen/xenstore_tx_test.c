@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#include "xen/xenstore_fixture.h"
+
+static void until_commit__seen_inside_only(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_call tx;
+
+    assert_int_equal(fixture_write(f, f->dom1, "a", "old"), 0);
+    assert_int_equal(fixture_watch(f, f->dom0, "/local/domain/1", "t"), 0);
+    assert_event(f, f->dom0, "/local/domain/1 t");
+    tx = fixture_begin(f, f->dom1);
+    assert_int_equal(fixture_write(f, tx, "a", "new"), 0);
+    assert_int_equal(fixture_write(f, tx, "b/c", "1"), 0);
+    assert_value(f, tx, "a", "new");
+    assert_value(f, tx, "b/c", "1");
+    assert_string_equal(fixture_list(f, tx, "/local/domain/1"), "a b");
+    assert_value(f, f->dom1, "a", "old");
+    assert_int_equal(fixture_read(f, f->dom1, "b"), -ENOENT);
+    assert_string_equal(fixture_list(f, f->dom1, "/local/domain/1"), "a");
+    assert_no_event(f, f->dom0);
+    assert_int_equal(fixture_commit(f, tx), 0);
+    assert_event(f, f->dom0, "/local/domain/1/a t");
+    assert_event(f, f->dom0, "/local/domain/1/b t");
+    assert_event(f, f->dom0, "/local/domain/1/b/c t");
+    assert_no_event(f, f->dom0);
+    assert_value(f, f->dom1, "a", "new");
+    assert_value(f, f->dom1, "b/c", "1");
+    assert_int_equal(fixture_commit(f, tx), -ENOENT);
+}
+
+static void abort__as_if_nothing_had_been(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_call tx;
+
+    assert_int_equal(fixture_write(f, f->dom1, "a/b", "old"), 0);
+    assert_int_equal(fixture_watch(f, f->dom1, "a", "t"), 0);
+    assert_event(f, f->dom1, "a t");
+    tx = fixture_begin(f, f->dom1);
+    assert_int_equal(wrg_xenstore_rm(f->xs, &tx, "a"), 0);
+    assert_int_equal(fixture_write(f, tx, "n", "1"), 0);
+    assert_int_equal(fixture_read(f, tx, "a/b"), -ENOENT);
+    assert_int_equal(wrg_xenstore_transaction_end(f->xs, &tx, false), 0);
+    assert_value(f, f->dom1, "a/b", "old");
+    assert_int_equal(fixture_read(f, f->dom1, "n"), -ENOENT);
+    assert_no_event(f, f->dom1);
+}
+
+static void ids__unknown_enoent_nested_ebusy_too_many_enospc(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_quota quota = wrg_xs_quota_default;
+    struct wrg_xs_call tx = fixture_begin(f, f->dom1), other = f->dom2;
+    uint32_t id;
+
+    assert_int_not_equal(tx.tx, 0);
+    assert_int_equal(wrg_xenstore_transaction_start(f->xs, &tx, &id), -EBUSY);
+    other.tx = tx.tx; /* of another connection */
+    assert_int_equal(fixture_read(f, other, "/local/domain/1"), -ENOENT);
+    assert_int_equal(wrg_xenstore_transaction_start(f->xs, &other, &id), -ENOENT);
+    assert_int_equal(fixture_commit(f, other), -ENOENT);
+    assert_int_equal(fixture_commit(f, f->dom1), -ENOENT);
+    quota.transactions = 2;
+    quota.slack = 0;
+    wrg_xenstore_set_quota(f->xs, &quota);
+    fixture_begin(f, f->dom1);
+    assert_int_equal(wrg_xenstore_transaction_start(f->xs, &f->dom1, &id), -ENOSPC);
+    assert_int_equal(fixture_commit(f, tx), 0);
+    assert_int_equal(wrg_xenstore_transaction_start(f->xs, &f->dom1, &id), 0);
+}
+
+/* What a transaction does, what happens outside meanwhile, and what its commit says. */
+struct conflict {
+    const char *inside; /* operation letter and path: read, write, mkdir, x rm, list, perms */
+    const char *outside;
+    int result;
+};
+
+static int operate(struct fixture *f, struct wrg_xs_call call, const char *what)
+{
+    switch (what[0]) {
+    case 'r': return fixture_read(f, call, what + 1);
+    case 'w': return fixture_write(f, call, what + 1, "new");
+    case 'm': return wrg_xenstore_mkdir(f->xs, &call, what + 1);
+    case 'x': return wrg_xenstore_rm(f->xs, &call, what + 1);
+    case 'l': fixture_list(f, call, what + 1); return 0;
+    default: return fixture_perms(f, call, what + 1, "n1");
+    }
+}
+
+static void commit__eagain_only_on_conflict(void **state)
+{
+    static const struct conflict table[] = {
+        { "rd/a", "rd/a", 0 },
+        { "rd/a", "wd/b", 0 },
+        { "rd/a", "wd/a", -EAGAIN },
+        { "rd/a", "pd/a", -EAGAIN },
+        { "rd/a", "xd/a", -EAGAIN },
+        { "rd/a", "xd", -EAGAIN },
+        { "wd/a", "wd/a", 0 },
+        { "wd/a", "pd/a", 0 },
+        { "wd/a", "xd/a", -EAGAIN },
+        { "wd/a", "wd/new", 0 },
+        { "rd/none", "wd/none", -EAGAIN },
+        { "rd/none", "wd/new", 0 },
+        { "rnone/none", "wnone/none", -EAGAIN },
+        { "wd/new", "wd/other", -EAGAIN }, /* both read the parent */
+        { "wd/new", "xd", -EAGAIN },
+        { "wd/new", "we/new", 0 },
+        { "ld", "wd/new", -EAGAIN },
+        { "ld", "xd/a", -EAGAIN },
+        { "ld", "wd/a", 0 },
+        { "xd/a", "wd/a", -EAGAIN },
+        { "xd", "wd/a", -EAGAIN },
+        { "xd", "wd/new", -EAGAIN },
+        { "xd/a", "we/a", 0 },
+        { "md/a", "wd/a", 0 },
+        { "pd/a", "wd/a", -EAGAIN },
+        { "md/new", "md/new", -EAGAIN },
+    };
+
+    for (size_t i = 0; i < WRG_ARRAY_LEN(table); i++) {
+        struct fixture *f;
+        fixture_setup((void **)&f);
+        assert_int_equal(fixture_write(f, f->dom1, "d/a", "1"), 0);
+        assert_int_equal(fixture_write(f, f->dom1, "d/b", "1"), 0);
+        assert_int_equal(fixture_write(f, f->dom1, "e/a", "1"), 0);
+        struct wrg_xs_call tx = fixture_begin(f, f->dom1);
+        int inside = operate(f, tx, table[i].inside);
+        assert_true(inside == 0 || inside == -ENOENT);
+        assert_int_equal(operate(f, f->dom1, table[i].outside), 0);
+        if (fixture_commit(f, tx) != table[i].result)
+            fail_msg("%s against %s", table[i].inside, table[i].outside);
+        fixture_teardown((void **)&f);
+    }
+    (void)state;
+}
+
+static void lost_transaction__changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_call tx = fixture_begin(f, f->dom1);
+
+    assert_int_equal(fixture_read(f, tx, "seen"), -ENOENT);
+    assert_int_equal(fixture_write(f, tx, "a/b", "1"), 0);
+    assert_int_equal(fixture_write(f, f->dom1, "seen", "1"), 0);
+    assert_int_equal(fixture_commit(f, tx), -EAGAIN);
+    assert_int_equal(fixture_read(f, f->dom1, "a"), -ENOENT);
+    assert_string_equal(fixture_list(f, f->dom1, "/local/domain/1"), "seen");
+}
+
+static void two_writers_one_reads__second_loses(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_call first, second;
+
+    assert_int_equal(fixture_write(f, f->dom1, "count", "1"), 0);
+    first = fixture_begin(f, f->dom1);
+    second = fixture_begin(f, f->dom1);
+    assert_value(f, first, "count", "1");
+    assert_value(f, second, "count", "1");
+    assert_int_equal(fixture_write(f, first, "count", "2"), 0);
+    assert_int_equal(fixture_write(f, second, "count", "2"), 0);
+    assert_int_equal(fixture_commit(f, first), 0);
+    assert_int_equal(fixture_commit(f, second), -EAGAIN);
+    assert_value(f, f->dom1, "count", "2");
+}
+
+static void rm_and_recreate_inside__new_content_only(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_call tx;
+
+    assert_int_equal(fixture_write(f, f->dom1, "d/old/x", "1"), 0);
+    assert_int_equal(fixture_write(f, f->dom1, "d/kept", "old"), 0);
+    tx = fixture_begin(f, f->dom1);
+    assert_int_equal(fixture_write(f, tx, "d/inside", "1"), 0);
+    assert_int_equal(wrg_xenstore_rm(f->xs, &tx, "d"), 0);
+    assert_int_equal(fixture_read(f, tx, "d/inside"), -ENOENT);
+    assert_int_equal(fixture_write(f, tx, "d/deep/new", "2"), 0);
+    assert_int_equal(fixture_write(f, tx, "d/kept", "new"), 0);
+    assert_string_equal(fixture_list(f, tx, "d"), "kept deep");
+    assert_int_equal(fixture_commit(f, tx), 0);
+    assert_string_equal(fixture_list(f, f->dom1, "d"), "kept deep");
+    assert_value(f, f->dom1, "d/kept", "new");
+    assert_value(f, f->dom1, "d/deep/new", "2");
+    assert_int_equal(fixture_read(f, f->dom1, "d/old/x"), -ENOENT);
+}
+
+static void read_before_parent_is_made__parent_comes_first(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_call tx = fixture_begin(f, f->dom1);
+
+    assert_int_equal(fixture_read(f, tx, "a/b/c"), -ENOENT);
+    assert_int_equal(fixture_read(f, tx, "a/b"), -ENOENT);
+    assert_int_equal(wrg_xenstore_mkdir(f->xs, &tx, "a"), 0);
+    assert_int_equal(fixture_write(f, tx, "a/b/c", "1"), 0);
+    assert_int_equal(fixture_commit(f, tx), 0);
+    assert_value(f, f->dom1, "a/b/c", "1");
+}
+
+static void perms_inside__count_after_commit(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_call tx;
+
+    assert_int_equal(fixture_write(f, f->dom1, "a", "1"), 0);
+    assert_int_equal(fixture_perms(f, f->dom1, "a", "n1"), 0);
+    tx = fixture_begin(f, f->dom1);
+    assert_int_equal(fixture_perms(f, tx, "a", "n1r2"), 0);
+    assert_value(f, tx, "a", "1");
+    assert_int_equal(fixture_read(f, f->dom2, "/local/domain/1/a"), -EACCES);
+    assert_int_equal(fixture_commit(f, tx), 0);
+    assert_value(f, f->dom2, "/local/domain/1/a", "1");
+}
+
+static void blind_write__keeps_permissions_set_meanwhile(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_call tx;
+
+    assert_int_equal(fixture_write(f, f->dom1, "a", "1"), 0);
+    tx = fixture_begin(f, f->dom1);
+    assert_int_equal(fixture_write(f, tx, "a", "2"), 0);
+    assert_int_equal(fixture_perms(f, f->dom1, "a", "n1"), 0);
+    assert_int_equal(fixture_commit(f, tx), 0);
+    assert_value(f, f->dom1, "a", "2");
+    assert_int_equal(fixture_read(f, f->dom2, "/local/domain/1/a"), -EACCES);
+}
+
+static void directory_handle__works_inside(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_call tx, in = f->dom1;
+
+    assert_int_equal(fixture_write(f, f->dom1, "d/state", "1"), 0);
+    assert_int_equal(wrg_xenstore_open(f->xs, &f->dom1, "d", &in.dir), 0);
+    tx = fixture_begin(f, in);
+    assert_int_equal(fixture_write(f, tx, "ring-ref", "8"), 0);
+    assert_int_equal(fixture_write(f, tx, "state", "3"), 0);
+    assert_value(f, in, "state", "1");
+    assert_int_equal(fixture_commit(f, tx), 0);
+    assert_value(f, in, "ring-ref", "8");
+    assert_value(f, in, "state", "3");
+}
+
+static void quota_inside__poisons_or_refuses_at_commit(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_quota quota = wrg_xs_quota_default;
+    struct wrg_xs_call tx, other;
+
+    quota.nodes = 3;
+    quota.slack = 0;
+    quota.tx_nodes = 6;
+    wrg_xenstore_set_quota(f->xs, &quota);
+    tx = fixture_begin(f, f->dom1);
+    other = fixture_begin(f, f->dom1);
+    assert_int_equal(fixture_write(f, tx, "a/b", "1"), 0);
+    assert_int_equal(fixture_write(f, tx, "a/b/c", "1"), 0); /* each alone would pass */
+    assert_int_equal(fixture_commit(f, tx), -ENOSPC);
+    assert_int_equal(fixture_read(f, f->dom1, "a"), -ENOENT);
+    for (char path[] = "0"; path[0] < '6'; path[0]++)
+        assert_int_equal(fixture_read(f, other, path), -ENOENT);
+    assert_int_equal(fixture_read(f, other, "6"), -ENOSPC);
+    assert_int_equal(fixture_commit(f, other), -ENOMEM);
+}
+
+static void disconnect__drops_open_transactions(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_call tx = fixture_begin(f, f->dom2);
+    struct wrg_xs_call again;
+
+    assert_int_equal(fixture_read(f, tx, "/local/domain/1/none"), -ENOENT);
+    wrg_xenstore_disconnect(f->xs, f->dom2.conn);
+    assert_int_equal(fixture_commit(f, tx), -EBADF);
+    again = fixture_connect(f, 2);
+    again.tx = tx.tx;
+    assert_int_equal(fixture_commit(f, again), -ENOENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(until_commit__seen_inside_only),
+        FIXTURE_TEST(abort__as_if_nothing_had_been),
+        FIXTURE_TEST(ids__unknown_enoent_nested_ebusy_too_many_enospc),
+        cmocka_unit_test(commit__eagain_only_on_conflict),
+        FIXTURE_TEST(lost_transaction__changes_nothing),
+        FIXTURE_TEST(two_writers_one_reads__second_loses),
+        FIXTURE_TEST(rm_and_recreate_inside__new_content_only),
+        FIXTURE_TEST(read_before_parent_is_made__parent_comes_first),
+        FIXTURE_TEST(perms_inside__count_after_commit),
+        FIXTURE_TEST(blind_write__keeps_permissions_set_meanwhile),
+        FIXTURE_TEST(directory_handle__works_inside),
+        FIXTURE_TEST(quota_inside__poisons_or_refuses_at_commit),
+        FIXTURE_TEST(disconnect__drops_open_transactions),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
