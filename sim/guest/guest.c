@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "guest/guest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest/port_calls.h"
+
+static void on_section(struct wrg_port *port, uint32_t section)
+{
+    wrg_sched_section(wrg_guest_of(port)->xen->sched, section);
+}
+
+static void on_fence(struct wrg_port *port, int kind)
+{
+    struct wrg_guest *guest = wrg_guest_of(port);
+
+    wrg_sched_point(guest->xen->sched, WRG_POINT_FENCE);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    wrg_xen_emit(guest->xen, .kind = WRG_EV_FENCE, .role = guest->dom->role, .a = (uint32_t)kind);
+}
+
+static void on_access(struct wrg_port *port, struct wrg_access *access)
+{
+    struct wrg_guest *guest = wrg_guest_of(port);
+
+    wrg_xen_access(guest->xen, guest->dom, access);
+}
+
+int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_args *args)
+{
+    memset(guest, 0, sizeof(*guest));
+    guest->xen = args->xen;
+    guest->dom = &args->xen->domains[args->domid];
+    guest->edge = args->edge;
+    guest->port.call = wrg_guest_call;
+    guest->port.access = on_access;
+    guest->port.section = on_section;
+    guest->port.fence = on_fence;
+    guest->port.views = guest->dom->views;
+    guest->port.nviews = guest->dom->nviews;
+    guest->port.dirty = args->xen->memory.dirty;
+    guest->port.domid = args->domid;
+    guest->port.peer_domid = args->peer_domid;
+    return wrg_pool_init(&guest->pool);
+}
+
+void wrg_guest_fini(struct wrg_guest *guest)
+{
+    wrg_pool_fini(&guest->pool);
+}
+
+static void reset_locks(struct wrg_guest *guest)
+{
+    for (unsigned i = 0; i < WRG_GUEST_LOCKS; i++) {
+        guest->locks[i].held = false;
+        guest->locks[i].waiters[0] = guest->locks[i].waiters[1] = 0;
+    }
+}
+
+void wrg_guest_reset(struct wrg_guest *guest)
+{
+    wrg_pool_reset(&guest->pool);
+    memset(&guest->state, 0, sizeof(guest->state));
+    reset_locks(guest);
+    for (unsigned i = 0; i < WRG_GUEST_LOCKS; i++)
+        guest->locks[i].used = false;
+}
+
+void wrg_guest_set_hooks(struct wrg_guest *guest, bool on)
+{
+    guest->port.hooks = on;
+}
+
+void wrg_guest_on_store_event(struct wrg_guest *guest)
+{
+    for (uint32_t i = 0; i < guest->state.nwatches; i++)
+        wrg_sched_wake(guest->xen->sched, guest->state.watch_tasks[i]);
+}
+
+struct wrg_guest_saved {
+    struct wrg_guest_state state;
+    struct wrg_pool_saved *pool;
+    bool locks_used[WRG_GUEST_LOCKS];
+};
+
+struct wrg_guest_saved *wrg_guest_save(struct wrg_guest *guest)
+{
+    struct wrg_guest_saved *saved = calloc(1, sizeof(*saved));
+
+    WRG_ASSERT(saved);
+    saved->state = guest->state;
+    saved->pool = wrg_pool_save(&guest->pool);
+    for (unsigned i = 0; i < WRG_GUEST_LOCKS; i++)
+        saved->locks_used[i] = guest->locks[i].used;
+    return saved;
+}
+
+bool wrg_guest_restore(struct wrg_guest *guest, const struct wrg_guest_saved *saved)
+{
+    if (!wrg_pool_restore(&guest->pool, saved->pool))
+        return false;
+    guest->state = saved->state;
+    reset_locks(guest);
+    for (unsigned i = 0; i < WRG_GUEST_LOCKS; i++)
+        guest->locks[i].used = saved->locks_used[i];
+    return true;
+}
+
+void wrg_guest_saved_free(struct wrg_guest_saved *saved)
+{
+    if (saved)
+        wrg_pool_saved_free(saved->pool);
+    free(saved);
+}
+
+void wrg_guest_ledger(struct wrg_guest *guest, uint32_t counts[WRG_NR_LEDGERS])
+{
+    const struct wrg_domain *dom = guest->dom;
+
+    counts[WRG_LEDGER_MAPPINGS] = dom->mappings.taken;
+    counts[WRG_LEDGER_GRANTS] = dom->gnttab.given;
+    counts[WRG_LEDGER_PAGES] = dom->own.taken - dom->gnttab.nframes;
+    counts[WRG_LEDGER_POOL_BLOCKS] = guest->pool.npool;
+    counts[WRG_LEDGER_HEAP_BLOCKS] = guest->pool.nheap;
+    counts[WRG_LEDGER_EVTCHNS] = dom->evtchns.slots.taken - 1;
+    counts[WRG_LEDGER_WATCHES] = guest->state.nwatches;
+    counts[WRG_LEDGER_TRANSACTIONS] = guest->state.ntransactions;
+}

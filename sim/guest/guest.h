@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the kernel of a domain gives a driver: the other side of the port.
+ *
+ * What it is    One dispatcher for all port calls: preemption point, fault point, lock, handler. The
+ *               handlers stand in one table, in the order of calls.def.
+ * Layer         guest
+ * Bounds        16 locks, 16 watches, 96 tasks
+ * Threads       handlers run under the Xen lock, but those that block or hand over to the block edge
+ * Errors        as the port states them
+ */
+#ifndef WRG_GUEST_GUEST_H
+#define WRG_GUEST_GUEST_H
+
+#include <wringer/port.h>
+
+#include "guest/pool.h"
+#include "xen/hypervisor.h"
+
+#define WRG_GUEST_LOCKS 16
+#define WRG_GUEST_WATCHES 16
+
+/* What lies beyond the block edge; given by the world. All are required. */
+struct wrg_edge {
+    void *ctx;
+    int (*disk_info)(void *ctx, struct wrg_disk_info *args);
+    int (*disk_submit)(void *ctx, struct wrg_disk_submit *args);
+    void (*blk_ready)(void *ctx, const struct wrg_blk_ready *args);
+    void (*blk_complete)(void *ctx, const struct wrg_blk_complete *args);
+    void (*blk_gone)(void *ctx, const struct wrg_blk_gone *args);
+};
+
+struct wrg_guest_lock {
+    bool used;
+    bool held;
+    uint64_t waiters[2]; /* fiber engine: by task */
+};
+
+struct wrg_guest_state { /* what a snapshot copies */
+    uint32_t ntransactions; /* open ones */
+    uint32_t nwatches;
+    uint64_t watch_keys[WRG_GUEST_WATCHES]; /* of path and token */
+    uint8_t watch_tasks[WRG_GUEST_WATCHES];
+    uint32_t ntasks;
+    int timers[WRG_SCHED_TASKS]; /* 1 + timer id, by task */
+};
+
+struct wrg_guest {
+    struct wrg_port port; /* first: a port is its guest */
+    struct wrg_xen *xen;
+    struct wrg_domain *dom;
+    struct wrg_edge edge;
+    struct wrg_pool pool;
+    struct wrg_guest_state state;
+    struct wrg_guest_lock locks[WRG_GUEST_LOCKS];
+};
+
+static inline struct wrg_guest *wrg_guest_of(struct wrg_port *port)
+{
+    return (struct wrg_guest *)(void *)port;
+}
+
+struct wrg_guest_args {
+    struct wrg_xen *xen;
+    uint16_t domid, peer_domid;
+    struct wrg_edge edge;
+};
+
+WRG_MUST_USE int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_args *args);
+void wrg_guest_fini(struct wrg_guest *guest);
+/* As after init: nothing allocated, no task, no watch. */
+void wrg_guest_reset(struct wrg_guest *guest);
+/* Whether accesses go the long way. */
+void wrg_guest_set_hooks(struct wrg_guest *guest, bool on);
+/* The store has queued an event for this guest's connection. */
+void wrg_guest_on_store_event(struct wrg_guest *guest);
+
+struct wrg_guest_saved;
+struct wrg_guest_saved *wrg_guest_save(struct wrg_guest *guest);
+WRG_MUST_USE bool wrg_guest_restore(struct wrg_guest *guest, const struct wrg_guest_saved *saved);
+void wrg_guest_saved_free(struct wrg_guest_saved *saved);
+
+/* How much of each kind the endpoint holds now, by enum wrg_ledger. */
+void wrg_guest_ledger(struct wrg_guest *guest, uint32_t counts[WRG_NR_LEDGERS]);
+
+/* Handlers of the store's calls (port_store.c). */
+int wrg_guest_xs_open(struct wrg_guest *guest, void *args);
+int wrg_guest_xs_read(struct wrg_guest *guest, void *args);
+int wrg_guest_xs_write(struct wrg_guest *guest, void *args);
+int wrg_guest_xs_mkdir(struct wrg_guest *guest, void *args);
+int wrg_guest_xs_rm(struct wrg_guest *guest, void *args);
+int wrg_guest_xs_directory(struct wrg_guest *guest, void *args);
+int wrg_guest_xs_get_perms(struct wrg_guest *guest, void *args);
+int wrg_guest_xs_set_perms(struct wrg_guest *guest, void *args);
+int wrg_guest_xs_watch(struct wrg_guest *guest, void *args);
+int wrg_guest_xs_unwatch(struct wrg_guest *guest, void *args);
+int wrg_guest_xs_next_event(struct wrg_guest *guest, void *args);
+int wrg_guest_xs_transaction_start(struct wrg_guest *guest, void *args);
+int wrg_guest_xs_transaction_end(struct wrg_guest *guest, void *args);
+
+#endif

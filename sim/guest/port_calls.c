@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: MIT */
+#include "guest/port_calls.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "guest/guest.h"
+
+/* A case names places by these numbers, drivers by those. */
+WRG_STATIC_ASSERT((int)WRG_AT_IDLE == (int)WRG_SECTION_IDLE &&
+                      (int)WRG_AT_FINAL_CHECK == (int)WRG_SECTION_FINAL_CHECK &&
+                      (int)WRG_AT_SUBMIT == (int)WRG_SECTION_SUBMIT &&
+                      (int)WRG_NR_AT == (int)WRG_COUNT_SECTION,
+                  "sections of the port are those of the case");
+
+/* ---- tasks, time, locks ---- */
+
+static int task_create(struct wrg_guest *guest, void *ptr)
+{
+    struct wrg_task_create *args = ptr;
+    const struct wrg_task_args task = { .fn = args->fn, .arg = args->arg, .name = args->name,
+                                        .role = guest->dom->role, .worker = args->worker,
+                                        .housekeeping = args->housekeeping };
+    int id = wrg_sched_task_create(guest->xen->sched, &task);
+
+    if (id < 0)
+        return id;
+    guest->state.ntasks++;
+    args->task = (uint32_t)id;
+    return 0;
+}
+
+static int task_exit(struct wrg_guest *guest, void *ptr)
+{
+    const struct wrg_task_exit *args = ptr;
+
+    wrg_sched_task_retire(guest->xen->sched, (int)args->task);
+    guest->state.ntasks--;
+    return 0;
+}
+
+static int task_wake(struct wrg_guest *guest, void *ptr)
+{
+    const struct wrg_task_wake *args = ptr;
+
+    wrg_sched_wake(guest->xen->sched, (int)args->task);
+    return 0;
+}
+
+static int task_wait(struct wrg_guest *guest, void *ptr)
+{
+    const struct wrg_task_wait *args = ptr;
+
+    return wrg_sched_wait(guest->xen->sched, args->timeout_ns);
+}
+
+static int timer_set(struct wrg_guest *guest, void *ptr)
+{
+    const struct wrg_timer_set *args = ptr;
+    struct wrg_sched *sched = guest->xen->sched;
+
+    if (args->task >= WRG_SCHED_TASKS)
+        return -EINVAL;
+    int *timer = &guest->state.timers[args->task];
+    if (*timer)
+        wrg_sched_timer_cancel(sched, *timer - 1);
+    *timer = 0;
+    if (args->delay_ns == WRG_FOREVER)
+        return 0;
+    const struct wrg_timer_args set = { .task = (int)args->task,
+                                        .deadline_ns = wrg_sched_now(sched) + args->delay_ns };
+    int id = wrg_sched_timer_set(sched, &set);
+    if (id < 0)
+        return id;
+    *timer = id + 1;
+    return 0;
+}
+
+static int clock_read(struct wrg_guest *guest, void *ptr)
+{
+    struct wrg_clock_read *args = ptr;
+
+    args->now_ns = wrg_sched_now(guest->xen->sched);
+    return 0;
+}
+
+static int lock_create(struct wrg_guest *guest, void *ptr)
+{
+    struct wrg_lock_create *args = ptr;
+
+    for (uint32_t i = 0; i < WRG_GUEST_LOCKS; i++) {
+        if (guest->locks[i].used)
+            continue;
+        guest->locks[i].used = true;
+        args->lock = i;
+        return 0;
+    }
+    return -ENOSPC;
+}
+
+static int lock_destroy(struct wrg_guest *guest, void *ptr)
+{
+    const struct wrg_lock_destroy *args = ptr;
+
+    guest->locks[args->lock].used = false;
+    return 0;
+}
+
+/*
+ * Fibers: a task that finds the lock held sleeps. A wake for its real work may come meanwhile; it is
+ * put back afterwards, so that waiting for a lock never swallows an event.
+ */
+static int lock_take(struct wrg_guest *guest, void *ptr)
+{
+    const struct wrg_lock_take *args = ptr;
+    struct wrg_sched *sched = guest->xen->sched;
+    int task = wrg_sched_current(sched);
+    bool slept = false;
+
+    if (args->lock >= WRG_GUEST_LOCKS)
+        return -EINVAL;
+    struct wrg_guest_lock *lock = &guest->locks[args->lock];
+    /* Yields instead of a mutex: a task that is stopped meanwhile must not leave one locked behind. */
+    if (guest->xen->parallel) {
+        while (__atomic_exchange_n(&lock->held, true, __ATOMIC_ACQUIRE))
+            wrg_sched_yield(sched);
+        return 0;
+    }
+    while (lock->held) {
+        WRG_ASSERT(task != WRG_TASK_NONE);
+        lock->waiters[task / 64] |= 1ull << (task % 64);
+        (void)!wrg_sched_wait(sched, WRG_SCHED_FOREVER);
+        slept = true;
+    }
+    lock->held = true;
+    if (slept)
+        wrg_sched_wake(sched, task);
+    return 0;
+}
+
+static int lock_drop(struct wrg_guest *guest, void *ptr)
+{
+    const struct wrg_lock_drop *args = ptr;
+
+    if (args->lock >= WRG_GUEST_LOCKS)
+        return -EINVAL;
+    struct wrg_guest_lock *lock = &guest->locks[args->lock];
+    if (guest->xen->parallel) {
+        __atomic_store_n(&lock->held, false, __ATOMIC_RELEASE);
+        return 0;
+    }
+    lock->held = false;
+    for (unsigned word = 0; word < 2; word++) {
+        uint64_t waiters = lock->waiters[word];
+        lock->waiters[word] = 0;
+        for (; waiters; waiters &= waiters - 1)
+            wrg_sched_wake(guest->xen->sched, (int)(word * 64) + __builtin_ctzll(waiters));
+    }
+    return 0;
+}
+
+/* ---- memory ---- */
+
+static int alloc(struct wrg_guest *guest, void *ptr)
+{
+    struct wrg_alloc *args = ptr;
+
+    args->ptr = wrg_pool_alloc(&guest->pool, args->size, (enum wrg_alloc_kind)args->kind);
+    if (!args->ptr)
+        return -ENOMEM;
+    if (args->zero)
+        memset(args->ptr, 0, args->size);
+    else if (guest->xen->trace->on)
+        wrg_memory_fill_secret(args->ptr, args->size);
+    wrg_xen_emit(guest->xen, .kind = WRG_EV_ALLOC, .role = guest->dom->role, .b = args->kind,
+                 .c = args->size);
+    return 0;
+}
+
+static int free_block(struct wrg_guest *guest, void *ptr)
+{
+    const struct wrg_free *args = ptr;
+    enum wrg_alloc_kind kind = WRG_ALLOC_POOL;
+    size_t size = 0;
+
+    if (!args->ptr)
+        return 0;
+    if (!wrg_pool_free(&guest->pool, args->ptr, &kind, &size)) {
+        wrg_xen_emit(guest->xen, .kind = WRG_EV_VIEW_FAULT, .role = guest->dom->role,
+                     .c = WRG_RULE_MEM_001);
+        return -EINVAL;
+    }
+    wrg_xen_emit(guest->xen, .kind = WRG_EV_FREE, .role = guest->dom->role, .b = kind, .c = size);
+    return 0;
+}
+
+static int page_alloc(struct wrg_guest *guest, void *ptr)
+{
+    struct wrg_page_alloc *args = ptr;
+
+    args->page = wrg_xen_page_alloc(guest->xen, guest->dom, args->count, args->zero);
+    return args->page == WRG_NO_PAGE ? -ENOMEM : 0;
+}
+
+static int page_free(struct wrg_guest *guest, void *ptr)
+{
+    const struct wrg_page_free *args = ptr;
+
+    wrg_xen_page_free(guest->xen, guest->dom, args->page, args->count);
+    return 0;
+}
+
+static int window_open(struct wrg_guest *guest, void *ptr)
+{
+    struct wrg_window_open *args = ptr;
+
+    (void)guest;
+    args->ptr = NULL; /* alias windows come with adapters of foreign code */
+    return -EOPNOTSUPP;
+}
+
+static int log_text(struct wrg_guest *guest, void *ptr)
+{
+    const struct wrg_log *args = ptr;
+    size_t len = strnlen(args->text, WRG_TRACE_PAYLOAD_MAX - 1);
+
+    wrg_xen_emit(guest->xen, .kind = WRG_EV_LOG, .role = guest->dom->role, .payload = args->text,
+                 .len = (uint32_t)len);
+    return 0;
+}
+
+/* ---- grant tables ---- */
+
+static int gnttab_grant(struct wrg_guest *guest, void *args)
+{
+    return wrg_gnttab_grant(guest->xen, guest->dom, args);
+}
+
+static int gnttab_end(struct wrg_guest *guest, void *args)
+{
+    wrg_gnttab_end(guest->xen, guest->dom, args);
+    return 0;
+}
+
+static int gnttab_map(struct wrg_guest *guest, void *args)
+{
+    return wrg_gnttab_map(guest->xen, guest->dom, args);
+}
+
+static int gnttab_unmap(struct wrg_guest *guest, void *args)
+{
+    wrg_gnttab_unmap(guest->xen, guest->dom, args);
+    return 0;
+}
+
+static int gnttab_copy(struct wrg_guest *guest, void *args)
+{
+    return wrg_gnttab_copy(guest->xen, guest->dom, args);
+}
+
+static int gnttab_edit(struct wrg_guest *guest, void *ptr)
+{
+    const struct wrg_gnttab_edit *args = ptr;
+    const struct wrg_grant_entry entry = { .flags = args->flags, .domid = args->domid,
+                                           .frame = args->frame };
+
+    if (args->gref >= wrg_gnttab_size(&guest->dom->gnttab))
+        return -EINVAL;
+    wrg_gnttab_poke(guest->xen, guest->dom, args->gref, &entry);
+    return 0;
+}
+
+static int gnttab_set_version(struct wrg_guest *guest, void *ptr)
+{
+    const struct wrg_gnttab_set_version *args = ptr;
+
+    (void)guest;
+    return args->version == 1 ? 0 : -EOPNOTSUPP;
+}
+
+/* ---- event channels ---- */
+
+#define EVTCHN_HANDLER(name)                                                                       \
+    static int evtchn_##name(struct wrg_guest *guest, void *args)                                  \
+    {                                                                                              \
+        return wrg_evtchn_##name(guest->xen, guest->dom, args);                                    \
+    }
+EVTCHN_HANDLER(alloc_unbound)
+EVTCHN_HANDLER(bind_interdomain)
+EVTCHN_HANDLER(listen)
+EVTCHN_HANDLER(send)
+EVTCHN_HANDLER(mask)
+EVTCHN_HANDLER(unmask)
+EVTCHN_HANDLER(eoi)
+EVTCHN_HANDLER(close)
+EVTCHN_HANDLER(status)
+
+/* ---- declarations ---- */
+
+static uint8_t seat_of(const struct wrg_guest *guest)
+{
+    return guest->dom->role == WRG_ROLE_FRONT ? WRG_SEAT_FRONT : WRG_SEAT_BACK;
+}
+
+static int ring_declare(struct wrg_guest *guest, void *ptr)
+{
+    const struct wrg_ring_declare *args = ptr;
+    uint32_t frames[WRG_FETCH_RING_PAGES];
+    uint8_t seat = seat_of(guest);
+
+    if (args->npages == 0 || args->npages > WRG_FETCH_RING_PAGES)
+        return -EINVAL;
+    for (uint8_t i = 0; i < args->npages; i++) {
+        const struct wrg_view *view = wrg_xen_view(guest->dom, args->page + i);
+        if (!view)
+            return -EINVAL;
+        frames[i] = view->frame;
+        wrg_memory_mark(&guest->xen->memory, view->frame);
+        guest->xen->memory.frames[view->frame].ring = (uint8_t)(args->queue + 1);
+        guest->xen->memory.frames[view->frame].ring_page = i;
+    }
+    const struct wrg_fetch_declare declare = { .seat = seat, .abi = args->abi,
+                                               .npages = args->npages, .index = args->index,
+                                               .frames = frames };
+    wrg_fetch_declare(&guest->xen->fetch, &declare);
+    wrg_xen_emit(guest->xen, .kind = WRG_EV_RING_DECLARE, .role = guest->dom->role,
+                 .a = args->queue, .b = guest->xen->fetch.rings[seat].entries,
+                 .c = args->abi | (uint64_t)args->npages << 8 | (uint64_t)seat << 16,
+                 .d = args->index, .payload = frames,
+                 .len = args->npages * (uint32_t)sizeof(*frames));
+    return 0;
+}
+
+static int ring_retire(struct wrg_guest *guest, void *ptr)
+{
+    const struct wrg_ring_retire *args = ptr;
+
+    wrg_fetch_retire(&guest->xen->fetch, seat_of(guest));
+    wrg_xen_emit(guest->xen, .kind = WRG_EV_RING_RETIRE, .role = guest->dom->role,
+                 .a = args->queue, .b = seat_of(guest));
+    return 0;
+}
+
+/* ---- the block edge ---- */
+
+static int disk_info(struct wrg_guest *guest, void *args)
+{
+    return guest->edge.disk_info(guest->edge.ctx, args);
+}
+
+static int disk_submit(struct wrg_guest *guest, void *args)
+{
+    return guest->edge.disk_submit(guest->edge.ctx, args);
+}
+
+static int blk_ready(struct wrg_guest *guest, void *args)
+{
+    guest->edge.blk_ready(guest->edge.ctx, args);
+    return 0;
+}
+
+static int blk_complete(struct wrg_guest *guest, void *args)
+{
+    guest->edge.blk_complete(guest->edge.ctx, args);
+    return 0;
+}
+
+static int blk_gone(struct wrg_guest *guest, void *args)
+{
+    guest->edge.blk_gone(guest->edge.ctx, args);
+    return 0;
+}
+
+/* ---- the table ---- */
+
+enum { NO_FAULT = 255 };
+enum { UNLOCKED = 1 }; /* blocks, or hands over to somebody who takes locks of his own */
+
+#define XS_CALLS(X)                                                                                \
+    X(xs_open) X(xs_read) X(xs_write) X(xs_mkdir) X(xs_rm) X(xs_directory) X(xs_get_perms)         \
+    X(xs_set_perms) X(xs_watch) X(xs_unwatch) X(xs_next_event) X(xs_transaction_start)             \
+    X(xs_transaction_end)
+#define XS_HANDLER(name)                                                                           \
+    static int name(struct wrg_guest *guest, void *args) { return wrg_guest_##name(guest, args); }
+XS_CALLS(XS_HANDLER)
+
+typedef int handler(struct wrg_guest *guest, void *args);
+
+static handler *const handlers[WRG_NR_CALLS] = {
+#define free free_block
+#define log log_text
+#define WRG_PORT_CALL(symbol, name, fault) [WRG_CALL_##symbol] = name,
+#include <wringer/calls.def>
+#undef free
+#undef log
+};
+
+#define WRG_FAULT_NONE NO_FAULT
+static const uint8_t faults[WRG_NR_CALLS] = {
+#define WRG_PORT_CALL(symbol, name, fault) [WRG_CALL_##symbol] = WRG_FAULT_##fault,
+#include <wringer/calls.def>
+};
+
+static const uint8_t traits[WRG_NR_CALLS] = {
+    [WRG_CALL_TASK_WAIT] = UNLOCKED,   [WRG_CALL_LOCK_TAKE] = UNLOCKED,
+    [WRG_CALL_LOCK_DROP] = UNLOCKED,   [WRG_CALL_DISK_INFO] = UNLOCKED,
+    [WRG_CALL_DISK_SUBMIT] = UNLOCKED, [WRG_CALL_BLK_READY] = UNLOCKED,
+    [WRG_CALL_BLK_COMPLETE] = UNLOCKED, [WRG_CALL_BLK_GONE] = UNLOCKED,
+    [WRG_CALL_TASK_WAKE] = UNLOCKED,   [WRG_CALL_CLOCK_READ] = UNLOCKED,
+};
+
+static int refuse(struct wrg_guest *guest, uint8_t site, int32_t status)
+{
+    wrg_xen_emit(guest->xen, .kind = WRG_EV_FAULT, .role = guest->dom->role, .a = site,
+                 .c = (uint32_t)status);
+    return status;
+}
+
+int wrg_guest_call(struct wrg_port *port, enum wrg_call call, void *args)
+{
+    struct wrg_guest *guest = wrg_guest_of(port);
+    int result;
+
+    wrg_sched_point(guest->xen->sched, WRG_POINT_CALL);
+    if (faults[call] != NO_FAULT) {
+        int32_t status = wrg_fault_point(guest->xen->fault, (enum wrg_fault_site)faults[call]);
+        if (status)
+            return refuse(guest, faults[call], status);
+    }
+    if (traits[call] & UNLOCKED)
+        return handlers[call](guest, args);
+    wrg_xen_lock(guest->xen);
+    result = handlers[call](guest, args);
+    wrg_xen_unlock(guest->xen);
+    return result;
+}

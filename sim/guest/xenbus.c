@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include <wringer/xenbus.h>
+
+#include <errno.h>
+#include <string.h>
+
+#define TEXT_MAX 64
+
+static int read_node(struct wrg_xenbus_device *dev, uint32_t dir, const char *name, char *buf,
+                     size_t cap)
+{
+    struct wrg_xs_read read = { .dir = dir, .name = name, .value = buf, .cap = cap };
+
+    return wrg_port_xs_read(dev->port, &read);
+}
+
+static int open_dir(struct wrg_xenbus_device *dev, const char *path, uint32_t *dir)
+{
+    struct wrg_xs_open open = { .path = path };
+    int result = wrg_port_xs_open(dev->port, &open);
+
+    *dir = open.dir;
+    return result;
+}
+
+int wrg_xenbus_init(struct wrg_xenbus_device *dev, struct wrg_port *port, const char *other)
+{
+    char name[16];
+    char value[TEXT_MAX];
+    uint32_t domid = 0;
+    size_t len = strlen(other);
+    int result;
+
+    memset(dev, 0, sizeof(*dev));
+    dev->port = port;
+    dev->state = WRG_XENBUS_INITIALISING;
+    result = open_dir(dev, port->nodename, &dev->dir);
+    if (!result)
+        result = read_node(dev, dev->dir, other, dev->other_path, sizeof(dev->other_path));
+    if (!result)
+        result = open_dir(dev, dev->other_path, &dev->other_dir);
+    if (result || len + sizeof("-id") > sizeof(name))
+        return result ? result : -EINVAL;
+    memcpy(name, other, len);
+    memcpy(name + len, "-id", sizeof("-id"));
+    result = read_node(dev, dev->dir, name, value, sizeof(value));
+    if (!result)
+        result = wrg_scan_u32(value, &domid);
+    dev->other_domid = (uint16_t)domid;
+    return result;
+}
+
+int wrg_xenbus_watch_state(struct wrg_xenbus_device *dev, uint32_t task)
+{
+    char path[sizeof(dev->other_path) + sizeof("/state")];
+    size_t len = strlen(dev->other_path);
+
+    memcpy(path, dev->other_path, len);
+    memcpy(path + len, "/state", sizeof("/state"));
+    memcpy(dev->token, "state", sizeof("state"));
+    struct wrg_xs_watch watch = { .path = path, .token = dev->token, .task = task };
+    int result = wrg_port_xs_watch(dev->port, &watch);
+    dev->watching = result == 0;
+    return result;
+}
+
+uint32_t wrg_xenbus_drain_events(struct wrg_xenbus_device *dev)
+{
+    struct wrg_xs_next_event event;
+    uint32_t count = 0;
+
+    while (wrg_port_xs_next_event(dev->port, &event) == 0)
+        count++;
+    return count;
+}
+
+void wrg_xenbus_fini(struct wrg_xenbus_device *dev)
+{
+    char path[sizeof(dev->other_path) + sizeof("/state")];
+    size_t len = strlen(dev->other_path);
+
+    if (!dev->watching)
+        return;
+    memcpy(path, dev->other_path, len);
+    memcpy(path + len, "/state", sizeof("/state"));
+    struct wrg_xs_unwatch unwatch = { .path = path, .token = dev->token };
+    (void)wrg_port_xs_unwatch(dev->port, &unwatch);
+    dev->watching = false;
+}
+
+enum wrg_xenbus_state wrg_xenbus_read_other_state(struct wrg_xenbus_device *dev)
+{
+    char value[TEXT_MAX];
+    int32_t state = 0;
+
+    if (read_node(dev, dev->other_dir, "state", value, sizeof(value)) ||
+        wrg_scan_i32(value, &state))
+        return WRG_XENBUS_UNKNOWN;
+    return (enum wrg_xenbus_state)state;
+}
+
+int wrg_xenbus_switch_state(struct wrg_xenbus_device *dev, enum wrg_xenbus_state state)
+{
+    int result;
+
+    if (dev->state == state)
+        return 0;
+    result = wrg_xenbus_write_u64(dev, 0, "state", (uint64_t)state);
+    if (!result)
+        dev->state = state;
+    return result;
+}
+
+void wrg_xenbus_fatal(struct wrg_xenbus_device *dev, int error, const char *text)
+{
+    char path[sizeof("error/") + sizeof(dev->port->nodename) + sizeof("/error")] = "error/";
+    char value[96];
+    size_t len = wrg_format_u64((uint64_t)(error < 0 ? -error : error), value);
+
+    strncat(path, dev->port->nodename, sizeof(path) - strlen(path) - 1);
+    strncat(path, "/error", sizeof(path) - strlen(path) - 1);
+    value[len++] = ' ';
+    size_t room = strnlen(text, sizeof(value) - len);
+    memcpy(value + len, text, room);
+    struct wrg_xs_write write = { .name = path, .value = value, .len = len + room };
+    (void)wrg_port_xs_write(dev->port, &write);
+    struct wrg_log log = { .text = text };
+    (void)wrg_port_log(dev->port, &log);
+    (void)wrg_xenbus_switch_state(dev, WRG_XENBUS_CLOSING);
+}
+
+uint64_t wrg_xenbus_read_u64(struct wrg_xenbus_device *dev, const char *name, uint64_t absent)
+{
+    char value[TEXT_MAX];
+    uint64_t number;
+
+    if (read_node(dev, dev->other_dir, name, value, sizeof(value)) ||
+        wrg_scan_u64(value, &number))
+        return absent;
+    return number;
+}
+
+int wrg_xenbus_read_text(struct wrg_xenbus_device *dev, const char *name, char *buf, size_t cap)
+{
+    return read_node(dev, dev->other_dir, name, buf, cap);
+}
+
+int wrg_xenbus_write_text(struct wrg_xenbus_device *dev, uint32_t transaction, const char *name,
+                          const char *value)
+{
+    struct wrg_xs_write write = { .transaction = transaction, .dir = dev->dir, .name = name,
+                                  .value = value, .len = strlen(value) };
+
+    return wrg_port_xs_write(dev->port, &write);
+}
+
+int wrg_xenbus_write_u64(struct wrg_xenbus_device *dev, uint32_t transaction, const char *name,
+                         uint64_t value)
+{
+    char text[24];
+    size_t len = wrg_format_u64(value, text);
+    struct wrg_xs_write write = { .transaction = transaction, .dir = dev->dir, .name = name,
+                                  .value = text, .len = len };
+
+    return wrg_port_xs_write(dev->port, &write);
+}
