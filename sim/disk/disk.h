@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The disk below a backend: a chain of filters with a memory disk at its end.
+ *
+ * What it is    One behaviour a link. A filter embeds struct wrg_disk, looks at a request, refuses it
+ *               or hands it to `next`; the last link has no next. Requests run to completion in the
+ *               caller's task; queue.h is what makes them asynchronous.
+ * Layer         disk
+ * Shapes        a request moves a run of sectors from or to a list of pages of one domain
+ * Units         sectors of 512 bytes
+ * Ownership     links are the caller's, linked by pointers that it keeps alive
+ * Threads       one task at a time executes
+ * Errors        0; -EIO the medium, -EROFS a write to a read-only disk, -EINVAL a vector that is no
+ *               multiple of sectors, -EFAULT a page that the domain may not use; faulty.h may inject
+ *               others. After an error any part of the data may have been moved
+ * Source        the port's wrg_disk_submit (wringer/port.h)
+ * Left out      discard, barriers, a volatile cache: a write is durable at once
+ */
+#ifndef WRG_DISK_DISK_H
+#define WRG_DISK_DISK_H
+
+#include <stdint.h>
+
+#include <wringer/port.h>
+
+#include "xen/hypervisor.h"
+
+#define WRG_DISK_SECTOR_SHIFT 9
+
+struct wrg_disk_request {
+    uint8_t op; /* enum wrg_io_op */
+    uint64_t sector;
+    uint32_t nvec;
+    const struct wrg_vec *vec;
+};
+
+struct wrg_disk_context { /* on whose behalf, and what it is called in the trace */
+    struct wrg_xen *xen;
+    struct wrg_domain *dom;
+    uint32_t ticket;
+};
+
+struct wrg_disk;
+
+struct wrg_disk_ops { /* all are required */
+    WRG_MUST_USE int (*execute)(struct wrg_disk *disk, const struct wrg_disk_request *request,
+                                struct wrg_disk_context *context);
+    /* Fills in all but queue_limit. */
+    void (*info)(const struct wrg_disk *disk, struct wrg_disk_info *info);
+    /* Back to empty. */
+    void (*reset)(struct wrg_disk *disk);
+};
+
+struct wrg_disk {
+    const struct wrg_disk_ops *ops;
+    struct wrg_disk *next; /* NULL: the end of the chain */
+};
+
+static inline WRG_MUST_USE int wrg_disk_execute(struct wrg_disk *disk,
+                                                const struct wrg_disk_request *request,
+                                                struct wrg_disk_context *context)
+{
+    return disk->ops->execute(disk, request, context);
+}
+
+static inline void wrg_disk_info(const struct wrg_disk *disk, struct wrg_disk_info *info)
+{
+    disk->ops->info(disk, info);
+}
+
+static inline void wrg_disk_reset(struct wrg_disk *disk)
+{
+    disk->ops->reset(disk);
+}
+
+/* How many sectors a request moves; what is beyond a whole sector in a vector does not count. */
+uint64_t wrg_disk_request_sectors(const struct wrg_disk_request *request);
+
+/* For filters that change nothing about what the disk looks like. */
+void wrg_disk_pass_info(const struct wrg_disk *disk, struct wrg_disk_info *info);
+/* For filters without state of their own. */
+void wrg_disk_pass_reset(struct wrg_disk *disk);
+
+#endif

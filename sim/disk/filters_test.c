@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "disk/test_disk.h"
+
+#include "disk/error.h"
+#include "disk/faulty.h"
+#include "disk/readonly.h"
+
+static void readonly_write__erofs_and_nothing_moved(void **state)
+{
+    struct wrg_readonly_disk ro;
+    struct wrg_disk_info info = { 0 };
+
+    (void)state;
+    wrg_readonly_disk_init(&ro, &d.md.disk);
+    assert_int_equal(run_on(&ro.disk, WRG_IO_WRITE, 0, 1), -EROFS);
+    assert_int_equal(d.md.used, 0);
+    assert_int_equal(run_on(&ro.disk, WRG_IO_READ, 0, 1), 0);
+    assert_int_equal(run_on(&ro.disk, WRG_IO_FLUSH, 0, 0), 0);
+    wrg_disk_info(&ro.disk, &info);
+    assert_true(info.readonly);
+    assert_int_equal(info.sectors, DISK_SECTORS);
+}
+
+static void readonly_switched_off__writes_pass(void **state)
+{
+    struct wrg_readonly_disk ro;
+    struct wrg_disk_info info = { 0 };
+
+    (void)state;
+    wrg_readonly_disk_init(&ro, &d.md.disk);
+    ro.on = false;
+    assert_int_equal(run_on(&ro.disk, WRG_IO_WRITE, 0, 1), 0);
+    assert_int_equal(d.md.used, 1);
+    wrg_disk_info(&ro.disk, &info);
+    assert_false(info.readonly);
+    wrg_disk_reset(&ro.disk);
+    assert_int_equal(d.md.used, 0);
+}
+
+static void bad_spot__fails_what_touches_it(void **state)
+{
+    static const struct {
+        uint64_t sector;
+        uint32_t pages;
+        int error;
+    } cases[] = {
+        { 92, 1, 0 },    /* ends just before */
+        { 93, 1, -EIO }, /* last sector in it */
+        { 100, 1, -EIO },
+        { 109, 1, -EIO }, /* first sector in it */
+        { 110, 1, 0 },
+        { 60, 9, -EIO }, /* around it */
+        { 0, 1, 0 },
+    };
+    struct wrg_error_disk bad;
+
+    (void)state;
+    wrg_error_disk_init(&bad, &d.md.disk);
+    assert_int_equal(run_on(&bad.disk, WRG_IO_WRITE, 100, 1), 0);
+    wrg_error_disk_set(&bad, 100, 10);
+    for (size_t i = 0; i < WRG_ARRAY_LEN(cases); i++) {
+        assert_int_equal(run_on(&bad.disk, WRG_IO_READ, cases[i].sector, cases[i].pages),
+                         cases[i].error);
+        assert_int_equal(run_on(&bad.disk, WRG_IO_WRITE, cases[i].sector, cases[i].pages),
+                         cases[i].error);
+    }
+    assert_int_equal(run_on(&bad.disk, WRG_IO_FLUSH, 100, 0), 0);
+}
+
+static void bad_spot_to_the_end_of_numbers__does_not_wrap(void **state)
+{
+    struct wrg_error_disk bad;
+
+    (void)state;
+    wrg_error_disk_init(&bad, &d.md.disk);
+    wrg_error_disk_set(&bad, 100, UINT64_MAX);
+    assert_int_equal(run_on(&bad.disk, WRG_IO_READ, 0, 1), 0);
+    assert_int_equal(run_on(&bad.disk, WRG_IO_READ, 1000, 1), -EIO);
+}
+
+static void fault_rules__asked_once_a_request_at_its_site(void **state)
+{
+    const struct wrg_fault_rule rule = { .site = WRG_FAULT_DISK_WRITE, .nth = 2, .count = 1,
+                                         .status = -ENOSPC };
+    struct wrg_faulty_disk faulty;
+
+    (void)state;
+    wrg_faulty_disk_init(&faulty, &d.md.disk);
+    assert_true(wrg_fault_add(&t.fault, &rule));
+    wrg_fault_enable(&t.fault, true);
+    forget_events();
+    assert_int_equal(run_on(&faulty.disk, WRG_IO_WRITE, 0, 5), 0);
+    assert_int_equal(run_on(&faulty.disk, WRG_IO_READ, 0, 5), 0);
+    assert_int_equal(run_on(&faulty.disk, WRG_IO_FLUSH, 0, 0), 0);
+    uint32_t moved = count_events(WRG_EV_DISK_DATA);
+    assert_int_equal(run_on(&faulty.disk, WRG_IO_WRITE, 0, 5), -ENOSPC);
+    assert_int_equal(count_events(WRG_EV_DISK_DATA), moved);
+    assert_int_equal(run_on(&faulty.disk, WRG_IO_WRITE, 0, 5), 0);
+    assert_int_equal(t.fault.calls[WRG_FAULT_DISK_WRITE], 3);
+    assert_int_equal(t.fault.calls[WRG_FAULT_DISK_READ], 1);
+    assert_int_equal(t.fault.calls[WRG_FAULT_DISK_FLUSH], 1);
+    assert_int_equal(count_events(WRG_EV_FAULT), 1);
+    assert_int_equal(nth_event(WRG_EV_FAULT, 0)->ev.a, WRG_FAULT_DISK_WRITE);
+    assert_int_equal((int32_t)nth_event(WRG_EV_FAULT, 0)->ev.c, -ENOSPC);
+}
+
+static void unknown_operation__einval(void **state)
+{
+    struct wrg_faulty_disk faulty;
+
+    (void)state;
+    wrg_faulty_disk_init(&faulty, &d.md.disk);
+    assert_int_equal(run_on(&faulty.disk, 77, 0, 1), -EINVAL);
+}
+
+static void whole_chain__each_filter_in_its_turn(void **state)
+{
+    struct wrg_error_disk bad;
+    struct wrg_readonly_disk ro;
+    struct wrg_faulty_disk faulty;
+    const struct wrg_fault_rule rule = { .site = WRG_FAULT_DISK_READ, .nth = 2, .count = 1,
+                                         .status = -ENOMEM };
+
+    (void)state;
+    wrg_error_disk_init(&bad, &d.md.disk);
+    wrg_readonly_disk_init(&ro, &bad.disk);
+    wrg_faulty_disk_init(&faulty, &ro.disk);
+    wrg_error_disk_set(&bad, 64, 8);
+    (void)!wrg_fault_add(&t.fault, &rule);
+    wrg_fault_enable(&t.fault, true);
+    assert_int_equal(run_on(&faulty.disk, WRG_IO_READ, 64, 1), -EIO);
+    assert_int_equal(run_on(&faulty.disk, WRG_IO_READ, 0, 1), -ENOMEM);
+    assert_int_equal(run_on(&faulty.disk, WRG_IO_READ, 0, 1), 0);
+    assert_int_equal(run_on(&faulty.disk, WRG_IO_WRITE, 64, 1), -EROFS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        D(readonly_write__erofs_and_nothing_moved),
+        D(readonly_switched_off__writes_pass),
+        D(bad_spot__fails_what_touches_it),
+        D(bad_spot_to_the_end_of_numbers__does_not_wrap),
+        D(fault_rules__asked_once_a_request_at_its_site),
+        D(unknown_operation__einval),
+        D(whole_chain__each_filter_in_its_turn),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+#include "disk/memory_disk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define CHUNK_BYTES WRG_MEMORY_DISK_CHUNK_BYTES
+#define BLOCK_SHIFT 12
+#define BLOCK_BYTES (1u << BLOCK_SHIFT)
+#define SECTORS_A_VEC (WRG_PAGE_SIZE / WRG_SECTOR_SIZE)
+/* Fibonacci hashing: neighbouring chunks land in different buckets, and one multiply is enough. */
+#define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
+
+WRG_STATIC_ASSERT(CHUNK_BYTES / BLOCK_BYTES <= 31, "a bit a block, and one to spare for the mask");
+
+static const struct wrg_disk_ops ops;
+
+static struct wrg_memory_disk *self_of(struct wrg_disk *disk)
+{
+    return (struct wrg_memory_disk *)(void *)disk;
+}
+
+static size_t pool_bytes(const struct wrg_memory_disk *md)
+{
+    return (size_t)md->chunks * CHUNK_BYTES;
+}
+
+static int map_pool(struct wrg_memory_disk *md, bool prefault)
+{
+    void *at = mmap(NULL, pool_bytes(md), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (at == MAP_FAILED)
+        return -ENOMEM;
+    if (prefault) {
+        /* Advice: without huge pages, or on an old kernel, the disk is slower and works. */
+        (void)madvise(at, pool_bytes(md), MADV_HUGEPAGE);
+        (void)madvise(at, pool_bytes(md), MADV_POPULATE_WRITE);
+    }
+    md->pool = at;
+    return 0;
+}
+
+int wrg_memory_disk_init(struct wrg_memory_disk *md, const struct wrg_memory_disk_args *args)
+{
+    static const uint8_t zeros[WRG_SECTOR_SIZE];
+    uint32_t bits = 4;
+
+    memset(md, 0, sizeof(*md));
+    if (args->chunks == 0 || args->chunks > 1u << 24 || args->sectors > WRG_MEMORY_DISK_SECTORS_MAX)
+        return -EINVAL;
+    while (1u << bits < 2 * args->chunks)
+        bits++;
+    md->disk.ops = &ops;
+    md->sectors = args->sectors;
+    md->chunks = args->chunks;
+    md->mask = (1u << bits) - 1;
+    md->shift = 64 - bits;
+    md->epoch = 1;
+    md->zero_digest = XXH3_64bits(zeros, sizeof(zeros));
+    md->chunk = calloc(args->chunks, sizeof(*md->chunk));
+    md->buckets = calloc((size_t)md->mask + 1, sizeof(*md->buckets));
+    if (!md->chunk || !md->buckets || map_pool(md, args->prefault)) {
+        wrg_memory_disk_fini(md);
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < md->chunks; i++)
+        md->chunk[i].bytes = md->pool + (size_t)i * CHUNK_BYTES;
+    return 0;
+}
+
+void wrg_memory_disk_fini(struct wrg_memory_disk *md)
+{
+    if (md->pool)
+        munmap(md->pool, pool_bytes(md));
+    free(md->chunk);
+    free(md->buckets);
+    memset(md, 0, sizeof(*md));
+}
+
+void wrg_memory_disk_resize(struct wrg_memory_disk *md, uint64_t sectors)
+{
+    WRG_ASSERT(sectors <= WRG_MEMORY_DISK_SECTORS_MAX && md->used == 0);
+    md->sectors = sectors;
+}
+
+static void reset(struct wrg_disk *disk)
+{
+    struct wrg_memory_disk *md = self_of(disk);
+
+    md->used = 0;
+    if (++md->epoch == 0) { /* after 2^32 resets: old buckets would come to life again */
+        memset(md->buckets, 0, ((size_t)md->mask + 1) * sizeof(*md->buckets));
+        md->epoch = 1;
+    }
+}
+
+static void info(const struct wrg_disk *disk, struct wrg_disk_info *out)
+{
+    const struct wrg_memory_disk *md = (const struct wrg_memory_disk *)(const void *)disk;
+
+    out->sectors = md->sectors;
+    out->readonly = false;
+    out->flush = true;
+}
+
+/* ---- chunks ---- */
+
+/* NULL: a hole (take false), or the pool is used up (take true). */
+static struct wrg_disk_chunk *find_chunk(struct wrg_memory_disk *md, uint64_t number, bool take)
+{
+    uint32_t at = (uint32_t)((number * GOLDEN) >> md->shift);
+
+    /* Ends: at most half of the buckets are in use. */
+    for (; md->buckets[at].epoch == md->epoch; at = (at + 1) & md->mask)
+        if (md->buckets[at].number == number)
+            return &md->chunk[md->buckets[at].slot];
+    if (!take || md->used == md->chunks)
+        return NULL;
+    md->buckets[at] = (struct wrg_disk_bucket){ .number = number, .epoch = md->epoch,
+                                                .slot = md->used };
+    md->chunk[md->used].present = 0;
+    return &md->chunk[md->used++];
+}
+
+static uint32_t blocks_of(uint32_t off, uint32_t len)
+{
+    return (2u << ((off + len - 1) >> BLOCK_SHIFT)) - (1u << (off >> BLOCK_SHIFT));
+}
+
+static void copy_out(const struct wrg_disk_chunk *chunk, uint32_t off, uint8_t *dst, uint32_t len)
+{
+    uint32_t blocks = blocks_of(off, len);
+
+    if (WRG_LIKELY(chunk && (chunk->present & blocks) == blocks)) {
+        memcpy(dst, chunk->bytes + off, len);
+        return;
+    }
+    while (len) {
+        uint32_t n = wrg_min_u32(len, BLOCK_BYTES - off % BLOCK_BYTES);
+        if (chunk && (chunk->present >> (off >> BLOCK_SHIFT) & 1))
+            memcpy(dst, chunk->bytes + off, n);
+        else
+            memset(dst, 0, n);
+        dst += n;
+        off += n;
+        len -= n;
+    }
+}
+
+/* A block that is to be written in part, and held nothing, becomes zeros first. */
+static void zero_around(struct wrg_disk_chunk *chunk, uint32_t off, uint32_t len)
+{
+    while (len) {
+        uint32_t block = off >> BLOCK_SHIFT;
+        uint32_t n = wrg_min_u32(len, BLOCK_BYTES - off % BLOCK_BYTES);
+        if (!(chunk->present >> block & 1) && n < BLOCK_BYTES)
+            memset(chunk->bytes + (block << BLOCK_SHIFT), 0, BLOCK_BYTES);
+        off += n;
+        len -= n;
+    }
+}
+
+static void copy_in(struct wrg_disk_chunk *chunk, uint32_t off, const uint8_t *src, uint32_t len)
+{
+    uint32_t blocks = blocks_of(off, len);
+
+    if ((chunk->present & blocks) != blocks) {
+        zero_around(chunk, off, len);
+        chunk->present |= blocks;
+    }
+    memcpy(chunk->bytes + off, src, len);
+}
+
+/* ---- requests ---- */
+
+struct run { /* a request on its way */
+    struct wrg_memory_disk *md;
+    uint64_t byte; /* the next one of the disk */
+    struct wrg_disk_chunk *chunk;
+    bool write;
+    bool found; /* chunk is that of `byte` */
+    bool digest;
+    uint32_t ndigests;
+    uint64_t digests[SECTORS_A_VEC];
+};
+
+/* From the disk's side, which no guest can change meanwhile. */
+static void add_digests(struct run *run, uint32_t off, uint32_t len)
+{
+    const struct wrg_disk_chunk *chunk = run->chunk;
+
+    for (; len; off += WRG_SECTOR_SIZE, len -= WRG_SECTOR_SIZE) {
+        bool present = chunk && (chunk->present >> (off >> BLOCK_SHIFT) & 1);
+        run->digests[run->ndigests++] =
+            present ? XXH3_64bits(chunk->bytes + off, WRG_SECTOR_SIZE) : run->md->zero_digest;
+    }
+}
+
+static int move_vec(struct run *run, uint8_t *page, uint32_t len)
+{
+    run->ndigests = 0;
+    while (len) {
+        uint32_t off = (uint32_t)(run->byte % CHUNK_BYTES);
+        uint32_t n = wrg_min_u32(len, CHUNK_BYTES - off);
+        if (off == 0 || !run->found) {
+            run->chunk = find_chunk(run->md, run->byte / CHUNK_BYTES, run->write);
+            run->found = true;
+            if (run->write && !run->chunk)
+                return -EIO; /* -ENOSPC below, and so it comes out of a real disk too */
+        }
+        if (run->write)
+            copy_in(run->chunk, off, page, n);
+        else
+            copy_out(run->chunk, off, page, n);
+        if (run->digest)
+            add_digests(run, off, n);
+        run->byte += n;
+        page += n;
+        len -= n;
+    }
+    return 0;
+}
+
+static int check(const struct wrg_memory_disk *md, const struct wrg_disk_request *request)
+{
+    uint64_t bytes = 0;
+    uint32_t odd = 0;
+
+    for (uint32_t i = 0; i < request->nvec; i++) {
+        bytes += request->vec[i].len;
+        odd |= request->vec[i].len | (request->vec[i].len > WRG_PAGE_SIZE);
+    }
+    if (odd % WRG_SECTOR_SIZE)
+        return -EINVAL;
+    if (request->sector > md->sectors || bytes / WRG_SECTOR_SIZE > md->sectors - request->sector)
+        return -EIO;
+    return 0;
+}
+
+static void emit_data(const struct run *run, const struct wrg_disk_request *request,
+                      const struct wrg_disk_context *context, const struct wrg_vec *vec,
+                      const uint8_t *page)
+{
+    /* By address: in the thread engine the handle may have died under the transfer. */
+    uint64_t frame = (uint64_t)(page - context->xen->memory.base) >> WRG_PAGE_SHIFT;
+    uint64_t sector = (run->byte - vec->len) >> WRG_DISK_SECTOR_SHIFT;
+
+    wrg_xen_emit(context->xen, .kind = WRG_EV_DISK_DATA, .role = context->dom->role,
+                 .a = context->ticket, .b = request->op, .c = sector,
+                 .d = frame << 32 | (uint32_t)vec->off << 16 | vec->len,
+                 .payload = run->digests, .len = run->ndigests * (uint32_t)sizeof(uint64_t));
+}
+
+static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request,
+                   struct wrg_disk_context *context)
+{
+    struct wrg_memory_disk *md = self_of(disk);
+    bool write = request->op == WRG_IO_WRITE;
+    int error;
+
+    if (request->op == WRG_IO_FLUSH)
+        return 0;
+    if (request->op != WRG_IO_READ && !write)
+        return -EINVAL;
+    error = check(md, request);
+    struct run run = { .md = md, .byte = request->sector << WRG_DISK_SECTOR_SHIFT, .write = write,
+                       .digest = context->xen->trace->on };
+    for (uint32_t i = 0; i < request->nvec && !error; i++) {
+        const struct wrg_vec *vec = &request->vec[i];
+        /* A read of the disk is a write to the page. */
+        uint8_t *page = wrg_xen_dma(context->xen, context->dom, vec, !write);
+        error = page ? move_vec(&run, page, vec->len) : -EFAULT;
+        if (run.digest && !error)
+            emit_data(&run, request, context, vec, page);
+    }
+    return error;
+}
+
+static const struct wrg_disk_ops ops = { .execute = execute, .info = info, .reset = reset };

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "disk/queue.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void lock_ring(struct wrg_disk_queue *queue)
+{
+    if (queue->xen->parallel)
+        pthread_mutex_lock(&queue->lock);
+}
+
+static void unlock_ring(struct wrg_disk_queue *queue)
+{
+    if (queue->xen->parallel)
+        pthread_mutex_unlock(&queue->lock);
+}
+
+void wrg_disk_queue_init(struct wrg_disk_queue *queue, struct wrg_xen *xen, struct wrg_domain *dom,
+                         struct wrg_disk *disk)
+{
+    memset(queue, 0, sizeof(*queue));
+    queue->xen = xen;
+    queue->dom = dom;
+    queue->disk = disk;
+    queue->task = WRG_TASK_NONE;
+    pthread_mutex_init(&queue->lock, NULL);
+}
+
+void wrg_disk_queue_fini(struct wrg_disk_queue *queue)
+{
+    pthread_mutex_destroy(&queue->lock);
+}
+
+void wrg_disk_queue_reset(struct wrg_disk_queue *queue)
+{
+    queue->head = queue->tail = queue->tickets = 0;
+    wrg_disk_reset(queue->disk);
+}
+
+/* The oldest request, which stays in the ring until it has been executed. */
+static bool next_request(struct wrg_disk_queue *queue, struct wrg_disk_queued *queued)
+{
+    bool any;
+
+    lock_ring(queue);
+    any = queue->head != queue->tail;
+    if (any)
+        *queued = queue->ring[queue->head % WRG_DISK_QUEUE_MAX];
+    unlock_ring(queue);
+    return any;
+}
+
+static void finish_request(struct wrg_disk_queue *queue, const struct wrg_disk_queued *queued,
+                           int error)
+{
+    lock_ring(queue);
+    queue->head++;
+    unlock_ring(queue);
+    wrg_xen_emit(queue->xen, .kind = WRG_EV_DISK_DONE, .role = queue->dom->role,
+                 .a = queued->ticket, .b = (uint32_t)error);
+    queued->done(queued->ctx, error);
+}
+
+static void work(void *arg)
+{
+    struct wrg_disk_queue *queue = arg;
+    struct wrg_disk_queued queued;
+
+    while (next_request(queue, &queued)) {
+        struct wrg_disk_context context = { .xen = queue->xen, .dom = queue->dom,
+                                            .ticket = queued.ticket };
+        wrg_sched_point(queue->xen->sched, WRG_POINT_DISK);
+        int error = wrg_disk_execute(queue->disk, &queued.request, &context);
+        finish_request(queue, &queued, error);
+    }
+}
+
+int wrg_disk_queue_start(struct wrg_disk_queue *queue)
+{
+    const struct wrg_task_args args = { .fn = work, .arg = queue, .name = "disk",
+                                        .role = queue->dom->role, .worker = true };
+    int task = wrg_sched_task_create(queue->xen->sched, &args);
+
+    if (task < 0)
+        return task;
+    queue->task = task;
+    return 0;
+}
+
+/* Under the ring's lock, so that no done comes before its submit in the trace. */
+static void emit_submit(struct wrg_disk_queue *queue, const struct wrg_disk_queued *queued)
+{
+    if (!queue->xen->trace->on)
+        return;
+    wrg_xen_emit(queue->xen, .kind = WRG_EV_DISK_SUBMIT, .role = queue->dom->role,
+                 .a = queued->ticket, .b = queued->request.op, .c = queued->request.sector,
+                 .d = wrg_disk_request_sectors(&queued->request));
+}
+
+int wrg_disk_queue_submit(struct wrg_disk_queue *queue, const struct wrg_disk_submit *args)
+{
+    struct wrg_disk_queued *queued;
+
+    lock_ring(queue);
+    if (queue->tail - queue->head == WRG_DISK_QUEUE_MAX) {
+        unlock_ring(queue);
+        return -EAGAIN;
+    }
+    queued = &queue->ring[queue->tail % WRG_DISK_QUEUE_MAX];
+    queued->request = (struct wrg_disk_request){ .op = args->op, .sector = args->sector,
+                                                 .nvec = args->nvec, .vec = args->vec };
+    queued->done = args->done;
+    queued->ctx = args->ctx;
+    queued->ticket = ++queue->tickets;
+    emit_submit(queue, queued);
+    queue->tail++;
+    unlock_ring(queue);
+    wrg_sched_wake(queue->xen->sched, queue->task);
+    return 0;
+}
+
+int wrg_disk_queue_info(struct wrg_disk_queue *queue, struct wrg_disk_info *args)
+{
+    wrg_disk_info(queue->disk, args);
+    args->queue_limit = WRG_DISK_QUEUE_MAX;
+    wrg_xen_emit(queue->xen, .kind = WRG_EV_DISK_INFO, .role = queue->dom->role,
+                 .a = args->readonly, .c = args->sectors);
+    return 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The front of a disk: takes requests from a backend and executes them in a task of its own.
+ *
+ * What it is    A ring of requests in order of submission, and a worker that executes them one by one,
+ *               with a preemption point before each, and calls `done`. No data is copied at submission.
+ * Layer         disk
+ * Bounds        WRG_DISK_QUEUE_MAX requests between submission and the call of done
+ * Ownership     the chain and the vectors are the caller's; vectors live until done
+ * Threads       any task submits; done is called by the worker. Thread engine: a mutex is held while
+ *               the ring is touched, never while data are copied or done runs
+ * Errors        -EAGAIN when the ring is full; what the disk says goes to done
+ * Events        disk-info, disk-submit, disk-done; the disk itself tells of the data
+ */
+#ifndef WRG_DISK_QUEUE_H
+#define WRG_DISK_QUEUE_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "disk/disk.h"
+
+#define WRG_DISK_QUEUE_MAX 1024
+
+struct wrg_disk_queued {
+    struct wrg_disk_request request;
+    void (*done)(void *ctx, int error);
+    void *ctx;
+    uint32_t ticket;
+};
+
+struct wrg_disk_queue {
+    struct wrg_xen *xen;
+    struct wrg_domain *dom; /* the backend's: pages are its handles */
+    struct wrg_disk *disk;
+    int task;
+    uint32_t head, tail; /* free-running: next to execute, next to fill */
+    uint32_t tickets;    /* given out in this run */
+    struct wrg_disk_queued ring[WRG_DISK_QUEUE_MAX];
+    pthread_mutex_t lock; /* thread engine */
+};
+
+void wrg_disk_queue_init(struct wrg_disk_queue *queue, struct wrg_xen *xen, struct wrg_domain *dom,
+                         struct wrg_disk *disk);
+void wrg_disk_queue_fini(struct wrg_disk_queue *queue);
+/* Creates the worker. -ENOSPC, -ENOMEM */
+WRG_MUST_USE int wrg_disk_queue_start(struct wrg_disk_queue *queue);
+/* Forgets what is queued and empties the disk; the worker stays as the scheduler has it. */
+void wrg_disk_queue_reset(struct wrg_disk_queue *queue);
+
+/* For the port's edge (guest/guest.h). */
+WRG_MUST_USE int wrg_disk_queue_submit(struct wrg_disk_queue *queue,
+                                       const struct wrg_disk_submit *args);
+int wrg_disk_queue_info(struct wrg_disk_queue *queue, struct wrg_disk_info *args);
+
+/* Requests whose done has not been called. */
+static inline uint32_t wrg_disk_queue_pending(const struct wrg_disk_queue *queue)
+{
+    return queue->tail - queue->head;
+}
+
+#endif

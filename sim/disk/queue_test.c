@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "disk/test_disk.h"
+
+#include "disk/queue.h"
+#include "disk/readonly.h"
+
+static struct {
+    struct wrg_disk_queue queue;
+    uint32_t done[WRG_DISK_QUEUE_MAX + 8]; /* tags, in order of completion */
+    int errors[WRG_DISK_QUEUE_MAX + 8];
+    uint32_t ndone;
+    int task_of_done;
+    bool again; /* submit one more from done */
+} q;
+
+static int setup_queue(void **state)
+{
+    if (setup_disk(state))
+        return -1;
+    memset(&q, 0, sizeof(q));
+    wrg_disk_queue_init(&q.queue, &t.xen, t.back, &d.md.disk);
+    return wrg_disk_queue_start(&q.queue);
+}
+
+static int teardown_queue(void **state)
+{
+    wrg_sched_reset(&t.sched); /* joins the worker before what it uses goes */
+    wrg_disk_queue_fini(&q.queue);
+    return teardown_disk(state);
+}
+
+#define Q(f) cmocka_unit_test_setup_teardown(f, setup_queue, teardown_queue)
+
+static void on_done(void *ctx, int error);
+
+static int submit(uint8_t op, uint64_t sector, uint32_t tag)
+{
+    const struct wrg_disk_submit args = { .op = op, .sector = sector,
+                                          .nvec = op == WRG_IO_FLUSH ? 0 : 1,
+                                          .vec = &d.vec[tag % DISK_PAGES], .done = on_done,
+                                          .ctx = (void *)(uintptr_t)tag };
+
+    return wrg_disk_queue_submit(&q.queue, &args);
+}
+
+static void on_done(void *ctx, int error)
+{
+    q.errors[q.ndone] = error;
+    q.done[q.ndone++] = (uint32_t)(uintptr_t)ctx;
+    q.task_of_done = wrg_sched_current(&t.sched);
+    if (q.again) {
+        q.again = false;
+        assert_int_equal(submit(WRG_IO_READ, 0, 99), 0);
+    }
+}
+
+static void run_idle(void)
+{
+    assert_int_equal(wrg_sched_run(&t.sched), WRG_SCHED_IDLE);
+}
+
+static void submitted__executed_in_order_by_the_worker(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 5; i++)
+        assert_int_equal(submit(i % 2 ? WRG_IO_WRITE : WRG_IO_READ, i * 8, 10 + i), 0);
+    assert_int_equal(q.ndone, 0);
+    assert_int_equal(wrg_disk_queue_pending(&q.queue), 5);
+    run_idle();
+    assert_int_equal(q.ndone, 5);
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_int_equal(q.done[i], 10 + i);
+        assert_int_equal(q.errors[i], 0);
+    }
+    assert_int_equal(q.task_of_done, q.queue.task);
+    assert_int_equal(wrg_disk_queue_pending(&q.queue), 0);
+}
+
+static void events__submit_data_done_with_one_ticket(void **state)
+{
+    (void)state;
+    forget_events();
+    assert_int_equal(submit(WRG_IO_WRITE, 16, 0), 0);
+    assert_int_equal(submit(WRG_IO_READ, DISK_SECTORS, 1), 0);
+    run_idle();
+    assert_int_equal(count_events(WRG_EV_DISK_SUBMIT), 2);
+    assert_int_equal(count_events(WRG_EV_DISK_DATA), 1);
+    assert_int_equal(count_events(WRG_EV_DISK_DONE), 2);
+    const struct wrg_event *ev = &nth_event(WRG_EV_DISK_SUBMIT, 0)->ev;
+    assert_int_equal(ev->a, 1);
+    assert_int_equal(ev->b, WRG_IO_WRITE);
+    assert_int_equal(ev->c, 16);
+    assert_int_equal(ev->d, 8);
+    assert_int_equal(ev->role, WRG_ROLE_BACK);
+    assert_int_equal(nth_event(WRG_EV_DISK_DATA, 0)->ev.a, 1);
+    assert_int_equal(nth_event(WRG_EV_DISK_DONE, 0)->ev.a, 1);
+    assert_int_equal(nth_event(WRG_EV_DISK_DONE, 0)->ev.b, 0);
+    assert_int_equal(nth_event(WRG_EV_DISK_DONE, 1)->ev.a, 2);
+    assert_int_equal((int32_t)nth_event(WRG_EV_DISK_DONE, 1)->ev.b, -EIO);
+    assert_int_equal(q.errors[1], -EIO);
+}
+
+static void queue_full__eagain_until_one_is_done(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < WRG_DISK_QUEUE_MAX; i++)
+        assert_int_equal(submit(WRG_IO_FLUSH, 0, i), 0);
+    assert_int_equal(submit(WRG_IO_FLUSH, 0, 5000), -EAGAIN);
+    assert_int_equal(count_events(WRG_EV_DISK_SUBMIT), WRG_DISK_QUEUE_MAX);
+    run_idle();
+    assert_int_equal(q.ndone, WRG_DISK_QUEUE_MAX);
+    assert_int_equal(submit(WRG_IO_FLUSH, 0, 5000), 0);
+    run_idle();
+    assert_int_equal(q.done[WRG_DISK_QUEUE_MAX], 5000);
+}
+
+static void submit_from_done__has_room_and_runs(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < WRG_DISK_QUEUE_MAX; i++)
+        assert_int_equal(submit(WRG_IO_FLUSH, 0, i), 0);
+    q.again = true;
+    run_idle();
+    assert_int_equal(q.ndone, WRG_DISK_QUEUE_MAX + 1);
+    assert_int_equal(q.done[WRG_DISK_QUEUE_MAX], 99);
+}
+
+static void each_request__has_a_preemption_point_before_it(void **state)
+{
+    uint64_t steps;
+
+    (void)state;
+    run_idle();
+    steps = t.sched.steps;
+    assert_int_equal(submit(WRG_IO_FLUSH, 0, 0), 0);
+    run_idle();
+    uint64_t one = t.sched.steps - steps;
+    steps = t.sched.steps;
+    for (uint32_t i = 0; i < 10; i++)
+        assert_int_equal(submit(WRG_IO_FLUSH, 0, 0), 0);
+    run_idle();
+    assert_int_equal(t.sched.steps - steps, one + 9);
+}
+
+static void reset__drops_requests_and_data_and_tickets(void **state)
+{
+    (void)state;
+    assert_int_equal(submit(WRG_IO_WRITE, 0, 0), 0);
+    run_idle();
+    assert_int_equal(d.md.used, 1);
+    assert_int_equal(submit(WRG_IO_WRITE, 8, 1), 0);
+    wrg_disk_queue_reset(&q.queue);
+    assert_int_equal(wrg_disk_queue_pending(&q.queue), 0);
+    assert_int_equal(d.md.used, 0);
+    run_idle();
+    assert_int_equal(q.ndone, 1);
+    forget_events();
+    assert_int_equal(submit(WRG_IO_READ, 0, 2), 0);
+    assert_int_equal(nth_event(WRG_EV_DISK_SUBMIT, 0)->ev.a, 1);
+    run_idle();
+    assert_int_equal(q.ndone, 2);
+}
+
+static void info__tells_limit_and_emits(void **state)
+{
+    struct wrg_disk_info info = { 0 };
+    struct wrg_readonly_disk ro;
+
+    (void)state;
+    wrg_readonly_disk_init(&ro, &d.md.disk);
+    q.queue.disk = &ro.disk;
+    forget_events();
+    assert_int_equal(wrg_disk_queue_info(&q.queue, &info), 0);
+    assert_int_equal(info.queue_limit, WRG_DISK_QUEUE_MAX);
+    assert_true(info.readonly);
+    assert_int_equal(nth_event(WRG_EV_DISK_INFO, 0)->ev.a, 1);
+    assert_int_equal(nth_event(WRG_EV_DISK_INFO, 0)->ev.c, DISK_SECTORS);
+}
+
+/* ---- the thread engine ---- */
+
+#define THREAD_SUBMITS 300
+
+static void submit_many(void *arg)
+{
+    for (uint32_t i = 0; i < THREAD_SUBMITS; i++)
+        while (submit(WRG_IO_FLUSH, 0, (uint32_t)(uintptr_t)arg * 1000 + i) == -EAGAIN)
+            wrg_sched_yield(&t.sched);
+}
+
+static void threads_submit_in_parallel__all_done_in_order_of_each(void **state)
+{
+    uint32_t next[3] = { 0 };
+
+    (void)state;
+    for (uintptr_t i = 0; i < 3; i++) {
+        const struct wrg_task_args args = { .fn = submit_many, .arg = (void *)i, .name = "submit",
+                                            .role = WRG_ROLE_BACK };
+        assert_true(wrg_sched_task_create(&t.sched, &args) >= 0);
+    }
+    assert_int_equal(wrg_sched_run(&t.sched), WRG_SCHED_IDLE);
+    assert_int_equal(q.ndone, 3 * THREAD_SUBMITS);
+    for (uint32_t i = 0; i < q.ndone; i++)
+        assert_int_equal(q.done[i] % 1000, next[q.done[i] / 1000]++);
+}
+
+static int setup_threads(void **state)
+{
+    const struct wrg_memory_disk_args args = { .sectors = DISK_SECTORS, .chunks = DISK_CHUNKS };
+
+    (void)state;
+    if (setup_xen_engine(WRG_ENGINE_THREAD))
+        return -1;
+    memset(&q, 0, sizeof(q));
+    if (wrg_memory_disk_init(&d.md, &args))
+        return -1;
+    wrg_disk_queue_init(&q.queue, &t.xen, t.back, &d.md.disk);
+    return wrg_disk_queue_start(&q.queue);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        Q(submitted__executed_in_order_by_the_worker),
+        Q(events__submit_data_done_with_one_ticket),
+        Q(queue_full__eagain_until_one_is_done),
+        Q(submit_from_done__has_room_and_runs),
+        Q(each_request__has_a_preemption_point_before_it),
+        Q(reset__drops_requests_and_data_and_tickets),
+        Q(info__tells_limit_and_emits),
+        cmocka_unit_test_setup_teardown(threads_submit_in_parallel__all_done_in_order_of_each,
+                                        setup_threads, teardown_queue),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
