@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reference backend: blkback, hardened, in the open.
+ *
+ * What it is    One device, one queue. Tasks: `back.xenbus` walks the states, `back.ring` drains the
+ *               ring; the disk's task calls back with what is done. A request lives in one object,
+ *               from its copy off the ring to its response.
+ * Layer         back; sees include/wringer only
+ * Bounds        rings of 1..16 pages; indirect requests of 1..4096 segments
+ * Ownership     everything belongs to struct wrg_back and goes back to the port at stop
+ * Threads       two locks: the queue may come and go only under ring_lock, and while
+ *               requests are in flight it stays; responses are put under rsp_lock
+ * Errors        a peer that breaks the ring is cut off: no further request is read, no EOI is given
+ * Source        xen/io/blkif.h; where implementations differ, Linux's answers
+ */
+#ifndef WRG_BACK_BACK_H
+#define WRG_BACK_BACK_H
+
+#include <wringer/wringer.h>
+
+struct wrg_back;
+
+/* One request in flight. Arrays of nseg entries follow it in the same block. */
+struct back_request {
+    struct wrg_back *back;
+    uint64_t id;
+    uint8_t operation; /* that the response will echo */
+    uint8_t io_op;     /* enum wrg_io_op */
+    uint16_t nseg;
+    uint64_t sector; /* of 512 bytes */
+    uint64_t nsectors;
+    uint32_t nmapped;
+    struct wrg_blkif_segment *segs;
+    struct wrg_vec *vecs;
+    uint32_t *pages;
+};
+
+struct back_queue {
+    struct wrg_back_ring ring;
+    uint32_t evtchn;
+    uint32_t ring_page;
+    uint8_t ring_pages;
+    bool broken; /* the peer's index was out of range */
+    uint32_t requests; /* fetched since connect: names the sections */
+};
+
+struct wrg_back {
+    struct wrg_port *port;
+    struct wrg_xenbus_device bus;
+    uint32_t xenbus_task, ring_task;
+    uint64_t sectors;
+    uint32_t indirect_max; /* 0: BLKIF_OP_INDIRECT is not supported */
+    bool readonly;
+    bool flush;
+    bool detaching;
+    bool stopping;     /* no new requests: the connection is being closed */
+    uint32_t inflight; /* requests that the disk has */
+    uint32_t ring_lock; /* held while the ring is drained, set up or torn down */
+    uint32_t rsp_lock;  /* held while responses are put and pushed */
+    struct back_queue *queue;
+};
+
+/* Driver (back.c). */
+extern const struct wrg_endpoint wrg_back_endpoint;
+
+/* Negotiation (connect.c). */
+int wrg_back_publish(struct wrg_back *back);
+int wrg_back_connect(struct wrg_back *back);
+/* False: requests are in flight, it has to be called again when they are not. */
+bool wrg_back_disconnect(struct wrg_back *back);
+
+/* The ring (queue.c). */
+void wrg_back_drain(void *back);
+void wrg_back_respond(struct wrg_back *back, uint64_t id, uint8_t operation, int16_t status);
+
+/* Requests (request.c). */
+void wrg_back_dispatch(struct wrg_back *back, const struct wrg_blkif_request *wire);
+
+/* What a request must satisfy before anything is mapped (validate.c). Both give BLKIF_RSP_*. */
+int16_t wrg_back_check_header(const struct wrg_back *back, const struct wrg_blkif_request *wire);
+int16_t wrg_back_check_segments(const struct wrg_back *back, struct back_request *req);
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of one request: from the private copy of its slot to its response.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "back/back.h"
+
+enum { MAP_BATCH = 32, GNTST_OKAY = 0 };
+
+static struct back_request *alloc_request(struct wrg_back *back, uint32_t nseg)
+{
+    size_t each = sizeof(struct wrg_blkif_segment) + sizeof(struct wrg_vec) + sizeof(uint32_t);
+    struct wrg_alloc alloc = { .size = sizeof(struct back_request) + nseg * each,
+                               .kind = WRG_ALLOC_POOL };
+
+    if (wrg_port_alloc(back->port, &alloc))
+        return NULL;
+    struct back_request *req = alloc.ptr;
+    memset(req, 0, sizeof(*req));
+    req->back = back;
+    req->nseg = (uint16_t)nseg;
+    req->segs = (struct wrg_blkif_segment *)(void *)(req + 1);
+    req->vecs = (struct wrg_vec *)(void *)(req->segs + nseg);
+    req->pages = (uint32_t *)(void *)(req->vecs + nseg);
+    return req;
+}
+
+static void free_request(struct back_request *req)
+{
+    struct wrg_free args = { .ptr = req };
+
+    (void)wrg_port_free(req->back->port, &args);
+}
+
+/* ---- indirect segments ---- */
+
+/* Copies the segments of one indirect page, once; the page is unmapped before anything is checked. */
+static int copy_page(struct wrg_back *back, uint32_t gref, struct wrg_blkif_segment *segs,
+                     uint32_t count)
+{
+    uint8_t bytes[WRG_BLKIF_PAGE_BYTES];
+    struct wrg_gnttab_map_op op = { .gref = gref };
+    struct wrg_gnttab_map map = { .domid = back->bus.other_domid, .readonly = true, .count = 1,
+                                  .ops = &op };
+    struct wrg_gnttab_unmap unmap = { .count = 1, .pages = &op.page };
+
+    if (wrg_port_gnttab_map(back->port, &map) || op.status != GNTST_OKAY)
+        return -EFAULT;
+    wrg_page_load(back->port, op.page, 0, bytes, count * 8, WRG_SITE_INDIRECT);
+    (void)wrg_port_gnttab_unmap(back->port, &unmap);
+    wrg_wire_get_segments(bytes, count, segs);
+    return 0;
+}
+
+static int copy_indirect(struct wrg_back *back, const struct wrg_blkif_request *wire,
+                         struct back_request *req)
+{
+    uint32_t pages = wrg_wire_indirect_pages(req->nseg);
+
+    for (uint32_t i = 0; i < pages; i++) {
+        uint32_t done = i * WRG_BLKIF_SEGMENTS_PER_PAGE;
+        uint32_t left = req->nseg - done;
+        uint32_t count = left < WRG_BLKIF_SEGMENTS_PER_PAGE ? left : WRG_BLKIF_SEGMENTS_PER_PAGE;
+        int result = copy_page(back, wire->indirect_grefs[i], req->segs + done, count);
+        if (result)
+            return result;
+    }
+    return 0;
+}
+
+/* ---- data pages ---- */
+
+static void unmap_data(struct back_request *req)
+{
+    struct wrg_gnttab_unmap unmap = { .count = req->nmapped, .pages = req->pages };
+
+    if (req->nmapped)
+        (void)wrg_port_gnttab_unmap(req->back->port, &unmap);
+    req->nmapped = 0;
+}
+
+/* Maps up to MAP_BATCH segments from `first` on; mapped pages are kept in order, without gaps. */
+static int map_batch(struct back_request *req, uint32_t first, uint32_t count)
+{
+    struct wrg_gnttab_map_op ops[MAP_BATCH];
+    struct wrg_gnttab_map map = { .domid = req->back->bus.other_domid,
+                                  .readonly = req->io_op == WRG_IO_WRITE, .count = count,
+                                  .ops = ops };
+    int result = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        ops[i] = (struct wrg_gnttab_map_op){ .gref = req->segs[first + i].gref };
+    if (wrg_port_gnttab_map(req->back->port, &map))
+        return -EFAULT;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct wrg_blkif_segment *seg = &req->segs[first + i];
+        if (ops[i].status != GNTST_OKAY) {
+            result = -EFAULT;
+            continue;
+        }
+        req->pages[req->nmapped++] = ops[i].page;
+        req->vecs[first + i] = (struct wrg_vec){
+            .page = ops[i].page,
+            .off = (uint16_t)(seg->first_sect * WRG_SECTOR_SIZE),
+            .len = (uint16_t)((seg->last_sect - seg->first_sect + 1) * (int)WRG_SECTOR_SIZE),
+        };
+    }
+    return result;
+}
+
+static int map_data(struct back_request *req)
+{
+    for (uint32_t first = 0; first < req->nseg; first += MAP_BATCH) {
+        uint32_t left = req->nseg - first;
+        int result = map_batch(req, first, left < MAP_BATCH ? left : MAP_BATCH);
+        if (result)
+            return result;
+    }
+    return 0;
+}
+
+/* ---- the disk's answer ---- */
+
+/* Unmap, then answer: a frontend that is answered takes its grants back at once. */
+static void finish(struct back_request *req, int16_t status)
+{
+    struct wrg_back *back = req->back;
+    uint64_t id = req->id;
+    uint8_t operation = req->operation;
+
+    unmap_data(req);
+    free_request(req);
+    wrg_back_respond(back, id, operation, status);
+}
+
+static void on_disk_done(void *ctx, int error)
+{
+    struct back_request *req = ctx;
+    struct wrg_back *back = req->back;
+    int16_t status = WRG_BLKIF_RSP_OKAY;
+
+    wrg_port_section(back->port, WRG_AT_RESPONSE, (uint32_t)req->id);
+    if (error == -EOPNOTSUPP)
+        status = WRG_BLKIF_RSP_EOPNOTSUPP;
+    else if (error)
+        status = WRG_BLKIF_RSP_ERROR;
+    finish(req, status);
+    if (__atomic_sub_fetch(&back->inflight, 1, __ATOMIC_SEQ_CST) == 0 &&
+        __atomic_load_n(&back->stopping, __ATOMIC_SEQ_CST)) {
+        struct wrg_task_wake wake = { .task = back->xenbus_task };
+        (void)wrg_port_task_wake(back->port, &wake);
+    }
+}
+
+static void submit(struct back_request *req)
+{
+    struct wrg_disk_submit disk = { .op = req->io_op, .sector = req->sector, .nvec = req->nseg,
+                                    .vec = req->vecs, .done = on_disk_done, .ctx = req };
+    uint32_t *inflight = &req->back->inflight;
+
+    __atomic_add_fetch(inflight, 1, __ATOMIC_ACQ_REL);
+    if (wrg_port_disk_submit(req->back->port, &disk)) {
+        __atomic_sub_fetch(inflight, 1, __ATOMIC_ACQ_REL);
+        finish(req, WRG_BLKIF_RSP_ERROR);
+    }
+}
+
+/* ---- from the ring ---- */
+
+static uint8_t io_op_of(const struct wrg_blkif_request *wire)
+{
+    uint8_t operation = wire->operation == WRG_BLKIF_OP_INDIRECT ? wire->indirect_op
+                                                                 : wire->operation;
+
+    if (operation == WRG_BLKIF_OP_FLUSH_DISKCACHE)
+        return WRG_IO_FLUSH;
+    return operation == WRG_BLKIF_OP_WRITE ? WRG_IO_WRITE : WRG_IO_READ;
+}
+
+/* What the response says it answers; an operation that is not supported is echoed as it came. */
+static uint8_t echo_of(const struct wrg_back *back, const struct wrg_blkif_request *wire)
+{
+    bool inner = wire->operation == WRG_BLKIF_OP_INDIRECT && back->indirect_max != 0 &&
+                 !back->port->params.echo_outer;
+
+    return inner ? wire->indirect_op : wire->operation;
+}
+
+static int16_t prepare(struct wrg_back *back, const struct wrg_blkif_request *wire,
+                       struct back_request *req)
+{
+    int16_t status;
+
+    if (wire->operation == WRG_BLKIF_OP_INDIRECT) {
+        if (copy_indirect(back, wire, req))
+            return WRG_BLKIF_RSP_ERROR;
+    } else if (req->nseg) {
+        memcpy(req->segs, wire->seg, req->nseg * sizeof(*req->segs));
+    }
+    if (req->io_op == WRG_IO_FLUSH)
+        return back->readonly ? WRG_BLKIF_RSP_ERROR : WRG_BLKIF_RSP_OKAY;
+    status = wrg_back_check_segments(back, req);
+    if (status == WRG_BLKIF_RSP_OKAY && map_data(req))
+        status = WRG_BLKIF_RSP_ERROR;
+    return status;
+}
+
+void wrg_back_dispatch(struct wrg_back *back, const struct wrg_blkif_request *wire)
+{
+    uint8_t echo = echo_of(back, wire);
+    int16_t status = wrg_back_check_header(back, wire);
+    struct back_request *req;
+
+    if (status != WRG_BLKIF_RSP_OKAY) {
+        wrg_back_respond(back, wire->id, echo, status);
+        return;
+    }
+    req = alloc_request(back, wire->nr_segments);
+    if (!req) {
+        wrg_back_respond(back, wire->id, echo, WRG_BLKIF_RSP_ERROR);
+        return;
+    }
+    req->id = wire->id;
+    req->operation = echo;
+    req->io_op = io_op_of(wire);
+    req->sector = wire->sector_number;
+    status = prepare(back, wire, req);
+    if (status == WRG_BLKIF_RSP_OKAY)
+        submit(req);
+    else
+        finish(req, status);
+}

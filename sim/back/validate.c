@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a request must satisfy. Everything here works on private copies: the peer cannot change them.
+ */
+#include "back/back.h"
+
+static bool moves_data(uint8_t operation)
+{
+    return operation == WRG_BLKIF_OP_READ || operation == WRG_BLKIF_OP_WRITE;
+}
+
+int16_t wrg_back_check_header(const struct wrg_back *back, const struct wrg_blkif_request *wire)
+{
+    switch (wire->operation) {
+    case WRG_BLKIF_OP_READ:
+    case WRG_BLKIF_OP_WRITE:
+        if (wire->nr_segments == 0 || wire->nr_segments > WRG_BLKIF_MAX_DIRECT_SEGMENTS)
+            return WRG_BLKIF_RSP_ERROR;
+        return WRG_BLKIF_RSP_OKAY;
+    case WRG_BLKIF_OP_FLUSH_DISKCACHE:
+        if (!back->flush)
+            return WRG_BLKIF_RSP_EOPNOTSUPP;
+        return wire->nr_segments ? WRG_BLKIF_RSP_ERROR : WRG_BLKIF_RSP_OKAY;
+    case WRG_BLKIF_OP_INDIRECT:
+        if (back->indirect_max == 0)
+            return WRG_BLKIF_RSP_EOPNOTSUPP;
+        if (!moves_data(wire->indirect_op) || wire->nr_segments == 0 ||
+            wire->nr_segments > back->indirect_max)
+            return WRG_BLKIF_RSP_ERROR;
+        return WRG_BLKIF_RSP_OKAY;
+    default: /* unknown, reserved, or not advertised: barrier and discard */
+        return WRG_BLKIF_RSP_EOPNOTSUPP;
+    }
+}
+
+int16_t wrg_back_check_segments(const struct wrg_back *back, struct back_request *req)
+{
+    req->nsectors = 0;
+    for (uint32_t i = 0; i < req->nseg; i++) {
+        const struct wrg_blkif_segment *seg = &req->segs[i];
+        if (seg->first_sect > seg->last_sect || seg->last_sect >= WRG_BLKIF_SECTORS_PER_PAGE)
+            return WRG_BLKIF_RSP_ERROR;
+        req->nsectors += (uint64_t)seg->last_sect - seg->first_sect + 1;
+    }
+    if (req->io_op == WRG_IO_WRITE && back->readonly)
+        return WRG_BLKIF_RSP_ERROR;
+    if (req->sector > back->sectors || req->nsectors > back->sectors - req->sector)
+        return WRG_BLKIF_RSP_ERROR;
+    return WRG_BLKIF_RSP_OKAY;
+}
