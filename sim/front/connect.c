@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Negotiation: the ring that the frontend offers, and what it learns of the backend.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "front/front.h"
+
+/* ---- the ring ---- */
+
+static int alloc_ring(struct wrg_front *front, uint32_t npages)
+{
+    enum wrg_abi abi = (enum wrg_abi)front->port->params.abi;
+    uint32_t entries = wrg_wire_ring_entries(abi, npages);
+    struct wrg_alloc alloc = { .size = sizeof(struct front_ring) +
+                                       entries * sizeof(struct front_slot),
+                               .kind = WRG_ALLOC_HEAP, .zero = true };
+    int result = wrg_port_alloc(front->port, &alloc);
+
+    if (result)
+        return result;
+    front->ring = alloc.ptr;
+    front->ring->npages = npages;
+    for (uint32_t i = 0; i < entries; i++)
+        front->ring->slots[i].next_free = (uint16_t)(i + 1 < entries ? i + 1 : FRONT_NO_SLOT);
+    return 0;
+}
+
+static int share_ring(struct wrg_front *front)
+{
+    struct front_ring *ring = front->ring;
+    uint32_t pages[WRG_BLKIF_MAX_RING_PAGES];
+    struct wrg_page_alloc alloc = { .count = ring->npages, .zero = true };
+    int result = wrg_port_page_alloc(front->port, &alloc);
+
+    if (result)
+        return result;
+    ring->page = alloc.page;
+    const struct wrg_ring_args args = { .port = front->port, .page = ring->page,
+                                        .npages = (uint8_t)ring->npages,
+                                        .abi = front->port->params.abi };
+    wrg_front_ring_init(&ring->ring, &args);
+    for (uint32_t i = 0; i < ring->npages; i++)
+        pages[i] = ring->page + i;
+    struct wrg_gnttab_grant grant = { .domid = front->bus.other_domid, .count = ring->npages,
+                                      .pages = pages, .grefs = ring->grefs };
+    result = wrg_port_gnttab_grant(front->port, &grant);
+    if (result)
+        ring->grefs[0] = WRG_NO_GREF;
+    return result;
+}
+
+static int open_events(struct wrg_front *front)
+{
+    struct wrg_evtchn_alloc_unbound alloc = { .remote_domid = front->bus.other_domid };
+    int result = wrg_port_evtchn_alloc_unbound(front->port, &alloc);
+
+    if (result)
+        return result;
+    front->ring->evtchn = alloc.evtchn;
+    struct wrg_evtchn_listen listen = { .evtchn = alloc.evtchn, .task = front->ring_task };
+    return wrg_port_evtchn_listen(front->port, &listen);
+}
+
+/* ---- nodes ---- */
+
+static int write_ring_refs(struct wrg_front *front, uint32_t transaction)
+{
+    const struct front_ring *ring = front->ring;
+    char name[] = "ring-ref00";
+    int result;
+
+    /* One page goes by the old name: a ring-page-order, even of 0, would ask for ring-ref0. */
+    if (ring->npages == 1)
+        return wrg_xenbus_write_u64(&front->bus, transaction, "ring-ref", ring->grefs[0]);
+    result = wrg_xenbus_write_u64(&front->bus, transaction, "ring-page-order",
+                                  (uint64_t)__builtin_ctz(ring->npages));
+    for (uint32_t i = 0; i < ring->npages && !result; i++) {
+        wrg_format_u64(i, name + sizeof("ring-ref") - 1);
+        result = wrg_xenbus_write_u64(&front->bus, transaction, name, ring->grefs[i]);
+    }
+    return result;
+}
+
+static int write_nodes(struct wrg_front *front, uint32_t transaction)
+{
+    enum wrg_abi abi = (enum wrg_abi)front->port->params.abi;
+    int result = write_ring_refs(front, transaction);
+
+    if (!result)
+        result = wrg_xenbus_write_u64(&front->bus, transaction, "event-channel",
+                                      front->ring->evtchn);
+    if (!result)
+        result = wrg_xenbus_write_text(&front->bus, transaction, "protocol",
+                                       wrg_wire_protocol_name(abi));
+    if (!result)
+        result = wrg_xenbus_write_u64(&front->bus, transaction, "feature-persistent", 0);
+    return result;
+}
+
+static int publish(struct wrg_front *front)
+{
+    int result;
+
+    do {
+        struct wrg_xs_transaction_start begin = { .transaction = 0 };
+        result = wrg_port_xs_transaction_start(front->port, &begin);
+        if (result)
+            return result;
+        int written = write_nodes(front, begin.transaction);
+        struct wrg_xs_transaction_end end = { .transaction = begin.transaction,
+                                              .abort = written != 0 };
+        result = wrg_port_xs_transaction_end(front->port, &end);
+        if (written)
+            return written;
+    } while (result == -EAGAIN);
+    return result;
+}
+
+int wrg_front_set_up(struct wrg_front *front)
+{
+    uint64_t order = wrg_xenbus_read_u64(&front->bus, "max-ring-page-order", 0);
+    int result;
+
+    wrg_port_section(front->port, WRG_AT_CONNECT, 1);
+    if (order > front->port->params.ring_order)
+        order = front->port->params.ring_order;
+    result = alloc_ring(front, 1u << order);
+    if (!result)
+        result = share_ring(front);
+    if (!result)
+        result = open_events(front);
+    if (!result)
+        result = publish(front);
+    if (result)
+        wrg_front_tear_down(front);
+    return result;
+}
+
+/* Segments a request may have: what both sides take, in 8 indirect pages at most. */
+static uint32_t segment_limit(struct wrg_front *front)
+{
+    uint64_t offered = wrg_xenbus_read_u64(&front->bus, "feature-max-indirect-segments", 0);
+
+    if (offered > front->port->params.indirect_max)
+        offered = front->port->params.indirect_max;
+    if (offered > WRG_BLKIF_MAX_INDIRECT_SEGMENTS)
+        offered = WRG_BLKIF_MAX_INDIRECT_SEGMENTS;
+    if (offered < WRG_BLKIF_MAX_DIRECT_SEGMENTS)
+        offered = WRG_BLKIF_MAX_DIRECT_SEGMENTS;
+    return (uint32_t)offered;
+}
+
+int wrg_front_connect(struct wrg_front *front)
+{
+    uint64_t sectors = wrg_xenbus_read_u64(&front->bus, "sectors", 0);
+    uint64_t sector_size = wrg_xenbus_read_u64(&front->bus, "sector-size", WRG_SECTOR_SIZE);
+    uint64_t info = wrg_xenbus_read_u64(&front->bus, "info", 0);
+
+    if (sectors == 0 || sector_size != WRG_SECTOR_SIZE)
+        return -EINVAL;
+    front->max_segments = segment_limit(front);
+    front->flush = wrg_xenbus_read_u64(&front->bus, "feature-flush-cache", 0) != 0;
+    struct wrg_blk_ready ready = { .sectors = sectors, .sector_size_bytes = WRG_SECTOR_SIZE,
+                                   .vdisk_info = (uint32_t)info,
+                                   .max_segments = front->max_segments, .flush = front->flush };
+    return wrg_port_blk_ready(front->port, &ready);
+}
+
+/* ---- the end ---- */
+
+static void fail_outstanding(struct wrg_front *front)
+{
+    struct front_ring *ring = front->ring;
+    uint32_t entries = ring->ring.ring.entries;
+
+    for (uint32_t i = 0; i < entries; i++)
+        if (ring->slots[i].io)
+            wrg_front_finish(front, &ring->slots[i], -EIO);
+}
+
+/* Pages that the backend still maps are kept for ever: it could write to whatever came after. */
+static void unshare_ring(struct wrg_front *front)
+{
+    struct front_ring *ring = front->ring;
+
+    for (uint32_t i = 0; ring->page && i < ring->npages; i++) {
+        struct wrg_gnttab_end end = { .count = 1, .grefs = &ring->grefs[i] };
+        struct wrg_page_free page = { .page = ring->page + i, .count = 1 };
+        if (ring->grefs[0] != WRG_NO_GREF)
+            (void)wrg_port_gnttab_end(front->port, &end);
+        if (end.still_in_use == 0)
+            (void)wrg_port_page_free(front->port, &page);
+    }
+}
+
+static void free_ring(struct wrg_front *front)
+{
+    struct front_ring *ring = front->ring;
+
+    if (ring->page) {
+        fail_outstanding(front);
+        wrg_ring_retire(&ring->ring.ring);
+    }
+    if (ring->evtchn) {
+        struct wrg_evtchn_close close = { .evtchn = ring->evtchn };
+        (void)wrg_port_evtchn_close(front->port, &close);
+    }
+    unshare_ring(front);
+    struct wrg_free args = { .ptr = ring };
+    front->ring = NULL;
+    (void)wrg_port_free(front->port, &args);
+}
+
+void wrg_front_tear_down(struct wrg_front *front)
+{
+    struct wrg_lock_take take = { .lock = front->ring_lock };
+    struct wrg_lock_drop drop = { .lock = front->ring_lock };
+
+    (void)wrg_port_lock_take(front->port, &take);
+    wrg_port_section(front->port, WRG_AT_CLOSE, 1);
+    if (front->ring)
+        free_ring(front);
+    (void)wrg_port_lock_drop(front->port, &drop);
+}

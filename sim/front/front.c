@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+#include "front/front.h"
+
+#include <errno.h>
+
+static uint64_t now_ns(struct wrg_front *front)
+{
+    struct wrg_clock_read clock = { .now_ns = 0 };
+
+    (void)wrg_port_clock_read(front->port, &clock);
+    return clock.now_ns;
+}
+
+void wrg_front_wake_xenbus(struct wrg_front *front)
+{
+    struct wrg_task_wake wake = { .task = front->xenbus_task };
+
+    (void)wrg_port_task_wake(front->port, &wake);
+}
+
+static uint8_t state_of(const struct wrg_front *front)
+{
+    return __atomic_load_n(&front->state, __ATOMIC_ACQUIRE);
+}
+
+static void set_state(struct wrg_front *front, uint8_t state)
+{
+    __atomic_store_n(&front->state, state, __ATOMIC_RELEASE);
+}
+
+/* ---- closing ---- */
+
+static void close_now(struct wrg_front *front)
+{
+    struct wrg_blk_gone gone = { .error = state_of(front) == FRONT_ERROR ? -EIO : 0 };
+    bool was_up = front->ring != NULL;
+
+    wrg_front_tear_down(front);
+    set_state(front, FRONT_DOWN);
+    (void)wrg_xenbus_switch_state(&front->bus, WRG_XENBUS_CLOSED);
+    if (was_up)
+        (void)wrg_port_blk_gone(front->port, &gone);
+}
+
+/* Wakes this task again when the backend has had its time. True: it has. */
+static bool patience_is_over(struct wrg_front *front)
+{
+    uint64_t now = now_ns(front);
+    const uint64_t patience_ns = (uint64_t)FRONT_CLOSE_TIMEOUT_MS * 1000 * 1000;
+
+    if (front->deadline_ns == 0) {
+        struct wrg_timer_set timer = { .task = front->xenbus_task, .delay_ns = patience_ns };
+        front->deadline_ns = now + patience_ns;
+        (void)wrg_port_timer_set(front->port, &timer);
+    }
+    return now >= front->deadline_ns;
+}
+
+static void stop_timer(struct wrg_front *front)
+{
+    struct wrg_timer_set timer = { .task = front->xenbus_task, .delay_ns = WRG_FOREVER };
+
+    front->deadline_ns = 0;
+    (void)wrg_port_timer_set(front->port, &timer);
+}
+
+static uint32_t outstanding(struct wrg_front *front)
+{
+    return front->ring ? __atomic_load_n(&front->ring->outstanding, __ATOMIC_ACQUIRE) : 0;
+}
+
+/*
+ * Closing in order: let the backend answer what is in flight, announce Closing, wait until it follows,
+ * take the ring back. Each wait has an end, for a backend that does nothing.
+ */
+static void go_on_closing(struct wrg_front *front, uint32_t backend)
+{
+    bool follows = backend == WRG_XENBUS_CLOSING || backend == WRG_XENBUS_CLOSED ||
+                   backend == WRG_XENBUS_UNKNOWN;
+    bool dead = backend == WRG_XENBUS_CLOSED || backend == WRG_XENBUS_UNKNOWN;
+
+    if (state_of(front) == FRONT_UP)
+        set_state(front, FRONT_CLOSING);
+    wrg_front_fail_waiting(front, -EIO);
+    if (outstanding(front) && !dead && state_of(front) != FRONT_ERROR && !patience_is_over(front))
+        return;
+    (void)wrg_xenbus_switch_state(&front->bus, WRG_XENBUS_CLOSING);
+    if (!follows && !patience_is_over(front))
+        return;
+    stop_timer(front);
+    close_now(front);
+}
+
+/* ---- the backend's states ---- */
+
+static void nothing(struct wrg_front *front)
+{
+    (void)front;
+}
+
+static void on_init_wait(struct wrg_front *front)
+{
+    int result;
+
+    if (front->bus.state != WRG_XENBUS_INITIALISING)
+        return;
+    result = wrg_front_set_up(front);
+    if (result)
+        wrg_xenbus_fatal(&front->bus, result, "setting up the ring");
+    else
+        (void)wrg_xenbus_switch_state(&front->bus, WRG_XENBUS_INITIALISED);
+}
+
+static void on_connected(struct wrg_front *front)
+{
+    int result;
+
+    on_init_wait(front); /* a backend may be early */
+    if (front->bus.state != WRG_XENBUS_INITIALISED)
+        return;
+    result = wrg_front_connect(front);
+    if (result) {
+        wrg_xenbus_fatal(&front->bus, result, "reading the backend's properties");
+        return;
+    }
+    (void)wrg_xenbus_switch_state(&front->bus, WRG_XENBUS_CONNECTED);
+    set_state(front, FRONT_UP);
+    struct wrg_task_wake wake = { .task = front->ring_task };
+    (void)wrg_port_task_wake(front->port, &wake);
+}
+
+static void on_closing(struct wrg_front *front)
+{
+    if (front->bus.state != WRG_XENBUS_CLOSED)
+        front->detaching = true;
+}
+
+static void (*const on_backend[])(struct wrg_front *front) = {
+    [WRG_XENBUS_UNKNOWN] = on_closing, /* its directory is gone */
+    [WRG_XENBUS_INITIALISING] = nothing,
+    [WRG_XENBUS_INIT_WAIT] = on_init_wait,
+    [WRG_XENBUS_INITIALISED] = nothing,
+    [WRG_XENBUS_CONNECTED] = on_connected,
+    [WRG_XENBUS_CLOSING] = on_closing,
+    [WRG_XENBUS_CLOSED] = on_closing,
+    [WRG_XENBUS_RECONFIGURING] = nothing,
+    [WRG_XENBUS_RECONFIGURED] = nothing,
+};
+
+static void xenbus_work(void *arg)
+{
+    struct wrg_front *front = arg;
+    uint32_t backend;
+
+    wrg_port_section(front->port, WRG_AT_CONNECT, 0);
+    (void)wrg_xenbus_drain_events(&front->bus);
+    backend = (uint32_t)wrg_xenbus_read_other_state(&front->bus);
+    /* A backend that was closed before this connection began has not closed it. */
+    if (front->bus.state == WRG_XENBUS_INITIALISING && backend != WRG_XENBUS_INIT_WAIT &&
+        backend != WRG_XENBUS_CONNECTED && !front->detaching)
+        return;
+    if (backend < sizeof(on_backend) / sizeof(*on_backend))
+        on_backend[backend](front);
+    if (front->bus.state == WRG_XENBUS_CLOSED)
+        return;
+    if (front->detaching || state_of(front) == FRONT_ERROR ||
+        front->bus.state == WRG_XENBUS_CLOSING)
+        go_on_closing(front, backend);
+}
+
+/* ---- driver ---- */
+
+static int create_locks(struct wrg_front *front)
+{
+    struct wrg_lock_create ring = { .lock = 0 };
+    struct wrg_lock_create list = { .lock = 0 };
+    int result = wrg_port_lock_create(front->port, &ring);
+
+    if (!result)
+        result = wrg_port_lock_create(front->port, &list);
+    front->ring_lock = ring.lock;
+    front->list_lock = list.lock;
+    return result;
+}
+
+static void destroy_locks(struct wrg_front *front)
+{
+    struct wrg_lock_destroy ring = { .lock = front->ring_lock };
+    struct wrg_lock_destroy list = { .lock = front->list_lock };
+
+    (void)wrg_port_lock_destroy(front->port, &ring);
+    (void)wrg_port_lock_destroy(front->port, &list);
+}
+
+static void exit_task(struct wrg_front *front, uint32_t task)
+{
+    struct wrg_task_exit exit = { .task = task };
+
+    (void)wrg_port_task_exit(front->port, &exit);
+}
+
+static int create_tasks(struct wrg_front *front)
+{
+    struct wrg_task_create ring = { .fn = wrg_front_work, .arg = front, .name = "front.ring",
+                                    .worker = true };
+    struct wrg_task_create bus = { .fn = xenbus_work, .arg = front, .name = "front.xenbus",
+                                   .worker = true };
+    int result = wrg_port_task_create(front->port, &ring);
+
+    if (result)
+        return result;
+    result = wrg_port_task_create(front->port, &bus);
+    front->ring_task = ring.task;
+    front->xenbus_task = bus.task;
+    if (result)
+        exit_task(front, ring.task);
+    return result;
+}
+
+static void free_front(struct wrg_front *front)
+{
+    struct wrg_free args = { .ptr = front };
+
+    (void)wrg_port_free(front->port, &args);
+}
+
+static int start_parts(struct wrg_front *front)
+{
+    int result = create_locks(front);
+
+    if (result)
+        return result;
+    result = create_tasks(front);
+    if (!result) {
+        result = wrg_xenbus_watch_state(&front->bus, front->xenbus_task);
+        if (result) {
+            exit_task(front, front->ring_task);
+            exit_task(front, front->xenbus_task);
+        }
+    }
+    if (result)
+        destroy_locks(front);
+    return result;
+}
+
+static int start(struct wrg_port *port, void **self)
+{
+    struct wrg_alloc alloc = { .size = sizeof(struct wrg_front), .kind = WRG_ALLOC_HEAP,
+                               .zero = true };
+    int result = wrg_port_alloc(port, &alloc);
+
+    if (result)
+        return result;
+    struct wrg_front *front = alloc.ptr;
+    front->port = port;
+    result = wrg_xenbus_init(&front->bus, port, "backend");
+    if (!result)
+        result = start_parts(front);
+    if (result)
+        free_front(front);
+    else
+        *self = front;
+    return result;
+}
+
+static void stop(void *self)
+{
+    struct wrg_front *front = self;
+
+    wrg_front_fail_waiting(front, -EIO);
+    wrg_front_tear_down(front);
+    stop_timer(front);
+    wrg_xenbus_fini(&front->bus);
+    exit_task(front, front->ring_task);
+    exit_task(front, front->xenbus_task);
+    destroy_locks(front);
+    free_front(front);
+}
+
+static void detach(void *self)
+{
+    struct wrg_front *front = self;
+
+    front->detaching = true;
+    wrg_front_wake_xenbus(front);
+}
+
+const struct wrg_endpoint wrg_front_endpoint = {
+    .name = "blkfront",
+    .seat = WRG_SEAT_FRONT,
+    .traits = WRG_TRAIT_SNAPSHOT,
+    .start = start,
+    .stop = stop,
+    .detach = detach,
+    .submit = wrg_front_submit,
+};

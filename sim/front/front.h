@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reference frontend: blkfront, hardened, in the open.
+ *
+ * What it is    One device, one queue. Tasks: `front.ring` puts requests and takes responses,
+ *               `front.xenbus` walks the states. What was asked is kept in private slots and never read
+ *               back from the ring; a response is copied once and checked against its slot.
+ * Layer         front; sees include/wringer only
+ * Bounds        rings of 1..16 pages; requests of up to what the backend offers, at most 4096 segments
+ * Ownership     everything belongs to struct wrg_front and goes back to the port at stop
+ * Threads       ring and slots belong to the ring task, under ring_lock; the list of waiting I/O has a
+ *               lock of its own
+ * Errors        a backend that breaks the protocol puts the device into its error state: the ring is not
+ *               touched any more, outstanding I/O fails, pages that are still mapped are kept
+ * Source        xen/io/blkif.h; hardening as in protocol's rules for responses
+ */
+#ifndef WRG_FRONT_FRONT_H
+#define WRG_FRONT_FRONT_H
+
+#include <wringer/wringer.h>
+
+enum {
+    FRONT_NO_SLOT = UINT16_MAX,
+    FRONT_INLINE_GREFS = WRG_BLKIF_MAX_DIRECT_SEGMENTS,
+    /* How long a backend may take to answer what is in flight, or to follow into Closing. */
+    FRONT_CLOSE_TIMEOUT_MS = 10000,
+};
+
+/* A request of the block layer; split into ring requests of what the backend takes. */
+struct front_io {
+    struct front_io *next;
+    uint64_t tag;
+    uint64_t sector; /* of the next part */
+    const struct wrg_vec *vec;
+    uint32_t nvec;
+    uint32_t done_vec; /* put on the ring so far */
+    uint32_t parts;    /* on the ring now */
+    int error;
+    uint8_t op;
+    bool all_put;
+    bool stuck;      /* a grant of it could not be taken back */
+    bool pages_kept; /* of a data page */
+};
+
+/* What is remembered of a ring request; its index is the id. */
+struct front_slot {
+    struct front_io *io; /* NULL: free */
+    uint32_t *grefs;     /* of the data pages: inline_grefs, or a block of the pool */
+    uint32_t inline_grefs[FRONT_INLINE_GREFS];
+    uint32_t indirect_grefs[WRG_BLKIF_MAX_INDIRECT_PAGES];
+    uint32_t indirect_page; /* handle of the first */
+    uint16_t nseg;
+    uint16_t next_free;
+    uint8_t operation; /* that the response must echo */
+    uint8_t nindirect;
+};
+
+struct front_ring {
+    struct wrg_front_ring ring;
+    uint32_t page;
+    uint32_t npages;
+    uint32_t grefs[WRG_BLKIF_MAX_RING_PAGES];
+    uint32_t evtchn;
+    uint16_t free_slot;
+    uint32_t outstanding;
+    struct front_slot slots[]; /* one an entry */
+};
+
+enum front_state { FRONT_DOWN, FRONT_UP, FRONT_CLOSING, FRONT_ERROR };
+
+struct wrg_front {
+    struct wrg_port *port;
+    struct wrg_xenbus_device bus;
+    uint32_t ring_task, xenbus_task;
+    uint32_t ring_lock, list_lock;
+    uint8_t state; /* enum front_state */
+    bool flush;
+    bool detaching; /* no way back but a new start */
+    uint32_t max_segments;
+    uint64_t deadline_ns; /* of the wait in state CLOSING, 0: none yet */
+    struct front_ring *ring;
+    struct front_io *head, *tail; /* waiting, under list_lock */
+    uint32_t waiting;
+    uint32_t responses; /* seen: names the sections */
+    uint32_t requests;
+};
+
+/* Driver (front.c). */
+extern const struct wrg_endpoint wrg_front_endpoint;
+void wrg_front_wake_xenbus(struct wrg_front *front);
+
+/* Negotiation (connect.c). */
+int wrg_front_set_up(struct wrg_front *front);
+int wrg_front_connect(struct wrg_front *front);
+/* Fails what is outstanding and gives the ring back. */
+void wrg_front_tear_down(struct wrg_front *front);
+
+/* The ring's task (queue.c). */
+void wrg_front_work(void *front);
+/* Under ring_lock: no more ring, ever. */
+void wrg_front_enter_error(struct wrg_front *front, const char *why);
+
+/* Requests (request.c). */
+int wrg_front_submit(void *front, const struct wrg_io *io);
+/* Puts what waits while there is room; under ring_lock. */
+void wrg_front_issue(struct wrg_front *front);
+/* Fails all that waits. */
+void wrg_front_fail_waiting(struct wrg_front *front, int error);
+
+/* Responses and the slots they belong to (response.c). */
+void wrg_front_take(struct wrg_front *front, const struct wrg_blkif_response *response);
+/* Gives grants back and completes the part; the slot is free afterwards. */
+void wrg_front_finish(struct wrg_front *front, struct front_slot *slot, int error);
+
+#endif

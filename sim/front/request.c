@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the block layer's I/O to requests on the ring.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "front/front.h"
+
+enum { GRANT_BATCH = 64, SEGMENT_BYTES = 8 };
+
+static void lock_list(struct wrg_front *front)
+{
+    struct wrg_lock_take take = { .lock = front->list_lock };
+
+    (void)wrg_port_lock_take(front->port, &take);
+}
+
+static void unlock_list(struct wrg_front *front)
+{
+    struct wrg_lock_drop drop = { .lock = front->list_lock };
+
+    (void)wrg_port_lock_drop(front->port, &drop);
+}
+
+int wrg_front_submit(void *self, const struct wrg_io *io)
+{
+    struct wrg_front *front = self;
+    struct wrg_alloc alloc = { .size = sizeof(struct front_io), .kind = WRG_ALLOC_POOL };
+    int result = 0;
+
+    if (__atomic_load_n(&front->state, __ATOMIC_ACQUIRE) != FRONT_UP)
+        return -EIO;
+    if (wrg_port_alloc(front->port, &alloc))
+        return -EAGAIN;
+    struct front_io *mine = alloc.ptr;
+    *mine = (struct front_io){ .tag = io->tag, .sector = io->sector, .vec = io->vec,
+                               .nvec = io->nvec, .op = io->op };
+    lock_list(front);
+    /* Closing fails what waits under this lock: nothing may slip in behind it. */
+    if (__atomic_load_n(&front->state, __ATOMIC_ACQUIRE) != FRONT_UP)
+        result = -EIO;
+    else if (front->tail)
+        front->tail->next = mine;
+    else
+        front->head = mine;
+    if (!result)
+        front->tail = mine;
+    unlock_list(front);
+    if (result) {
+        struct wrg_free args = { .ptr = mine };
+        (void)wrg_port_free(front->port, &args);
+        return result;
+    }
+    struct wrg_task_wake wake = { .task = front->ring_task };
+    return wrg_port_task_wake(front->port, &wake);
+}
+
+static void complete(struct wrg_front *front, struct front_io *io)
+{
+    struct wrg_blk_complete done = { .tag = io->tag, .error = io->error,
+                                     .pages_kept = io->pages_kept };
+    struct wrg_free args = { .ptr = io };
+
+    (void)wrg_port_free(front->port, &args);
+    (void)wrg_port_blk_complete(front->port, &done);
+}
+
+/* Takes the first I/O off the list. */
+static struct front_io *pop(struct wrg_front *front)
+{
+    struct front_io *io = front->head;
+
+    front->head = io->next;
+    if (!front->head)
+        front->tail = NULL;
+    io->all_put = true;
+    return io;
+}
+
+void wrg_front_fail_waiting(struct wrg_front *front, int error)
+{
+    for (;;) {
+        lock_list(front);
+        struct front_io *io = front->head ? pop(front) : NULL;
+        unlock_list(front);
+        if (!io)
+            return;
+        io->error = error;
+        if (io->parts == 0) /* else its last part completes it */
+            complete(front, io);
+    }
+}
+
+/* ---- one ring request ---- */
+
+struct part {
+    struct front_io *io;
+    uint32_t first_vec, nseg;
+    uint64_t nsectors;
+};
+
+/* Grants the data pages of a part; all or nothing. */
+static int grant_data(struct wrg_front *front, struct front_slot *slot, const struct part *part)
+{
+    uint32_t pages[GRANT_BATCH];
+    uint32_t done = 0;
+
+    while (done < part->nseg) {
+        uint32_t left = part->nseg - done;
+        struct wrg_gnttab_grant grant = { .domid = front->bus.other_domid,
+                                          .readonly = part->io->op == WRG_IO_WRITE,
+                                          .count = left < GRANT_BATCH ? left : GRANT_BATCH,
+                                          .pages = pages, .grefs = slot->grefs + done };
+        for (uint32_t i = 0; i < grant.count; i++)
+            pages[i] = part->io->vec[part->first_vec + done + i].page;
+        int result = wrg_port_gnttab_grant(front->port, &grant);
+        if (result) {
+            struct wrg_gnttab_end end = { .count = done, .grefs = slot->grefs };
+            if (done)
+                (void)wrg_port_gnttab_end(front->port, &end);
+            return result;
+        }
+        done += grant.count;
+    }
+    return 0;
+}
+
+static struct wrg_blkif_segment segment_of(const struct front_slot *slot, const struct part *part,
+                                           uint32_t i)
+{
+    const struct wrg_vec *vec = &part->io->vec[part->first_vec + i];
+
+    return (struct wrg_blkif_segment){
+        .gref = slot->grefs[i],
+        .first_sect = (uint8_t)(vec->off / WRG_SECTOR_SIZE),
+        .last_sect = (uint8_t)((uint32_t)(vec->off + vec->len) / WRG_SECTOR_SIZE - 1),
+    };
+}
+
+/* Writes the segments into pages of their own and grants them read-only. */
+static int share_segments(struct wrg_front *front, struct front_slot *slot, const struct part *part)
+{
+    uint32_t count = wrg_wire_indirect_pages(part->nseg);
+    struct wrg_page_alloc alloc = { .count = count, .zero = true };
+    uint32_t pages[WRG_BLKIF_MAX_INDIRECT_PAGES];
+    uint8_t bytes[WRG_PAGE_SIZE];
+    int result = wrg_port_page_alloc(front->port, &alloc);
+
+    if (result)
+        return result;
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t first = k * WRG_BLKIF_SEGMENTS_PER_PAGE;
+        uint32_t n = part->nseg - first;
+        if (n > WRG_BLKIF_SEGMENTS_PER_PAGE)
+            n = WRG_BLKIF_SEGMENTS_PER_PAGE;
+        for (uint32_t i = 0; i < n; i++) {
+            const struct wrg_blkif_segment seg = segment_of(slot, part, first + i);
+            wrg_wire_put_segment(bytes, i, &seg);
+        }
+        pages[k] = alloc.page + k;
+        wrg_page_store(front->port, pages[k], 0, bytes, n * SEGMENT_BYTES, WRG_SITE_INDIRECT);
+    }
+    struct wrg_gnttab_grant grant = { .domid = front->bus.other_domid, .readonly = true,
+                                      .count = count, .pages = pages,
+                                      .grefs = slot->indirect_grefs };
+    result = wrg_port_gnttab_grant(front->port, &grant);
+    if (result) {
+        struct wrg_page_free page = { .page = alloc.page, .count = count };
+        (void)wrg_port_page_free(front->port, &page);
+        return result;
+    }
+    slot->indirect_page = alloc.page;
+    slot->nindirect = (uint8_t)count;
+    return 0;
+}
+
+static int alloc_grefs(struct wrg_front *front, struct front_slot *slot, uint32_t nseg)
+{
+    struct wrg_alloc alloc = { .size = nseg * sizeof(uint32_t), .kind = WRG_ALLOC_POOL };
+
+    slot->grefs = slot->inline_grefs;
+    if (nseg <= FRONT_INLINE_GREFS)
+        return 0;
+    int result = wrg_port_alloc(front->port, &alloc);
+    if (!result)
+        slot->grefs = alloc.ptr;
+    return result;
+}
+
+static void free_grefs(struct wrg_front *front, struct front_slot *slot)
+{
+    struct wrg_free args = { .ptr = slot->grefs };
+
+    if (slot->grefs != slot->inline_grefs)
+        (void)wrg_port_free(front->port, &args);
+    slot->grefs = NULL;
+}
+
+/* Everything a request needs before it goes on the ring; nothing is held after a failure. */
+static int prepare(struct wrg_front *front, struct front_slot *slot, const struct part *part)
+{
+    int result = alloc_grefs(front, slot, part->nseg);
+
+    if (result)
+        return result;
+    slot->nseg = (uint16_t)part->nseg;
+    slot->nindirect = 0;
+    result = grant_data(front, slot, part);
+    if (!result && part->nseg > WRG_BLKIF_MAX_DIRECT_SEGMENTS) {
+        result = share_segments(front, slot, part);
+        if (result) {
+            struct wrg_gnttab_end end = { .count = part->nseg, .grefs = slot->grefs };
+            (void)wrg_port_gnttab_end(front->port, &end);
+        }
+    }
+    if (result)
+        free_grefs(front, slot);
+    return result;
+}
+
+static void put(struct wrg_front *front, struct front_slot *slot, const struct part *part)
+{
+    static const uint8_t operations[] = { [WRG_IO_READ] = WRG_BLKIF_OP_READ,
+                                          [WRG_IO_WRITE] = WRG_BLKIF_OP_WRITE,
+                                          [WRG_IO_FLUSH] = WRG_BLKIF_OP_FLUSH_DISKCACHE };
+    struct wrg_blkif_request wire;
+
+    memset(&wire, 0, sizeof(wire));
+    wire.id = (uint64_t)(slot - front->ring->slots);
+    wire.sector_number = part->io->sector;
+    wire.nr_segments = (uint16_t)part->nseg;
+    slot->operation = operations[part->io->op];
+    if (slot->nindirect) {
+        wire.operation = WRG_BLKIF_OP_INDIRECT;
+        wire.indirect_op = slot->operation;
+        memcpy(wire.indirect_grefs, slot->indirect_grefs,
+               slot->nindirect * sizeof(*wire.indirect_grefs));
+    } else {
+        wire.operation = slot->operation;
+        for (uint32_t i = 0; i < part->nseg; i++)
+            wire.seg[i] = segment_of(slot, part, i);
+    }
+    wrg_front_ring_put(&front->ring->ring, &wire);
+}
+
+static struct part next_part(const struct wrg_front *front, struct front_io *io)
+{
+    struct part part = { .io = io, .first_vec = io->done_vec, .nseg = io->nvec - io->done_vec };
+
+    if (part.nseg > front->max_segments)
+        part.nseg = front->max_segments;
+    for (uint32_t i = 0; i < part.nseg; i++)
+        part.nsectors += io->vec[io->done_vec + i].len / WRG_SECTOR_SIZE;
+    return part;
+}
+
+static void pop_first(struct wrg_front *front)
+{
+    lock_list(front);
+    (void)pop(front);
+    unlock_list(front);
+}
+
+/* 0: the I/O's next part is on the ring (or the I/O is over); -errno: try again when there is room. */
+static int issue_part(struct wrg_front *front, struct front_io *io)
+{
+    struct front_ring *ring = front->ring;
+    struct front_slot *slot = &ring->slots[ring->free_slot];
+    struct part part = next_part(front, io);
+
+    wrg_port_section(front->port, WRG_AT_SUBMIT, ++front->requests);
+    int result = prepare(front, slot, &part);
+    if (result && (ring->outstanding || io->parts))
+        return result; /* something will be given back */
+    if (result) {
+        io->error = -EIO;
+        pop_first(front);
+        complete(front, io);
+        return 0;
+    }
+    ring->free_slot = slot->next_free;
+    slot->io = io;
+    put(front, slot, &part);
+    __atomic_add_fetch(&ring->outstanding, 1, __ATOMIC_ACQ_REL);
+    io->parts++;
+    io->done_vec += part.nseg;
+    io->sector += part.nsectors;
+    if (io->done_vec == io->nvec)
+        pop_first(front);
+    return 0;
+}
+
+/* A flush of a backend that has no cache to flush is done at once. */
+static bool skip_flush(struct wrg_front *front, struct front_io *io)
+{
+    if (io->op != WRG_IO_FLUSH || front->flush)
+        return false;
+    pop_first(front);
+    complete(front, io);
+    return true;
+}
+
+void wrg_front_issue(struct wrg_front *front)
+{
+    for (;;) {
+        lock_list(front);
+        struct front_io *io = front->head;
+        unlock_list(front);
+        if (!io || __atomic_load_n(&front->state, __ATOMIC_ACQUIRE) != FRONT_UP)
+            return;
+        if (skip_flush(front, io))
+            continue;
+        if (front->ring->free_slot == FRONT_NO_SLOT || issue_part(front, io))
+            return;
+    }
+}
+
+/* ---- the end of a request ---- */
+
+static uint32_t end_grants(struct wrg_front *front, const uint32_t *grefs, uint32_t count)
+{
+    struct wrg_gnttab_end end = { .count = count, .grefs = grefs };
+
+    if (count)
+        (void)wrg_port_gnttab_end(front->port, &end);
+    return end.still_in_use;
+}
+
+static void free_indirect(struct wrg_front *front, struct front_slot *slot)
+{
+    for (uint32_t i = 0; i < slot->nindirect; i++) {
+        struct wrg_page_free page = { .page = slot->indirect_page + i, .count = 1 };
+        if (end_grants(front, &slot->indirect_grefs[i], 1))
+            slot->io->stuck = true;
+        else
+            (void)wrg_port_page_free(front->port, &page);
+    }
+}
+
+void wrg_front_finish(struct wrg_front *front, struct front_slot *slot, int error)
+{
+    struct front_ring *ring = front->ring;
+    struct front_io *io = slot->io;
+
+    /* One atomic step each: a grant is taken back, or it was in use, never first one then the other. */
+    if (end_grants(front, slot->grefs, slot->nseg))
+        io->stuck = io->pages_kept = true;
+    free_indirect(front, slot);
+    free_grefs(front, slot);
+    slot->io = NULL;
+    slot->next_free = ring->free_slot;
+    ring->free_slot = (uint16_t)(slot - ring->slots);
+    __atomic_sub_fetch(&ring->outstanding, 1, __ATOMIC_ACQ_REL);
+    io->parts--;
+    if (error || io->stuck)
+        io->error = error ? error : -EIO;
+    if (io->stuck && front->state != FRONT_ERROR)
+        wrg_front_enter_error(front, "backend still maps pages of a request that it has answered");
+    if (io->all_put && io->parts == 0)
+        complete(front, io);
+}

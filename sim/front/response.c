@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A response, checked against what was asked.
+ */
+#include <errno.h>
+
+#include "front/front.h"
+
+static bool echoes(const struct wrg_front *front, const struct front_slot *slot, uint8_t operation)
+{
+    if (operation == slot->operation)
+        return true;
+    /* Some backends answer an indirect request with its outer operation. */
+    return slot->nindirect && operation == WRG_BLKIF_OP_INDIRECT &&
+           !front->port->params.strict_echo;
+}
+
+static int error_of(const struct front_slot *slot, int16_t status)
+{
+    if (status == WRG_BLKIF_RSP_OKAY)
+        return 0;
+    if (status == WRG_BLKIF_RSP_EOPNOTSUPP && slot->operation == WRG_BLKIF_OP_FLUSH_DISKCACHE)
+        return -EOPNOTSUPP;
+    return -EIO;
+}
+
+void wrg_front_take(struct wrg_front *front, const struct wrg_blkif_response *response)
+{
+    struct front_ring *ring = front->ring;
+    struct front_slot *slot;
+
+    if (response->id >= ring->ring.ring.entries) {
+        wrg_front_enter_error(front, "response with an id that is out of range");
+        return;
+    }
+    slot = &ring->slots[response->id];
+    if (!slot->io) {
+        wrg_front_enter_error(front, "response to a request that is not outstanding");
+        return;
+    }
+    if (!echoes(front, slot, response->operation)) {
+        wrg_front_enter_error(front, "response with the wrong operation");
+        return;
+    }
+    int error = error_of(slot, response->status);
+    if (error == -EOPNOTSUPP)
+        front->flush = false;
+    wrg_front_finish(front, slot, error);
+}
