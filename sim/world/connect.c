@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connected device: set up afresh, or taken from the snapshot.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "world/world_impl.h"
+
+#include <wringer/scan.h>
+
+/* The reference drivers; declared here because their layers show them nowhere else. */
+extern const struct wrg_endpoint wrg_front_endpoint;
+extern const struct wrg_endpoint wrg_back_endpoint;
+
+const struct wrg_vbd_id wrg_world_vbd = { .front_domid = WRG_DOM_FRONT, .back_domid = WRG_DOM_BACK,
+                                          .vdev = WRG_VDEV_XVDA };
+
+/* Steps that a run may take before anything was asked of it. */
+#define BUDGET_BASE_STEPS 20000
+#define BUDGET_TASK_POINTS 400000
+#define THREAD_DEADLINE_SECONDS 30.0
+
+static const struct wrg_endpoint *endpoint_of(const struct wrg_world *w, unsigned seat)
+{
+    if (wrg_world_scripted(w, seat))
+        return seat == WRG_SEAT_FRONT ? &wrg_hostile_front_endpoint : &wrg_hostile_back_endpoint;
+    if (seat == WRG_SEAT_FRONT)
+        return w->options.front ? w->options.front : &wrg_front_endpoint;
+    return w->options.back ? w->options.back : &wrg_back_endpoint;
+}
+
+static void set_params(struct wrg_world *w, unsigned seat)
+{
+    const struct wrg_op_config *config = &w->config;
+    struct wrg_params *params = &w->guests[seat].port.params;
+
+    memset(params, 0, sizeof(*params));
+    params->abi = (uint8_t)config->abi;
+    params->ring_order = config->ring_order;
+    params->strict_echo = config->front == WRG_CASE_FRONT_LINUX;
+    if (seat == WRG_SEAT_FRONT) {
+        params->indirect_max = config->front_indirect;
+    } else {
+        params->indirect_absent = config->indirect_max == WRG_ABSENT;
+        params->indirect_max = config->indirect_max;
+        params->echo_outer = config->echo == WRG_CASE_ECHO_OUTER;
+        params->ring_order = 4; /* a back takes any ring of up to 16 pages */
+    }
+}
+
+int wrg_world_start_seat(struct wrg_world *w, unsigned seat)
+{
+    struct wrg_port *port = &w->guests[seat].port;
+    char path[WRG_VBD_PATH_MAX];
+
+    w->endpoints[seat] = endpoint_of(w, seat);
+    set_params(w, seat);
+    if (seat == WRG_SEAT_FRONT)
+        wrg_vbd_front_path(&wrg_world_vbd, path);
+    else
+        wrg_vbd_back_path(&wrg_world_vbd, path);
+    memcpy(port->nodename, path, sizeof(port->nodename));
+    w->self[seat] = NULL;
+    return w->endpoints[seat]->start(port, &w->self[seat]);
+}
+
+void wrg_world_stop_seat(struct wrg_world *w, unsigned seat)
+{
+    if (w->self[seat])
+        w->endpoints[seat]->stop(w->self[seat]);
+    w->self[seat] = NULL;
+}
+
+uint32_t wrg_world_state(struct wrg_world *w, unsigned seat)
+{
+    char path[WRG_VBD_PATH_MAX + 8];
+    char value[16];
+    const struct wrg_xs_call dom0 = { .conn = w->xen.domains[WRG_DOM_TOOLSTACK].xs_conn };
+    struct wrg_xs_reply reply = { .data = value, .cap = sizeof(value) };
+    uint32_t state = 0;
+    int result;
+
+    if (seat == WRG_SEAT_FRONT)
+        wrg_vbd_front_path(&wrg_world_vbd, path);
+    else
+        wrg_vbd_back_path(&wrg_world_vbd, path);
+    strcat(path, "/state");
+    wrg_xen_lock(&w->xen);
+    result = wrg_xenstore_read(w->xen.store, &dom0, path, &reply);
+    wrg_xen_unlock(&w->xen);
+    if (result || reply.len >= sizeof(value) || wrg_scan_u32(value, &state))
+        return 0;
+    return state;
+}
+
+bool wrg_world_connected(struct wrg_world *w)
+{
+    return wrg_world_state(w, WRG_SEAT_FRONT) == WRG_XENBUS_CONNECTED &&
+           wrg_world_state(w, WRG_SEAT_BACK) == WRG_XENBUS_CONNECTED;
+}
+
+/* ---- scheduler and checkers ---- */
+
+void wrg_world_begin_sched(struct wrg_world *w, bool negotiating)
+{
+    const struct wrg_op_sched *sched = &w->schedule;
+    struct wrg_sched_run run = {
+        .strategy = negotiating || !w->has_schedule ? WRG_STRATEGY_STAY
+                                                    : (enum wrg_strategy)sched->strategy,
+        .choice = &w->choice,
+        .preempts = w->preempts,
+        .preempts_count = w->npreempts,
+        .log = w->deviations,
+        .log_cap = WRG_ARRAY_LEN(w->deviations),
+        .budget_steps = w->instrumented ? BUDGET_BASE_STEPS : 0,
+        .budget_task_points = w->instrumented ? BUDGET_TASK_POINTS : 0,
+        .deadline_seconds = THREAD_DEADLINE_SECONDS,
+        .points_off = !w->instrumented,
+    };
+
+    wrg_choice_prng(&w->choice, w->has_schedule ? sched->seed : 0, NULL, 0);
+    wrg_sched_begin(&w->sched, &run);
+}
+
+static void on_response(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_world *w = ctx;
+    const uint8_t *bytes = payload;
+
+    if (ev->role != WRG_ROLE_BACK || wrg_event_class(ev) != WRG_SHARED_RING_SLOT)
+        return;
+    for (uint32_t i = 0; i < len / 2; i++)
+        w->peer_hash = (w->peer_hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+}
+
+static void on_words(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_world *w = ctx;
+    const uint64_t *words = payload;
+
+    w->peer_hash = (w->peer_hash ^ ev->c) * UINT64_C(0x9e3779b97f4a7c15);
+    for (uint32_t i = 0; i < len / 8; i++)
+        w->peer_hash = (w->peer_hash ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static void on_end(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_world *w = ctx;
+
+    (void)payload;
+    (void)len;
+    w->peer_hash = (w->peer_hash ^ ((uint64_t)ev->a << 32 | ev->b)) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static void begin_checkers(struct wrg_world *w)
+{
+    const struct wrg_op_config *config = &w->config;
+    struct wrg_oracle_config oracle = {
+        .judged = w->judged,
+        .honest_front = !wrg_world_scripted(w, WRG_SEAT_FRONT),
+        .honest_back = !wrg_world_scripted(w, WRG_SEAT_BACK),
+        .front_linux = config->front == WRG_CASE_FRONT_LINUX,
+        .echo_outer = config->echo == WRG_CASE_ECHO_OUTER,
+        .readonly = config->readonly,
+        .sectors = config->sectors,
+        .indirect_max = config->indirect_max,
+        .accesses = w->options.engine == WRG_ENGINE_FIBER,
+        .faults = w->fault.nrules || w->fail_nth,
+        .disk_errors = config->error_count != 0,
+    };
+
+    if (w->oracles)
+        wrg_oracles_begin(w->oracles, &w->trace, &oracle);
+    else
+        wrg_trace_unsubscribe_all(&w->trace);
+    if (!w->options.hash)
+        return;
+    wrg_trace_subscribe(&w->trace, WRG_EV_STORE, on_response, w);
+    wrg_trace_subscribe(&w->trace, WRG_EV_BLK_DATA, on_words, w);
+    wrg_trace_subscribe(&w->trace, WRG_EV_DISK_DATA, on_words, w);
+    wrg_trace_subscribe(&w->trace, WRG_EV_BLK_COMPLETE, on_end, w);
+}
+
+/* ---- afresh ---- */
+
+static void connect_afresh(struct wrg_world *w)
+{
+    const struct wrg_vbd_spec spec = { .id = wrg_world_vbd, .readonly = w->config.readonly };
+    uint16_t dom0;
+    int result;
+
+    wrg_sched_reset(&w->sched);
+    wrg_trace_reset(&w->trace);
+    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
+        wrg_guest_reset(&w->guests[seat]);
+    wrg_trace_unsubscribe_all(&w->trace);
+    wrg_xen_reset(&w->xen);
+    wrg_trace_reset(&w->trace);
+    w->peer_hash = 0;
+    w->disk.tickets = 0;
+    wrg_edge_reset(w);
+    begin_checkers(w);
+    wrg_world_begin_sched(w, true);
+
+    dom0 = w->xen.domains[WRG_DOM_TOOLSTACK].xs_conn;
+    result = 0;
+    for (uint16_t i = 1; i < WRG_DOMAINS && !result; i++)
+        result = wrg_toolstack_add_domain(w->xen.store, dom0, i);
+    if (!result)
+        result = wrg_toolstack_add_vbd(w->xen.store, dom0, &spec);
+    if (!result)
+        result = wrg_toolstack_hotplug_done(w->xen.store, dom0, &wrg_world_vbd, 0xca, 0);
+    WRG_ASSERT(result == 0);
+    wrg_disk_queue_reset(&w->disk);
+    result = wrg_disk_queue_start(&w->disk);
+    WRG_ASSERT(result == 0);
+    wrg_world_emit_phase(w, WRG_PHASE_CONNECT);
+    /* A driver that cannot start leaves its seat empty: the other side must cope. */
+    for (unsigned seat = WRG_WORLD_SEATS; seat-- > 0;)
+        (void)!wrg_world_start_seat(w, seat);
+}
+
+/* ---- snapshot ---- */
+
+void wrg_world_drop_snapshot(struct wrg_world *w)
+{
+    struct wrg_snapshot *snap = &w->snapshot;
+
+    wrg_xen_saved_free(snap->xen);
+    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
+        wrg_guest_saved_free(snap->guests[seat]);
+    snap->xen = NULL;
+    snap->guests[0] = snap->guests[1] = NULL;
+    snap->valid = false;
+}
+
+void wrg_world_take_snapshot(struct wrg_world *w)
+{
+    struct wrg_snapshot *snap = &w->snapshot;
+
+    wrg_world_drop_snapshot(w);
+    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
+        if (!(w->endpoints[seat]->traits & WRG_TRAIT_SNAPSHOT))
+            return;
+    if (!wrg_sched_save(&w->sched, snap->sched, WRG_SCHED_SAVE_MAX))
+        return;
+    if (w->oracles && !wrg_oracles_save(w->oracles, &snap->oracles))
+        return;
+    snap->xen = wrg_xen_save(&w->xen);
+    if (!snap->xen)
+        return;
+    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
+        snap->guests[seat] = wrg_guest_save(&w->guests[seat]);
+        snap->self[seat] = w->self[seat];
+    }
+    wrg_trace_save(&w->trace, &snap->trace);
+    memcpy(snap->fault_calls, w->fault.calls, sizeof(snap->fault_calls));
+    memcpy(snap->baseline, w->baseline, sizeof(snap->baseline));
+    snap->edge = w->edge.state;
+    snap->peer_hash = w->peer_hash;
+    snap->disk_tickets = w->disk.tickets;
+    snap->profile = w->profile;
+    snap->valid = true;
+}
+
+/* A fault that hits during negotiation has to happen there. */
+static bool faults_allow_snapshot(const struct wrg_world *w)
+{
+    if (w->fail_nth)
+        return false;
+    for (uint32_t i = 0; i < w->fault.nrules; i++)
+        if (w->fault.rules[i].nth <= w->snapshot.fault_calls[w->fault.rules[i].site])
+            return false;
+    return true;
+}
+
+static bool preempts_allow_snapshot(const struct wrg_world *w)
+{
+    for (uint32_t i = 0; i < w->npreempts; i++) {
+        unsigned kind = w->preempts[i].section >> 16;
+        if (kind == WRG_SECTION_CONNECT || kind == WRG_SECTION_IDLE)
+            return false;
+    }
+    return true;
+}
+
+static bool restore(struct wrg_world *w)
+{
+    struct wrg_snapshot *snap = &w->snapshot;
+
+    if (!w->options.snapshot || !snap->valid || w->early ||
+        memcmp(&snap->profile, &w->profile, sizeof(w->profile)) != 0 ||
+        !faults_allow_snapshot(w) || !preempts_allow_snapshot(w))
+        return false;
+    wrg_sched_restore(&w->sched, snap->sched);
+    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
+        if (!wrg_guest_restore(&w->guests[seat], snap->guests[seat])) {
+            snap->valid = false;
+            return false;
+        }
+        w->self[seat] = snap->self[seat];
+    }
+    wrg_xen_restore(&w->xen, snap->xen);
+    wrg_disk_queue_reset(&w->disk);
+    wrg_edge_reset(w);
+    begin_checkers(w);
+    if (w->oracles)
+        wrg_oracles_restore(w->oracles, &snap->oracles);
+    wrg_trace_restore(&w->trace, &snap->trace);
+    for (unsigned i = 0; i < WRG_COUNT_SITE; i++)
+        w->fault.calls[i] = snap->fault_calls[i];
+    memcpy(w->baseline, snap->baseline, sizeof(w->baseline));
+    w->edge.state = snap->edge;
+    w->peer_hash = snap->peer_hash;
+    w->disk.tickets = snap->disk_tickets;
+    return true;
+}
+
+void wrg_world_prepare(struct wrg_world *w)
+{
+    w->from_snapshot = restore(w);
+    if (w->from_snapshot)
+        return;
+    wrg_world_drop_snapshot(w);
+    connect_afresh(w);
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The block edge: the block layer above the frontend, the disk below the backend.
+ *
+ * I/O of the case goes through slots, each with a buffer of its own that is kept for the run. Writes
+ * carry a pattern; every sector begins with a stamp that names the write it belongs to. Buffers of
+ * reads are stamped too, so that a backend that moves nothing is seen.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "world/world_impl.h"
+
+enum { SECTORS_PER_PAGE = WRG_PAGE_SIZE / WRG_SECTOR_SIZE };
+#define SUBMIT_TRIES 1000
+#define SUBMIT_PAUSE_NS 1000
+
+int wrg_edge_init(struct wrg_world *w)
+{
+    w->edge.slots = calloc(WRG_WORLD_IO_SLOTS, sizeof(*w->edge.slots));
+    if (!w->edge.slots)
+        return -ENOMEM;
+    /* One mapping for all vectors: 32 MiB of address space, touched only as far as it is used. */
+    struct wrg_vec *vecs = calloc((size_t)WRG_WORLD_IO_SLOTS * WRG_WORLD_IO_PAGES, sizeof(*vecs));
+    if (!vecs)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < WRG_WORLD_IO_SLOTS; i++)
+        w->edge.slots[i].vec = vecs + (size_t)i * WRG_WORLD_IO_PAGES;
+    pthread_mutex_init(&w->edge.lock, NULL);
+    return 0;
+}
+
+void wrg_edge_fini(struct wrg_world *w)
+{
+    if (!w->edge.slots)
+        return;
+    free(w->edge.slots[0].vec);
+    free(w->edge.slots);
+    pthread_mutex_destroy(&w->edge.lock);
+}
+
+/* The pages themselves go with the world's memory. */
+void wrg_edge_reset(struct wrg_world *w)
+{
+    struct wrg_edge_above *edge = &w->edge;
+
+    for (uint32_t i = 0; i < edge->high; i++) {
+        edge->slots[i].page = WRG_NO_PAGE;
+        edge->slots[i].npages = 0;
+        edge->slots[i].busy = false;
+    }
+    edge->high = edge->next = 0;
+    edge->nslots = wrg_min_u32(2u * w->config.depth, WRG_WORLD_IO_SLOTS);
+    edge->outstanding = edge->submitted = edge->completed = edge->failed = 0;
+    edge->waiting = false;
+    edge->state.ready = false;
+}
+
+static void lock(struct wrg_world *w)
+{
+    if (w->xen.parallel)
+        pthread_mutex_lock(&w->edge.lock);
+}
+
+static void unlock(struct wrg_world *w)
+{
+    if (w->xen.parallel)
+        pthread_mutex_unlock(&w->edge.lock);
+}
+
+/* ---- data ---- */
+
+static uint8_t *vec_bytes(struct wrg_world *w, const struct wrg_vec *vec)
+{
+    const struct wrg_view *view = wrg_xen_view(&w->xen.domains[WRG_DOM_FRONT], vec->page);
+
+    WRG_ASSERT(view);
+    wrg_memory_mark(&w->xen.memory, view->frame);
+    return view->base + vec->off;
+}
+
+/* Stamps each sector: with what is written, or with something that no write stamps. */
+static void stamp(struct wrg_world *w, const struct wrg_io_slot *slot, uint32_t pattern)
+{
+    bool write = slot->io.op == WRG_IO_WRITE;
+    uint64_t base = w->config.seed + (uint64_t)pattern * UINT64_C(0x9e3779b97f4a7c15) +
+                    slot->io.tag * UINT64_C(0xd1342543de82ef95);
+    uint64_t sector = slot->io.sector;
+
+    for (uint32_t i = 0; i < slot->io.nvec; i++) {
+        uint8_t *bytes = vec_bytes(w, &slot->vec[i]);
+        for (uint32_t off = 0; off < slot->vec[i].len; off += WRG_SECTOR_SIZE, sector++) {
+            uint64_t value = write ? base + sector : ~UINT64_C(0) - base;
+            memcpy(bytes + off, &value, sizeof(value));
+        }
+    }
+}
+
+static void emit_data(struct wrg_world *w, const struct wrg_io_slot *slot)
+{
+    uint64_t digests[SECTORS_PER_PAGE];
+    uint64_t sector = slot->io.sector;
+
+    for (uint32_t i = 0; i < slot->io.nvec; i++) {
+        const uint8_t *bytes = vec_bytes(w, &slot->vec[i]);
+        uint32_t n = slot->vec[i].len / WRG_SECTOR_SIZE;
+        for (uint32_t k = 0; k < n; k++)
+            digests[k] = XXH3_64bits(bytes + k * WRG_SECTOR_SIZE, WRG_SECTOR_SIZE);
+        wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_DATA, .role = WRG_ROLE_FRONT,
+                     .a = (uint32_t)slot->io.tag, .b = slot->io.op, .c = sector,
+                     .payload = digests, .len = n * (uint32_t)sizeof(*digests));
+        sector += n;
+    }
+}
+
+/* ---- submitting ---- */
+
+static bool ensure_buffer(struct wrg_world *w, struct wrg_io_slot *slot, uint32_t npages)
+{
+    struct wrg_domain *dom = &w->xen.domains[WRG_DOM_FRONT];
+    uint32_t index = (uint32_t)(slot - w->edge.slots);
+
+    if (slot->npages >= npages)
+        return true;
+    if (slot->npages)
+        wrg_xen_page_free(&w->xen, dom, slot->page, slot->npages);
+    slot->npages = 0;
+    slot->page = wrg_xen_page_alloc(&w->xen, dom, npages, true);
+    if (slot->page == WRG_NO_PAGE)
+        return false;
+    slot->npages = npages;
+    if (w->edge.high <= index)
+        w->edge.high = index + 1;
+    for (uint32_t i = 0; i < npages; i++) {
+        struct wrg_vec all = { .page = slot->page + i, .len = WRG_PAGE_SIZE };
+        uint8_t *bytes = vec_bytes(w, &all);
+        memset(bytes, (int)(index * 31 + i * 7 + 1), WRG_PAGE_SIZE);
+    }
+    return true;
+}
+
+/* A free slot, in turn, so that buffers rotate; NULL when as many as the depth are busy. */
+static struct wrg_io_slot *find_slot(struct wrg_world *w)
+{
+    struct wrg_edge_above *edge = &w->edge;
+
+    if (edge->outstanding >= w->config.depth)
+        return NULL;
+    for (uint32_t i = 0; i < edge->nslots; i++) {
+        struct wrg_io_slot *slot = &edge->slots[edge->next];
+        edge->next = edge->next + 1 < edge->nslots ? edge->next + 1 : 0;
+        if (!slot->busy)
+            return slot;
+    }
+    return NULL;
+}
+
+static struct wrg_io_slot *take_slot(struct wrg_world *w)
+{
+    for (;;) {
+        lock(w);
+        struct wrg_io_slot *slot = find_slot(w);
+        w->edge.waiting = slot == NULL;
+        if (slot) {
+            slot->busy = true;
+            w->edge.outstanding++;
+            slot->io.tag = ++w->edge.submitted;
+        }
+        unlock(w);
+        if (slot)
+            return slot;
+        (void)!wrg_sched_wait(&w->sched, WRG_SCHED_FOREVER);
+    }
+}
+
+static void fill_vectors(struct wrg_io_slot *slot, const struct wrg_edge_io *args)
+{
+    uint32_t left = args->count;
+    uint32_t first = args->first;
+    uint32_t n = 0;
+
+    for (; left; n++) {
+        uint32_t sectors = wrg_min_u32(SECTORS_PER_PAGE - first, left);
+        slot->vec[n] = (struct wrg_vec){ .page = slot->page + n,
+                                         .off = (uint16_t)(first * WRG_SECTOR_SIZE),
+                                         .len = (uint16_t)(sectors * WRG_SECTOR_SIZE) };
+        left -= sectors;
+        first = 0;
+    }
+    slot->io.nvec = n;
+    slot->io.vec = slot->vec;
+}
+
+static void give_back(struct wrg_world *w, struct wrg_io_slot *slot, int error, bool pages_kept)
+{
+    lock(w);
+    slot->busy = false;
+    if (pages_kept) /* the peer may still write them: the slot gets new ones */
+        slot->npages = 0;
+    w->edge.outstanding--;
+    w->edge.completed++;
+    w->edge.failed += error != 0;
+    bool wake = w->edge.waiting;
+    w->edge.waiting = false;
+    unlock(w);
+    if (wake && !w->director_done)
+        wrg_sched_wake(&w->sched, w->director);
+}
+
+static void emit_end(struct wrg_world *w, const struct wrg_io_slot *slot, int error)
+{
+    wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_COMPLETE, .role = WRG_ROLE_FRONT,
+                 .a = (uint32_t)slot->io.tag, .b = (uint32_t)error);
+}
+
+static int submit_slot(struct wrg_world *w, struct wrg_io_slot *slot)
+{
+    const struct wrg_endpoint *front = w->endpoints[WRG_SEAT_FRONT];
+    int result = -EIO;
+
+    for (uint32_t tries = 0; tries < SUBMIT_TRIES; tries++) {
+        result = w->self[WRG_SEAT_FRONT] && w->edge.state.ready
+                     ? front->submit(w->self[WRG_SEAT_FRONT], &slot->io)
+                     : -EIO;
+        if (result != -EAGAIN)
+            return result;
+        (void)!wrg_sched_wait(&w->sched, SUBMIT_PAUSE_NS);
+    }
+    return result;
+}
+
+bool wrg_edge_submit(struct wrg_world *w, const struct wrg_edge_io *args)
+{
+    uint32_t npages = (args->first + args->count + SECTORS_PER_PAGE - 1) / SECTORS_PER_PAGE;
+    struct wrg_io_slot *slot;
+    int result;
+
+    if (npages > WRG_WORLD_IO_PAGES || wrg_world_scripted(w, WRG_SEAT_FRONT))
+        return false;
+    slot = take_slot(w);
+    slot->io.op = args->op;
+    slot->io.sector = args->sector;
+    if (!ensure_buffer(w, slot, npages)) {
+        give_back(w, slot, -ENOMEM, false);
+        return false;
+    }
+    fill_vectors(slot, args);
+    stamp(w, slot, args->pattern);
+    wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_SUBMIT, .role = WRG_ROLE_FRONT,
+                 .a = (uint32_t)slot->io.tag, .b = args->op, .c = args->sector, .d = args->count);
+    if (args->op == WRG_IO_WRITE && w->trace.on)
+        emit_data(w, slot);
+    w->sched.budget_steps += 256 + 64 * (uint64_t)slot->io.nvec;
+    result = submit_slot(w, slot);
+    if (result) {
+        emit_end(w, slot, result);
+        give_back(w, slot, result, false);
+    }
+    return result == 0;
+}
+
+/* ---- callbacks of the frontend ---- */
+
+static void blk_ready(void *ctx, const struct wrg_blk_ready *args)
+{
+    struct wrg_world *w = ctx;
+
+    wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_READY, .role = WRG_ROLE_FRONT,
+                 .a = args->max_segments, .b = args->vdisk_info, .c = args->sectors);
+    w->edge.state.ready = true;
+    w->edge.state.sectors = args->sectors;
+    w->edge.state.max_segments = args->max_segments;
+}
+
+static void blk_complete(void *ctx, const struct wrg_blk_complete *args)
+{
+    struct wrg_world *w = ctx;
+    struct wrg_io_slot *slot = NULL;
+
+    /* Tags are given out in turn, so the slot is one of few; an unknown tag is the driver's lie. */
+    for (uint32_t i = 0; i < w->edge.nslots && !slot; i++) {
+        struct wrg_io_slot *at = &w->edge.slots[(args->tag - 1 + i) % w->edge.nslots];
+        if (at->busy && at->io.tag == args->tag)
+            slot = at;
+    }
+    if (!slot) {
+        wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_COMPLETE, .role = WRG_ROLE_FRONT,
+                     .a = (uint32_t)args->tag, .b = (uint32_t)args->error);
+        return;
+    }
+    if (!args->error && slot->io.op == WRG_IO_READ && w->trace.on)
+        emit_data(w, slot);
+    emit_end(w, slot, args->error);
+    give_back(w, slot, args->error, args->pages_kept);
+}
+
+static void blk_gone(void *ctx, const struct wrg_blk_gone *args)
+{
+    struct wrg_world *w = ctx;
+
+    w->edge.state.ready = false;
+    wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_GONE, .role = WRG_ROLE_FRONT,
+                 .a = (uint32_t)args->error);
+}
+
+/* ---- the backend's disk ---- */
+
+static int disk_info(void *ctx, struct wrg_disk_info *args)
+{
+    struct wrg_world *w = ctx;
+
+    return wrg_disk_queue_info(&w->disk, args);
+}
+
+static int disk_submit(void *ctx, struct wrg_disk_submit *args)
+{
+    struct wrg_world *w = ctx;
+
+    return wrg_disk_queue_submit(&w->disk, args);
+}
+
+struct wrg_edge wrg_edge_of(struct wrg_world *w)
+{
+    return (struct wrg_edge){ .ctx = w, .disk_info = disk_info, .disk_submit = disk_submit,
+                              .blk_ready = blk_ready, .blk_complete = blk_complete,
+                              .blk_gone = blk_gone };
+}

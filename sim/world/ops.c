@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ops of a case, one function each, in a table by kind.
+ */
+#include <string.h>
+
+#include "world/world_impl.h"
+
+/* Virtual time after which a driver that was asked to close has done so, or never will. */
+#define CLOSE_PATIENCE_NS (UINT64_C(60) * 1000 * 1000 * 1000)
+#define NS_PER_MS UINT64_C(1000000)
+
+typedef bool op_fn(struct wrg_world *w, const struct wrg_op *op);
+
+static void *script(struct wrg_world *w, unsigned seat)
+{
+    return wrg_world_scripted(w, seat) ? w->self[seat] : NULL;
+}
+
+/* The scripted endpoint that an op speaks of, or NULL. */
+static void *side(struct wrg_world *w, uint8_t by)
+{
+    if (by == WRG_CASE_SIDE_FRONT)
+        return script(w, WRG_SEAT_FRONT);
+    if (by == WRG_CASE_SIDE_BACK)
+        return script(w, WRG_SEAT_BACK);
+    void *front = script(w, WRG_SEAT_FRONT);
+    return front ? front : script(w, WRG_SEAT_BACK);
+}
+
+/* ---- ops that are accounted for elsewhere, or say something of the run as a whole ---- */
+
+static bool op_nothing(struct wrg_world *w, const struct wrg_op *op)
+{
+    (void)w;
+    (void)op;
+    return false;
+}
+
+static bool op_taken(struct wrg_world *w, const struct wrg_op *op)
+{
+    (void)w;
+    (void)op;
+    return true;
+}
+
+/* ---- I/O of an honest front ---- */
+
+static bool op_io(struct wrg_world *w, const struct wrg_op *op)
+{
+    struct wrg_edge_io io = { .op = op->io.op, .first = op->io.first, .count = op->io.count,
+                              .pattern = op->io.pattern, .sector = op->io.sector };
+    bool effect = false;
+
+    if (io.op == WRG_IO_FLUSH)
+        io.count = io.first = 0;
+    else if (io.count == 0)
+        return false;
+    for (uint32_t i = 0; i < op->io.times; i++) {
+        effect |= wrg_edge_submit(w, &io);
+        io.sector += op->io.stride;
+    }
+    return effect;
+}
+
+/* ---- a scripted front ---- */
+
+static bool op_req(struct wrg_world *w, const struct wrg_op *op)
+{
+    const struct wrg_hostile_req req = {
+        .op = op->req.op, .inner = op->req.inner, .flag = op->req.flag, .nseg = op->req.nseg,
+        .handle = op->req.handle, .sector = op->req.sector, .id = op->req.id,
+        .nr_sectors = op->req.nr_sectors };
+    void *front = script(w, WRG_SEAT_FRONT);
+
+    if (!front || !wrg_hostile_request(front, &req))
+        return false;
+    w->sched.budget_steps += 256 + 64 * (uint64_t)wrg_min_u32(req.nseg, 4096);
+    return true;
+}
+
+static bool op_seg(struct wrg_world *w, const struct wrg_op *op)
+{
+    const struct wrg_hostile_seg seg = { .index = op->seg.index, .count = op->seg.count,
+                                         .first = op->seg.first, .last = op->seg.last,
+                                         .gref = op->seg.gref };
+    void *front = script(w, WRG_SEAT_FRONT);
+
+    return front && wrg_hostile_segment(front, &seg);
+}
+
+static bool op_grant(struct wrg_world *w, const struct wrg_op *op)
+{
+    const struct wrg_hostile_grant grant = {
+        .indirect = op->grant.of == WRG_CASE_GRANT_OF_INDIRECT, .kind = op->grant.kind,
+        .index = op->grant.index, .count = op->grant.count };
+    void *front = script(w, WRG_SEAT_FRONT);
+
+    return front && wrg_hostile_regrant(front, &grant);
+}
+
+static bool op_fill(struct wrg_world *w, const struct wrg_op *op)
+{
+    const struct wrg_hostile_fill fill = {
+        .indirect = op->fill.of == WRG_CASE_FILL_OF_INDIRECT, .index = op->fill.index,
+        .count = op->fill.count, .seed = op->fill.seed };
+    void *front = script(w, WRG_SEAT_FRONT);
+
+    return front && wrg_hostile_fill(front, &fill);
+}
+
+static bool op_publish(struct wrg_world *w, const struct wrg_op *op)
+{
+    void *front = script(w, WRG_SEAT_FRONT);
+
+    return front && wrg_hostile_publish(front, op->publish.prod, op->publish.notify);
+}
+
+/* ---- both sides ---- */
+
+static bool op_poke(struct wrg_world *w, const struct wrg_op *op)
+{
+    const struct wrg_hostile_poke poke = { .target = op->poke.target, .len = op->poke.len,
+                                           .mode = op->poke.mode, .off = op->poke.off,
+                                           .index = op->poke.index, .value = op->poke.val };
+    void *self = side(w, op->poke.by);
+
+    return self && wrg_hostile_poke(self, &poke);
+}
+
+static bool op_event(struct wrg_world *w, const struct wrg_op *op)
+{
+    void *self = side(w, op->event.by);
+
+    return self && wrg_hostile_event(self, op->event.action, op->event.count);
+}
+
+/* ---- xenstore ---- */
+
+static unsigned xs_seat(struct wrg_world *w, const struct wrg_op_xs *op)
+{
+    enum wrg_node_dir dir = wrg_node_dir((enum wrg_node)op->node);
+
+    if (dir != WRG_NODE_DIR_BOTH)
+        return dir == WRG_NODE_DIR_FRONT ? WRG_SEAT_FRONT : WRG_SEAT_BACK;
+    if (op->by == WRG_CASE_BY_BACK)
+        return WRG_SEAT_BACK;
+    if (op->by == WRG_CASE_BY_PEER && wrg_world_scripted(w, WRG_SEAT_BACK))
+        return WRG_SEAT_BACK;
+    return WRG_SEAT_FRONT;
+}
+
+static uint16_t xs_conn(struct wrg_world *w, const struct wrg_op_xs *op)
+{
+    uint16_t domid = WRG_DOM_TOOLSTACK;
+
+    if (op->by == WRG_CASE_BY_FRONT)
+        domid = WRG_DOM_FRONT;
+    else if (op->by == WRG_CASE_BY_BACK)
+        domid = WRG_DOM_BACK;
+    else if (op->by == WRG_CASE_BY_PEER)
+        domid = wrg_world_scripted(w, WRG_SEAT_BACK) ? WRG_DOM_BACK : WRG_DOM_FRONT;
+    return w->xen.domains[domid].xs_conn;
+}
+
+static bool xs_path(struct wrg_world *w, const struct wrg_op_xs *op, char *path, size_t cap)
+{
+    const char *name = op->path[0] ? op->path : wrg_node_name((enum wrg_node)op->node);
+
+    if (!name || strlen(name) + WRG_VBD_PATH_MAX + 2 > cap)
+        return false;
+    path[0] = 0;
+    if (name[0] != '/') {
+        if (xs_seat(w, op) == WRG_SEAT_FRONT)
+            wrg_vbd_front_path(&wrg_world_vbd, path);
+        else
+            wrg_vbd_back_path(&wrg_world_vbd, path);
+        strcat(path, "/");
+    }
+    strcat(path, name);
+    return true;
+}
+
+static bool op_xs(struct wrg_world *w, const struct wrg_op *op)
+{
+    const struct wrg_xs_call call = { .conn = xs_conn(w, &op->xs) };
+    char path[WRG_VBD_PATH_MAX + sizeof(op->xs.path) + 32];
+    int result;
+
+    if (!xs_path(w, &op->xs, path, sizeof(path)))
+        return false;
+    wrg_sched_point(&w->sched, WRG_POINT_CALL);
+    wrg_xen_lock(&w->xen);
+    if (op->xs.action == WRG_CASE_XS_RM)
+        result = wrg_xenstore_rm(w->xen.store, &call, path);
+    else if (op->xs.action == WRG_CASE_XS_MKDIR)
+        result = wrg_xenstore_mkdir(w->xen.store, &call, path);
+    else
+        result = wrg_xenstore_write(w->xen.store, &call, path, op->xs.value,
+                                    strlen(op->xs.value));
+    wrg_xen_unlock(&w->xen);
+    w->closing = true; /* the device may be anything now: the run ends with a close */
+    return result == 0;
+}
+
+/* ---- waiting ---- */
+
+/* Sleeps until nobody else can run: virtual time moves only then. */
+static bool world_is_idle(struct wrg_world *w, uint64_t pause_ns)
+{
+    return wrg_sched_wait(&w->sched, pause_ns) != 0;
+}
+
+static bool wait_until(struct wrg_world *w, bool (*reached)(struct wrg_world *w, uint64_t n),
+                       uint64_t n, uint64_t patience_ns)
+{
+    uint64_t end = wrg_sched_now(&w->sched) + patience_ns;
+
+    while (!reached(w, n)) {
+        uint64_t now = wrg_sched_now(&w->sched);
+        if (now >= end)
+            return false;
+        (void)world_is_idle(w, patience_ns <= NS_PER_MS ? 1 : (end - now + 63) / 64);
+    }
+    return true;
+}
+
+static bool has_responses(struct wrg_world *w, uint64_t n)
+{
+    void *front = script(w, WRG_SEAT_FRONT);
+
+    return front ? wrg_hostile_responses(front) >= n : w->edge.completed >= n;
+}
+
+static bool is_connected(struct wrg_world *w, uint64_t n)
+{
+    (void)n;
+    return wrg_world_connected(w);
+}
+
+static bool seat_closed(struct wrg_world *w, unsigned seat)
+{
+    uint32_t state = wrg_world_state(w, seat);
+
+    return state == WRG_XENBUS_CLOSED || state == WRG_XENBUS_UNKNOWN;
+}
+
+static bool is_closed(struct wrg_world *w, uint64_t n)
+{
+    (void)n;
+    return seat_closed(w, WRG_SEAT_FRONT) && seat_closed(w, WRG_SEAT_BACK);
+}
+
+static bool op_wait(struct wrg_world *w, const struct wrg_op *op)
+{
+    uint64_t n = op->wait.n;
+
+    switch (op->wait.what) {
+    case WRG_CASE_WAIT_IDLE:
+        while (!world_is_idle(w, 1))
+            ;
+        return true;
+    case WRG_CASE_WAIT_RESPONSES:
+        return wait_until(w, has_responses, n, 64);
+    case WRG_CASE_WAIT_STEPS:
+        for (uint64_t i = 0; i < wrg_min_u64(n, 10000); i++)
+            wrg_sched_yield(&w->sched);
+        return true;
+    case WRG_CASE_WAIT_TIME_MS:
+        (void)world_is_idle(w, wrg_min_u64(n, 1000000) * NS_PER_MS);
+        return true;
+    case WRG_CASE_WAIT_CONNECTED:
+        return wait_until(w, is_connected, 0, CLOSE_PATIENCE_NS);
+    default:
+        return wait_until(w, is_closed, 0, CLOSE_PATIENCE_NS);
+    }
+}
+
+/* ---- closing, dying, coming back ---- */
+
+static bool op_detach(struct wrg_world *w, const struct wrg_op *op)
+{
+    w->closing = true;
+    if (op->detach.by == WRG_CASE_DETACH_TOOLSTACK) {
+        wrg_xen_lock(&w->xen);
+        int result = wrg_toolstack_unplug(w->xen.store,
+                                          w->xen.domains[WRG_DOM_TOOLSTACK].xs_conn,
+                                          &wrg_world_vbd);
+        wrg_xen_unlock(&w->xen);
+        return result == 0;
+    }
+    unsigned seat = op->detach.by == WRG_CASE_DETACH_FRONT ? WRG_SEAT_FRONT : WRG_SEAT_BACK;
+    if (!w->self[seat])
+        return false;
+    w->endpoints[seat]->detach(w->self[seat]);
+    return true;
+}
+
+static bool front_closed(struct wrg_world *w, uint64_t n)
+{
+    (void)n;
+    return seat_closed(w, WRG_SEAT_FRONT);
+}
+
+/* A new kernel starts in the seat: the device is found again in state Initialising. */
+static bool restart(struct wrg_world *w, unsigned seat)
+{
+    struct wrg_xs_call call = { .conn = w->xen.domains[wrg_world_domid(seat)].xs_conn };
+    char path[WRG_VBD_PATH_MAX + 8];
+
+    wrg_world_stop_seat(w, seat);
+    if (seat == WRG_SEAT_FRONT)
+        wrg_vbd_front_path(&wrg_world_vbd, path);
+    else
+        wrg_vbd_back_path(&wrg_world_vbd, path);
+    strcat(path, "/state");
+    wrg_xen_lock(&w->xen);
+    int result = wrg_xenstore_write(w->xen.store, &call, path, "1", 1);
+    wrg_xen_unlock(&w->xen);
+    return result == 0 && wrg_world_start_seat(w, seat) == 0;
+}
+
+static bool op_reconnect(struct wrg_world *w, const struct wrg_op *op)
+{
+    unsigned seat = op->reconnect.by == WRG_CASE_DOM_FRONT ? WRG_SEAT_FRONT : WRG_SEAT_BACK;
+    bool result;
+
+    if (!w->self[WRG_SEAT_FRONT] || !w->self[WRG_SEAT_BACK])
+        return false;
+    w->reconnected = true;
+    w->endpoints[seat]->detach(w->self[seat]);
+    if (!wait_until(w, seat == WRG_SEAT_FRONT ? front_closed : is_closed, 0, CLOSE_PATIENCE_NS) ||
+        !wait_until(w, is_closed, 0, CLOSE_PATIENCE_NS))
+        return false;
+    result = seat == WRG_SEAT_FRONT || restart(w, WRG_SEAT_BACK);
+    result = result && restart(w, WRG_SEAT_FRONT);
+    return result && wait_until(w, is_connected, 0, CLOSE_PATIENCE_NS);
+}
+
+static bool op_kill(struct wrg_world *w, const struct wrg_op *op)
+{
+    uint16_t domid = op->kill.dom == WRG_CASE_DOM_FRONT ? WRG_DOM_FRONT : WRG_DOM_BACK;
+
+    if (w->kill_dom || w->dead[WRG_SEAT_FRONT] || w->dead[WRG_SEAT_BACK])
+        return false; /* one death a run */
+    w->closing = true;
+    if (op->kill.after == 0 && !w->xen.parallel) {
+        wrg_director_kill(w, domid);
+        return true;
+    }
+    w->kill_dom = domid;
+    w->alarm_kill = w->sched.steps + op->kill.after;
+    wrg_sched_alarm(&w->sched, wrg_min_u64(w->alarm_kill, w->alarm_pause));
+    return true;
+}
+
+static op_fn *const table[] = {
+    [WRG_OP_CONFIG] = op_taken,   [WRG_OP_SCHED] = op_taken,
+    [WRG_OP_PREEMPT] = op_nothing, [WRG_OP_FAULT] = op_nothing,
+    [WRG_OP_TAMPER] = op_nothing, [WRG_OP_EXPECT] = op_taken,
+    [WRG_OP_IO] = op_io,          [WRG_OP_REQ] = op_req,
+    [WRG_OP_SEG] = op_seg,        [WRG_OP_GRANT] = op_grant,
+    [WRG_OP_FILL] = op_fill,      [WRG_OP_PUBLISH] = op_publish,
+    [WRG_OP_RSP] = op_nothing,    [WRG_OP_POKE] = op_poke,
+    [WRG_OP_XS] = op_xs,          [WRG_OP_EVENT] = op_event,
+    [WRG_OP_WAIT] = op_wait,      [WRG_OP_DETACH] = op_detach,
+    [WRG_OP_RECONNECT] = op_reconnect, [WRG_OP_KILL] = op_kill,
+};
+
+bool wrg_op_execute(struct wrg_world *w, const struct wrg_op *op)
+{
+    return op->kind < WRG_ARRAY_LEN(table) && table[op->kind] && table[op->kind](w, op);
+}

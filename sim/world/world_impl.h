@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of a world. Layer: world; private to it.
+ *
+ * A run goes through stages (world.c); in stage SAFETY the director (director.c), a task of the
+ * scheduler, carries out the ops of the case; the block edge (edge.c) stands above the frontend and
+ * hands the disk to the backend; connect.c sets the device up, or takes it from the snapshot.
+ */
+#ifndef WRG_WORLD_WORLD_IMPL_H
+#define WRG_WORLD_WORLD_IMPL_H
+
+#include <pthread.h>
+
+#include "disk/error.h"
+#include "disk/faulty.h"
+#include "disk/memory_disk.h"
+#include "disk/queue.h"
+#include "disk/readonly.h"
+#include "guest/guest.h"
+#include "hostile/hostile.h"
+#include "oracle/oracle.h"
+#include "toolstack/toolstack.h"
+#include "world/world.h"
+#include "xen/hypervisor.h"
+
+#define WRG_WORLD_SEATS 2
+#define WRG_WORLD_IO_SLOTS 1024 /* two for each request of the largest depth: buffers rotate */
+#define WRG_WORLD_IO_PAGES 4096 /* of the largest I/O: 16 MiB */
+
+enum wrg_stage {
+    WRG_STAGE_CONNECT,
+    WRG_STAGE_SAFETY,
+    WRG_STAGE_LIVENESS,
+    WRG_STAGE_CLOSE,
+    WRG_STAGE_DONE
+};
+
+/* What decides how negotiation goes: cases that agree in it share a snapshot. */
+struct wrg_profile {
+    uint64_t sectors;
+    uint32_t indirect_max;
+    uint16_t front_indirect;
+    uint16_t memory_mib;
+    uint8_t abi, ring_order, readonly, victim, echo, front;
+    uint8_t pad[6];
+};
+
+/* ---- the block edge ---- */
+
+struct wrg_io_slot {
+    struct wrg_io io;
+    struct wrg_vec *vec;
+    uint32_t page, npages; /* buffer: neighbours, handles page .. page + npages - 1 */
+    bool busy;
+};
+
+struct wrg_edge_state { /* what a snapshot copies */
+    bool ready;         /* the frontend takes I/O */
+    uint64_t sectors;
+    uint32_t max_segments;
+};
+
+struct wrg_edge_above {
+    struct wrg_edge_state state;
+    struct wrg_io_slot *slots; /* WRG_WORLD_IO_SLOTS */
+    uint32_t nslots;           /* used in this run: twice the depth */
+    uint32_t next;             /* slot to try first */
+    uint32_t high;             /* slots that have a buffer */
+    uint32_t outstanding, submitted, completed, failed;
+    bool waiting; /* the director sleeps until something completes */
+    pthread_mutex_t lock; /* thread engine */
+};
+
+/* ---- snapshot ---- */
+
+struct wrg_snapshot {
+    bool valid;
+    struct wrg_profile profile;
+    struct wrg_xen_saved *xen;
+    struct wrg_guest_saved *guests[WRG_WORLD_SEATS];
+    struct wrg_trace_saved trace;
+    struct wrg_oracles_saved oracles;
+    struct wrg_edge_state edge;
+    uint32_t fault_calls[WRG_COUNT_SITE];
+    void *self[WRG_WORLD_SEATS];
+    uint32_t baseline[WRG_WORLD_SEATS][WRG_NR_LEDGERS];
+    uint64_t peer_hash;
+    uint32_t disk_tickets;
+    uint8_t *sched; /* WRG_SCHED_SAVE_MAX */
+};
+
+struct wrg_world {
+    struct wrg_world_options options;
+    struct wrg_trace trace;
+    struct wrg_sched sched;
+    struct wrg_fault fault;
+    struct wrg_xen xen;
+    struct wrg_guest guests[WRG_WORLD_SEATS]; /* by enum wrg_seat */
+    const struct wrg_endpoint *endpoints[WRG_WORLD_SEATS];
+    void *self[WRG_WORLD_SEATS]; /* NULL: not started */
+    struct wrg_oracles *oracles;
+    struct wrg_edge_above edge;
+    struct wrg_memory_disk memory_disk;
+    struct wrg_error_disk error_disk;
+    struct wrg_readonly_disk readonly_disk;
+    struct wrg_faulty_disk faulty_disk;
+    struct wrg_disk_queue disk;
+    struct wrg_snapshot snapshot;
+    struct wrg_profile seen; /* of the last fresh connect: a snapshot is taken at the second one */
+    bool built; /* xen exists */
+    bool instrumented;
+
+    /* the run */
+    const struct wrg_case *c;
+    struct wrg_op_config config;
+    struct wrg_profile profile;
+    uint8_t victim; /* enum wrg_case_victim */
+    uint8_t judged; /* a bit a seat */
+    enum wrg_stage stage;
+    bool fresh, from_snapshot, early; /* early: ops begin before the device is connected */
+    bool director_done;
+    bool dead[WRG_WORLD_SEATS]; /* domains */
+    bool reconnected;           /* the connection is not the one of the start */
+    bool closing;               /* an op has closed or killed something */
+    bool over_budget, ended;
+    int director;
+    int kill_dom; /* domid to kill at the alarm, 0: none */
+    uint64_t alarm_kill, alarm_pause;
+    bool has_schedule;
+    struct wrg_op_sched schedule;
+    struct wrg_choice choice;
+    uint32_t fail_nth;
+    uint64_t peer_hash;
+    uint32_t rsp_start; /* responses published when the run began */
+    uint32_t baseline[WRG_WORLD_SEATS][WRG_NR_LEDGERS];
+    uint32_t npreempts, nanswers;
+    struct wrg_sched_preempt preempts[WRG_CASE_OPS_MAX];
+    struct wrg_sched_preempt deviations[256];
+    struct wrg_hostile_answer answers[WRG_CASE_OPS_MAX];
+    uint16_t preempt_op[WRG_CASE_OPS_MAX], answer_op[WRG_CASE_OPS_MAX];
+    bool effective[WRG_CASE_OPS_MAX];
+};
+
+static inline bool wrg_world_scripted(const struct wrg_world *w, unsigned seat)
+{
+    return (seat == WRG_SEAT_FRONT && w->victim == WRG_CASE_VICTIM_BACK) ||
+           (seat == WRG_SEAT_BACK && w->victim == WRG_CASE_VICTIM_FRONT);
+}
+
+static inline uint16_t wrg_world_domid(unsigned seat)
+{
+    return seat == WRG_SEAT_FRONT ? WRG_DOM_FRONT : WRG_DOM_BACK;
+}
+
+extern const struct wrg_vbd_id wrg_world_vbd;
+
+/* connect.c */
+void wrg_world_prepare(struct wrg_world *w);       /* fresh or from the snapshot: at stage CONNECT */
+void wrg_world_begin_sched(struct wrg_world *w, bool negotiating);
+void wrg_world_take_snapshot(struct wrg_world *w); /* of a quiet, connected, unspoilt world */
+void wrg_world_drop_snapshot(struct wrg_world *w);
+WRG_MUST_USE int wrg_world_start_seat(struct wrg_world *w, unsigned seat);
+void wrg_world_stop_seat(struct wrg_world *w, unsigned seat);
+/* State of a seat in the store, as anybody can read it; 0 if its node is gone. */
+uint32_t wrg_world_state(struct wrg_world *w, unsigned seat);
+bool wrg_world_connected(struct wrg_world *w);
+
+/* edge.c */
+WRG_MUST_USE int wrg_edge_init(struct wrg_world *w);
+void wrg_edge_fini(struct wrg_world *w);
+/* Buffers are given back, nothing is outstanding. */
+void wrg_edge_reset(struct wrg_world *w);
+struct wrg_edge wrg_edge_of(struct wrg_world *w);
+struct wrg_edge_io {
+    uint8_t op; /* enum wrg_io_op */
+    uint8_t first;
+    uint32_t count;
+    uint32_t pattern;
+    uint64_t sector;
+};
+/* From the director: submits one I/O, waiting for room. False: the device takes none. */
+bool wrg_edge_submit(struct wrg_world *w, const struct wrg_edge_io *args);
+
+/* director.c */
+void wrg_director_main(void *world);
+/* Takes faults, tampers, preemptions and answers out of the case. */
+void wrg_director_collect(struct wrg_world *w);
+/* What the collected ops have done, into w->effective. */
+void wrg_director_account(struct wrg_world *w);
+void wrg_director_kill(struct wrg_world *w, uint16_t domid);
+
+/* ops.c: one op of the case; false: it had no effect. */
+bool wrg_op_execute(struct wrg_world *w, const struct wrg_op *op);
+
+#define wrg_world_emit_phase(w, phase)                                                             \
+    wrg_xen_emit(&(w)->xen, .kind = WRG_EV_PHASE, .role = WRG_ROLE_SCRIPT, .a = (phase),           \
+                 .b = wrg_world_state((w), WRG_SEAT_FRONT), .c = wrg_world_state((w), WRG_SEAT_BACK))
+
+#endif
