@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the checkers know of each other and of the wiretap. Layer: oracle, internal.
+ *
+ * Each checker has a begin, which subscribes, and a state of its own here. `facts` is the part
+ * that a snapshot keeps; the registry (oracle.c) says where it lies. Callbacks get the whole.
+ */
+#ifndef WRG_ORACLE_CHECKERS_H
+#define WRG_ORACLE_CHECKERS_H
+
+#include "oracle/oracle.h"
+#include "oracle/wiretap.h"
+#include "vocab/events.h"
+
+enum { WRG_JUDGE_FRONT = 1, WRG_JUDGE_BACK = 2 };
+
+#define WRG_DATA_SECTORS 65536
+#define WRG_DATA_IOS     4096
+
+struct wrg_ring_index {
+    struct {
+        bool took;     /* the frontend reads response slots */
+        uint32_t cons; /* the responses that it has read */
+    } facts;
+};
+
+struct wrg_disk_access { /* where the next vector is expected, most likely */
+    uint32_t hint_serial, hint_seg;
+    uint64_t hint_sector;
+    uint16_t hint_record;
+};
+
+/* What the block layer knows of a sector. */
+enum {
+    WRG_SECTOR_CLASH = 1,   /* several writes were in flight at one time */
+    WRG_SECTOR_MURKY = 2,   /* a failed write may still come: never judged again */
+    WRG_SECTOR_ON_DISK = 4, /* `disk` is what the disk holds */
+};
+struct wrg_sector { /* 64 bytes */
+    uint64_t sector;
+    uint32_t epoch;
+    uint16_t writes; /* in flight */
+    uint8_t flags;
+    uint8_t ncontent;    /* 0: anything, 1: content[0], 2: either */
+    uint64_t content[2]; /* digests */
+    uint64_t pending;    /* of the write in flight */
+    uint64_t disk;
+    uint32_t changed; /* when a write of the block layer began or ended */
+    uint32_t disk_changed;
+};
+struct wrg_data_io {
+    uint32_t epoch; /* live while it is the run's */
+    uint32_t tag;
+    uint8_t op;
+    uint64_t sector, nsectors;
+    uint32_t since;
+};
+struct wrg_data {
+    struct {
+        bool disk; /* the disk's events are seen */
+    } facts;
+    uint32_t epoch, now, used, inflight;
+    struct wrg_sector *sectors; /* 2 * WRG_DATA_SECTORS, hashed */
+    struct wrg_data_io *ios;
+};
+
+struct wrg_liveness {
+    struct {
+        uint32_t phase;
+        bool bogus; /* the frontend's index was out of range once */
+        bool dead;  /* a domain died */
+        bool front_dead;
+        bool front_known; /* its domid is */
+        uint32_t front_domid;
+        bool closing; /* the backend closes */
+        uint64_t submitted, completed;
+    } facts;
+};
+
+struct wrg_states {
+    struct {
+        uint8_t state[2]; /* 255: not known */
+    } facts;
+};
+
+struct wrg_logs {
+    struct {
+        uint64_t lines[2];
+        uint64_t requests;
+    } facts;
+};
+
+struct wrg_oracles {
+    struct wrg_trace *trace;
+    struct wrg_oracle_config config;
+    uint32_t forgotten;
+    struct wrg_ring_index ring_index;
+    struct wrg_disk_access disk_access;
+    struct wrg_data data;
+    struct wrg_liveness liveness;
+    struct wrg_states states;
+    struct wrg_logs logs;
+    struct wrg_tap tap;
+};
+
+/* Whether misdeeds of this role are findings. */
+static inline bool wrg_oracle_judges(const struct wrg_oracles *o, uint8_t role)
+{
+    return role <= WRG_ROLE_BACK && (o->config.judged >> role & 1);
+}
+
+/* The begin of each checker; subscribes. */
+void wrg_ring_index_begin(struct wrg_oracles *o);
+void wrg_responses_begin(struct wrg_oracles *o);
+void wrg_status_begin(struct wrg_oracles *o);
+void wrg_data_begin(struct wrg_oracles *o);
+void wrg_disk_access_begin(struct wrg_oracles *o);
+void wrg_grants_begin(struct wrg_oracles *o);
+void wrg_info_begin(struct wrg_oracles *o);
+void wrg_double_fetch_begin(struct wrg_oracles *o);
+void wrg_liveness_begin(struct wrg_oracles *o);
+void wrg_ledgers_begin(struct wrg_oracles *o);
+void wrg_states_begin(struct wrg_oracles *o);
+void wrg_logs_begin(struct wrg_oracles *o);
+
+WRG_MUST_USE int wrg_data_init(struct wrg_data *data);
+void wrg_data_fini(struct wrg_data *data);
+
+#endif

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DATA-001, DATA-002: the shadow disk. What a frontend reads is what was written last, and what it
+ * was told is written is on the disk.
+ *
+ * What it is    A digest a sector, from the block edge above the frontend, and another from the
+ *               disk below the backend. A sector is not judged while the order of writes is not
+ *               known: a write in flight beside a read or another write. A failed write leaves
+ *               either content, or, if something is on its way still, nothing to judge by.
+ * Layer         oracle
+ * Bounds        65,536 sectors and 4,096 I/Os in flight; what is beyond is not judged, and counted
+ * Source        xen/io/blkif.h: BLKIF_OP_READ, BLKIF_OP_WRITE
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "oracle/checkers.h"
+
+#define BUCKETS (2u * WRG_DATA_SECTORS)
+#define GOLDEN  UINT64_C(0x9e3779b97f4a7c15)
+
+WRG_STATIC_ASSERT((BUCKETS & (BUCKETS - 1)) == 0, "buckets are masked");
+
+enum { READ = 0, WRITE = 1 };
+
+int wrg_data_init(struct wrg_data *data)
+{
+    data->sectors = calloc(BUCKETS, sizeof(*data->sectors));
+    data->ios = calloc(WRG_DATA_IOS, sizeof(*data->ios));
+    return data->sectors && data->ios ? 0 : -ENOMEM;
+}
+
+void wrg_data_fini(struct wrg_data *data)
+{
+    free(data->sectors);
+    free(data->ios);
+}
+
+/* ---- tables ---- */
+
+/* NULL: not known, and not taken either because the table is full. */
+static struct wrg_sector *find_sector(struct wrg_oracles *o, uint64_t sector, bool take)
+{
+    struct wrg_data *data = &o->data;
+    uint32_t at = (uint32_t)((sector * GOLDEN) >> 40) & (BUCKETS - 1);
+
+    /* Ends: at most half of the buckets are in use. */
+    for (; data->sectors[at].epoch == data->epoch; at = (at + 1) & (BUCKETS - 1))
+        if (data->sectors[at].sector == sector)
+            return &data->sectors[at];
+    if (!take)
+        return NULL;
+    if (data->used == WRG_DATA_SECTORS) {
+        o->forgotten++;
+        return NULL;
+    }
+    data->used++;
+    struct wrg_sector *entry = &data->sectors[at];
+    memset(entry, 0, sizeof(*entry));
+    entry->sector = sector;
+    entry->epoch = data->epoch;
+    return entry;
+}
+
+static struct wrg_data_io *find_io(const struct wrg_data *data, uint32_t tag)
+{
+    struct wrg_data_io *io = &data->ios[tag % WRG_DATA_IOS];
+
+    return io->epoch == data->epoch && io->tag == tag ? io : NULL;
+}
+
+/* ---- the block edge ---- */
+
+static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+    struct wrg_data *data = &o->data;
+    struct wrg_data_io *io = &data->ios[ev->a % WRG_DATA_IOS];
+
+    (void)payload;
+    (void)len;
+    data->now++;
+    if (io->epoch == data->epoch) { /* its place is taken: this one is not followed */
+        o->forgotten++;
+        return;
+    }
+    *io = (struct wrg_data_io){ .epoch = data->epoch,
+                                .tag = ev->a,
+                                .op = (uint8_t)ev->b,
+                                .sector = ev->c,
+                                .nsectors = ev->d,
+                                .since = data->now };
+    data->inflight++;
+}
+
+static void begin_write(struct wrg_oracles *o, uint64_t number, uint64_t digest, bool followed)
+{
+    struct wrg_sector *sector = find_sector(o, number, true);
+
+    if (!sector)
+        return;
+    sector->changed = o->data.now;
+    if (!followed) {
+        sector->flags |= WRG_SECTOR_MURKY;
+        return;
+    }
+    if (sector->writes++)
+        sector->flags |= WRG_SECTOR_CLASH;
+    sector->pending = digest;
+}
+
+/* The role to blame: the frontend is honest, so it is the backend if that is judged. */
+static struct wrg_event blame(const struct wrg_oracles *o, const struct wrg_event *ev)
+{
+    struct wrg_event event = *ev;
+
+    if (o->config.judged & WRG_JUDGE_BACK)
+        event.role = WRG_ROLE_BACK;
+    return event;
+}
+
+/* What a read must bring, as far as it is known; false: not known. */
+static bool is_wrong(const struct wrg_sector *sector, uint64_t digest, uint32_t since)
+{
+    if (sector->ncontent == 1)
+        return digest != sector->content[0];
+    if (sector->ncontent == 2)
+        return digest != sector->content[0] && digest != sector->content[1];
+    return (sector->flags & WRG_SECTOR_ON_DISK) && sector->disk_changed < since &&
+           digest != sector->disk;
+}
+
+/* DATA-001 */
+static void end_read(struct wrg_oracles *o, const struct wrg_event *ev, uint64_t number,
+                     uint64_t digest, uint32_t since)
+{
+    struct wrg_sector *sector = find_sector(o, number, true);
+
+    if (!sector || sector->writes || sector->changed >= since || (sector->flags & WRG_SECTOR_MURKY))
+        return;
+    if (is_wrong(sector, digest, since)) {
+        const struct wrg_event event = blame(o, ev);
+        wrg_trace_report(o->trace, WRG_RULE_DATA_001, &event,
+                         "sector %" PRIu64 " reads as 0x%016" PRIx64 ", it should be 0x%016" PRIx64,
+                         number, digest, sector->ncontent ? sector->content[0] : sector->disk);
+        return;
+    }
+    if (!sector->ncontent) {
+        sector->ncontent = 1;
+        sector->content[0] = digest;
+    }
+}
+
+static void on_data(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+    const struct wrg_data_io *io = find_io(&o->data, ev->a);
+
+    for (uint32_t i = 0; i < len / sizeof(uint64_t); i++) {
+        uint64_t digest;
+        memcpy(&digest, (const uint8_t *)payload + i * sizeof(digest), sizeof(digest));
+        if (ev->b == WRITE)
+            begin_write(o, ev->c + i, digest, io != NULL);
+        else if (ev->b == READ && io)
+            end_read(o, ev, ev->c + i, digest, io->since);
+    }
+}
+
+/* Whether nothing that the frontend has given up can still reach the disk. */
+static bool is_settled(const struct wrg_oracles *o)
+{
+    return o->config.accesses && wrg_tap_sure(&o->tap) && !o->tap.nactive &&
+           !o->tap.facts.disk_inflight;
+}
+
+static void fail_write(struct wrg_sector *sector, bool settled)
+{
+    if (!settled)
+        sector->flags |= WRG_SECTOR_MURKY;
+    if (sector->ncontent == 1 && sector->content[0] != sector->pending) {
+        sector->ncontent = 2;
+        sector->content[1] = sector->pending;
+    } else if (sector->ncontent != 1) {
+        sector->ncontent = 0;
+    }
+}
+
+/* DATA-002; false: it is broken. */
+static bool is_on_disk(const struct wrg_oracles *o, const struct wrg_sector *sector)
+{
+    if (!o->data.facts.disk || (sector->flags & WRG_SECTOR_MURKY))
+        return true;
+    return (sector->flags & WRG_SECTOR_ON_DISK) && sector->disk == sector->pending;
+}
+
+static void end_write(struct wrg_oracles *o, const struct wrg_event *ev, struct wrg_sector *sector,
+                      bool settled)
+{
+    if (!sector->writes)
+        return;
+    sector->writes--;
+    sector->changed = o->data.now;
+    if (sector->flags & WRG_SECTOR_CLASH) {
+        sector->ncontent = 0;
+        if (ev->b && !settled)
+            sector->flags |= WRG_SECTOR_MURKY;
+        if (!sector->writes)
+            sector->flags &= (uint8_t)~WRG_SECTOR_CLASH;
+        /* Which of them came last is known to the disk only. */
+        sector->disk_changed = o->data.now;
+        return;
+    }
+    if (ev->b) {
+        fail_write(sector, settled);
+        return;
+    }
+    if (!is_on_disk(o, sector)) {
+        const struct wrg_event event = blame(o, ev);
+        wrg_trace_report(o->trace, WRG_RULE_DATA_002, &event,
+                         "sector %" PRIu64 " was written, but the disk holds something else",
+                         sector->sector);
+        return;
+    }
+    sector->ncontent = 1;
+    sector->content[0] = sector->pending;
+}
+
+static void on_complete(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+    struct wrg_data *data = &o->data;
+    struct wrg_data_io *io = find_io(data, ev->a);
+
+    (void)payload;
+    (void)len;
+    data->now++;
+    if (!io)
+        return;
+    io->epoch = data->epoch - 1;
+    data->inflight--;
+    if (io->op != WRITE)
+        return;
+    bool settled = is_settled(o);
+    /* Bounded by what was put into the table, whatever a script claims. */
+    uint64_t n = wrg_min_u64(io->nsectors, WRG_DATA_SECTORS);
+    for (uint64_t i = 0; i < n; i++) {
+        struct wrg_sector *sector = find_sector(o, io->sector + i, false);
+        if (sector)
+            end_write(o, ev, sector, settled);
+    }
+}
+
+/* ---- the disk ---- */
+
+static void on_disk(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+
+    (void)ev;
+    (void)payload;
+    (void)len;
+    o->data.facts.disk = true;
+}
+
+/* What the disk holds: digests are its own, taken after the transfer, of reads and writes. */
+static void on_disk_data(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+
+    o->data.facts.disk = true;
+    for (uint32_t i = 0; i < len / sizeof(uint64_t); i++) {
+        struct wrg_sector *sector = find_sector(o, ev->c + i, true);
+        if (!sector)
+            continue;
+        memcpy(&sector->disk, (const uint8_t *)payload + i * sizeof(sector->disk),
+               sizeof(sector->disk));
+        sector->flags |= WRG_SECTOR_ON_DISK;
+        if (ev->b == WRITE)
+            sector->disk_changed = o->data.now;
+    }
+}
+
+/* Only an honest frontend knows what it wanted, and somebody judged must be there to blame. */
+static bool is_wanted(const struct wrg_oracle_config *config)
+{
+    return config->honest_front && ((config->judged & WRG_JUDGE_BACK) ||
+                                    ((config->judged & WRG_JUDGE_FRONT) && config->honest_back));
+}
+
+void wrg_data_begin(struct wrg_oracles *o)
+{
+    struct wrg_data *data = &o->data;
+
+    data->facts.disk = false;
+    data->now = data->used = data->inflight = 0;
+    data->epoch++;
+    if (data->epoch == 0 || data->epoch == UINT32_MAX) { /* old entries would come to life again */
+        memset(data->sectors, 0, BUCKETS * sizeof(*data->sectors));
+        memset(data->ios, 0, WRG_DATA_IOS * sizeof(*data->ios));
+        data->epoch = 1;
+    }
+    if (!is_wanted(&o->config))
+        return;
+    wrg_trace_subscribe(o->trace, WRG_EV_BLK_SUBMIT, on_submit, o);
+    wrg_trace_subscribe(o->trace, WRG_EV_BLK_DATA, on_data, o);
+    wrg_trace_subscribe(o->trace, WRG_EV_BLK_COMPLETE, on_complete, o);
+    wrg_trace_subscribe(o->trace, WRG_EV_DISK_INFO, on_disk, o);
+    wrg_trace_subscribe(o->trace, WRG_EV_DISK_SUBMIT, on_disk, o);
+    wrg_trace_subscribe(o->trace, WRG_EV_DISK_DATA, on_disk_data, o);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DATA-003, DATA-004: the disk is touched where a request in flight asks for it, and a read-only
+ * disk is not written.
+ *
+ * Each sector that moves must be one of a segment: its place on the disk, its place in the page,
+ * and the page that the segment's gref was mapped to. Vectors may be split or merged. Segments that
+ * were not seen, and data that was copied, excuse everything. Layer: oracle.
+ * Source: xen/io/blkif.h: sector_number, first_sect, last_sect.
+ */
+#include <inttypes.h>
+
+#include "oracle/checkers.h"
+
+/* Operations of the block edge are numbered as those of the wire. */
+enum { READ = WRG_BLKIF_OP_READ, WRITE = WRG_BLKIF_OP_WRITE };
+
+struct vec { /* a DISK_DATA event, unpacked */
+    uint8_t op;
+    uint64_t sector;
+    uint32_t frame, off, nsectors;
+};
+
+struct place { /* a segment, and where it lies on the disk */
+    struct wrg_tap_request *request;
+    uint32_t i;
+    uint64_t sector;
+    struct wrg_blkif_segment seg;
+};
+
+static uint32_t seg_sectors(const struct wrg_blkif_segment *seg)
+{
+    return seg->last_sect >= seg->first_sect ? seg->last_sect - seg->first_sect + 1u : 0;
+}
+
+static bool mapped_to(const struct wrg_tap *tap, uint32_t gref, uint32_t frame)
+{
+    const struct wrg_tap_gref *known = wrg_tap_gref(tap, gref);
+
+    return known && known->frame == frame;
+}
+
+static bool is_whole_segment(const struct wrg_tap *tap, const struct vec *vec,
+                             const struct place *place)
+{
+    return vec->sector == place->sector &&
+           vec->off == place->seg.first_sect * WRG_BLKIF_SECTOR_BYTES &&
+           vec->nsectors == seg_sectors(&place->seg) && mapped_to(tap, place->seg.gref, vec->frame);
+}
+
+/* Vectors come in the order of segments, most likely one each. */
+static bool hinted(struct wrg_oracles *o, const struct vec *vec)
+{
+    struct wrg_disk_access *hint = &o->disk_access;
+    struct place place = { .request = &o->tap.records[hint->hint_record],
+                           .i = hint->hint_seg,
+                           .sector = hint->hint_sector };
+
+    if (!hint->hint_serial || place.request->serial != hint->hint_serial ||
+        wrg_tap_operation(place.request) != vec->op ||
+        !wrg_tap_segment(&o->tap, place.request, place.i, &place.seg) ||
+        !is_whole_segment(&o->tap, vec, &place))
+        return false;
+    hint->hint_seg++;
+    hint->hint_sector += vec->nsectors;
+    return true;
+}
+
+enum found { FOUND, NOT_FOUND, NOT_SEEN };
+
+/* Looks for the segment that one sector of a vector belongs to. */
+static enum found find_sector(const struct wrg_tap *tap, const struct vec *sector,
+                              struct place *place)
+{
+    uint32_t n = wrg_tap_segments(place->request);
+    uint32_t in_page = sector->off / WRG_BLKIF_SECTOR_BYTES;
+
+    place->sector = wrg_tap_wire(place->request)->sector_number;
+    for (place->i = 0; place->i < n; place->i++) {
+        if (!wrg_tap_segment(tap, place->request, place->i, &place->seg))
+            return NOT_SEEN;
+        uint32_t count = seg_sectors(&place->seg);
+        uint64_t ahead = sector->sector - place->sector;
+        if (ahead < count && in_page == place->seg.first_sect + ahead &&
+            mapped_to(tap, place->seg.gref, sector->frame))
+            return FOUND;
+        place->sector += count;
+    }
+    return NOT_FOUND;
+}
+
+static enum found find_request(struct wrg_oracles *o, const struct vec *sector, struct place *place)
+{
+    enum found result = NOT_FOUND;
+
+    for (uint32_t i = o->tap.nactive; i-- > 0;) {
+        place->request = wrg_tap_active(&o->tap, i);
+        enum found found = NOT_SEEN;
+        if (wrg_tap_has_header(place->request)) {
+            if (wrg_tap_operation(place->request) != sector->op)
+                continue;
+            found = find_sector(&o->tap, sector, place);
+        }
+        if (found == FOUND)
+            return found;
+        if (found == NOT_SEEN)
+            result = found;
+    }
+    return result;
+}
+
+static void hint_behind(struct wrg_oracles *o, const struct place *place)
+{
+    o->disk_access =
+        (struct wrg_disk_access){ .hint_serial = place->request->serial,
+                                  .hint_seg = place->i + 1,
+                                  .hint_sector = place->sector + seg_sectors(&place->seg),
+                                  .hint_record = (uint16_t)(place->request - o->tap.records) };
+}
+
+/* Requests mostly reach the disk in the order in which they came: the oldest begins now. */
+static bool begins_request(struct wrg_oracles *o, const struct vec *vec)
+{
+    for (uint32_t i = 0; i < o->tap.nactive; i++) {
+        struct place place = { .request = wrg_tap_active(&o->tap, i) };
+        if (!wrg_tap_has_header(place.request) || wrg_tap_operation(place.request) != vec->op)
+            continue;
+        place.sector = wrg_tap_wire(place.request)->sector_number;
+        if (place.sector != vec->sector ||
+            !wrg_tap_segment(&o->tap, place.request, 0, &place.seg) ||
+            !is_whole_segment(&o->tap, vec, &place))
+            continue;
+        hint_behind(o, &place);
+        return true;
+    }
+    return false;
+}
+
+/* Sector by sector; sets the hint behind the first segment. */
+static enum found find_vec(struct wrg_oracles *o, const struct vec *vec)
+{
+    struct vec sector = *vec;
+    struct place place;
+
+    for (uint32_t i = 0; i < vec->nsectors; i++) {
+        enum found found = find_request(o, &sector, &place);
+        if (found != FOUND)
+            return found;
+        if (i == 0)
+            hint_behind(o, &place);
+        sector.sector++;
+        sector.off += WRG_BLKIF_SECTOR_BYTES;
+    }
+    return FOUND;
+}
+
+/* DATA-003 */
+static void on_data(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+    const struct vec vec = { .op = (uint8_t)ev->b,
+                             .sector = ev->c,
+                             .frame = (uint32_t)(ev->d >> 32),
+                             .off = (uint16_t)(ev->d >> 16),
+                             .nsectors = (uint16_t)ev->d / WRG_BLKIF_SECTOR_BYTES };
+
+    (void)payload;
+    (void)len;
+    if (!wrg_oracle_judges(o, ev->role) || !wrg_tap_sure(&o->tap) || o->tap.facts.copies ||
+        (vec.op != READ && vec.op != WRITE))
+        return;
+    if (hinted(o, &vec) || begins_request(o, &vec) || find_vec(o, &vec) != NOT_FOUND)
+        return;
+    wrg_trace_report(o->trace, WRG_RULE_DATA_003, ev,
+                     "no request in flight asks to %s %u sectors at %" PRIu64 " by frame %u + %u",
+                     vec.op == WRITE ? "write" : "read", vec.nsectors, vec.sector, vec.frame,
+                     vec.off);
+}
+
+/* DATA-004 */
+static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+
+    (void)payload;
+    (void)len;
+    if (ev->b != WRITE || !o->tap.facts.readonly || !wrg_oracle_judges(o, ev->role))
+        return;
+    wrg_trace_report(o->trace, WRG_RULE_DATA_004, ev,
+                     "%" PRIu64 " sectors at %" PRIu64 " of a read-only disk are written", ev->d,
+                     ev->c);
+}
+
+void wrg_disk_access_begin(struct wrg_oracles *o)
+{
+    o->disk_access.hint_serial = 0;
+    wrg_trace_subscribe(o->trace, WRG_EV_DISK_SUBMIT, on_submit, o);
+    if (o->config.accesses)
+        wrg_trace_subscribe(o->trace, WRG_EV_DISK_DATA, on_data, o);
+}

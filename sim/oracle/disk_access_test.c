@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* Is the disk touched only where a request in flight says so? */
+#include "oracle/test_events.h"
+
+enum { READ = 0, WRITE = 1, FLUSH = 2 };
+
+/* Sectors 8..31 by grefs 20, 21, 22, all mapped. */
+static void ask_three(struct bench *t, uint8_t operation)
+{
+    struct wrg_blkif_request request = rw(operation, 7, 8, 3);
+
+    connect_ring(t);
+    ask(t, 0, &request);
+    for (uint32_t i = 0; i < 3; i++)
+        map(t, 20 + i);
+}
+
+/* A vector of any place and length. */
+static void vec(struct bench *t, uint8_t op, uint64_t sector, uint32_t gref, uint32_t off,
+                uint32_t len)
+{
+    uint64_t digests[8] = { 0 };
+
+    emit_bytes(t,
+               (struct spec){ .kind = WRG_EV_DISK_DATA,
+                              .role = BACK,
+                              .a = 1,
+                              .b = op,
+                              .c = sector,
+                              .d = (uint64_t)(gref + PAGE_FRAME) << 32 | off << 16 | len },
+               digests, len / 512 * 8);
+}
+
+static void segments_in_order__clean(struct bench *t)
+{
+    ask_three(t, READ);
+    for (uint32_t i = 0; i < 3; i++)
+        vec(t, READ, 8 + i * 8, 20 + i, 0, 4096);
+}
+
+static void segments_in_disorder_and_in_parts__clean(struct bench *t)
+{
+    ask_three(t, WRITE);
+    vec(t, WRITE, 24, 22, 0, 4096);
+    vec(t, WRITE, 9, 20, 512, 1024);
+    vec(t, WRITE, 8, 20, 0, 512);
+}
+
+static void sector_before__fires(struct bench *t)
+{
+    ask_three(t, READ);
+    vec(t, READ, 7, 20, 0, 4096);
+}
+
+static void sector_behind__fires(struct bench *t)
+{
+    ask_three(t, READ);
+    vec(t, READ, 32, 22, 0, 512);
+}
+
+static void longer_than_its_segment__fires(struct bench *t)
+{
+    struct wrg_blkif_request request = rw(READ, 7, 8, 1);
+
+    request.seg[0].last_sect = 3;
+    connect_ring(t);
+    ask(t, 0, &request);
+    map(t, 20);
+    vec(t, READ, 8, 20, 0, 2048);
+    QUIETLY(t);
+    vec(t, READ, 8, 20, 0, 2560);
+}
+
+static void wrong_direction__fires(struct bench *t)
+{
+    ask_three(t, READ);
+    vec(t, WRITE, 8, 20, 0, 4096);
+}
+
+static void wrong_page__fires(struct bench *t)
+{
+    ask_three(t, READ);
+    vec(t, READ, 8, 21, 0, 4096);
+}
+
+static void wrong_place_in_the_page__fires(struct bench *t)
+{
+    ask_three(t, READ);
+    vec(t, READ, 8, 20, 512, 512);
+}
+
+static void nothing_in_flight__fires(struct bench *t)
+{
+    connect_ring(t);
+    vec(t, READ, 8, 20, 0, 4096);
+}
+
+static void answered_already__fires(struct bench *t)
+{
+    segments_in_order__clean(t);
+    for (uint32_t i = 0; i < 3; i++)
+        unmap(t, 20 + i);
+    reply(t, 0, (struct answer){ .id = 7 });
+    QUIETLY(t);
+    vec(t, READ, 8, 20, 0, 4096);
+}
+
+static void indirect_of_200__clean(struct bench *t)
+{
+    struct wrg_blkif_request request = indirect(WRITE, 7, 8, 200);
+
+    connect_ring(t);
+    ask(t, 0, &request);
+    parse_page(t, 0, 200);
+    for (uint32_t i = 0; i < 200; i++)
+        map(t, 1000 + i);
+    for (uint32_t i = 0; i < 200; i++)
+        vec(t, WRITE, 8 + i * 8, 1000 + i, 0, 4096);
+}
+
+static void indirect_one_segment_too_many__fires(struct bench *t)
+{
+    indirect_of_200__clean(t);
+    QUIETLY(t);
+    vec(t, WRITE, 8 + 200 * 8, 1199, 0, 4096);
+}
+
+static void indirect_not_seen__clean(struct bench *t)
+{
+    struct wrg_blkif_request request = indirect(WRITE, 7, 8, 200);
+
+    connect_ring(t);
+    ask(t, 0, &request);
+    vec(t, WRITE, 5000, 1199, 0, 4096);
+}
+
+static void backend_that_copies__clean(struct bench *t)
+{
+    connect_ring(t);
+    emit(t, .kind = WRG_EV_COPY, .role = BACK, .a = 1, .b = 20, .c = 4096);
+    vec(t, READ, 8, 20, 0, 4096);
+}
+
+static void submit(struct bench *t, uint8_t op)
+{
+    connect_ring(t);
+    emit(t, .kind = WRG_EV_DISK_SUBMIT, .role = BACK, .a = 1, .b = op, .c = 8, .d = 8);
+}
+
+static void read_only_disk_written__fires(struct bench *t)
+{
+    t->config.readonly = true;
+    bench_begin(t);
+    submit(t, WRITE);
+}
+
+static void read_only_by_its_own_word_written__fires(struct bench *t)
+{
+    emit(t, .kind = WRG_EV_DISK_INFO, .role = BACK, .a = 1, .c = 2048);
+    submit(t, WRITE);
+}
+
+static void read_only_disk_read_and_flushed__clean(struct bench *t)
+{
+    t->config.readonly = true;
+    bench_begin(t);
+    submit(t, READ);
+    submit(t, FLUSH);
+}
+
+static void writable_disk_written__clean(struct bench *t)
+{
+    submit(t, WRITE);
+}
+
+static const struct scenario scenarios[] = {
+    PLAY(segments_in_order__clean, CLEAN),
+    PLAY(segments_in_disorder_and_in_parts__clean, CLEAN),
+    PLAY(sector_before__fires, DATA_003),
+    PLAY(sector_behind__fires, DATA_003),
+    PLAY(longer_than_its_segment__fires, DATA_003),
+    PLAY(wrong_direction__fires, DATA_003),
+    PLAY(wrong_page__fires, DATA_003),
+    PLAY(wrong_place_in_the_page__fires, DATA_003),
+    PLAY(nothing_in_flight__fires, DATA_003),
+    PLAY(answered_already__fires, DATA_003),
+    PLAY(indirect_of_200__clean, CLEAN),
+    PLAY(indirect_one_segment_too_many__fires, DATA_003),
+    PLAY(indirect_not_seen__clean, CLEAN),
+    PLAY(backend_that_copies__clean, CLEAN),
+    PLAY(read_only_disk_written__fires, DATA_004),
+    PLAY(read_only_by_its_own_word_written__fires, DATA_004),
+    PLAY(read_only_disk_read_and_flushed__clean, CLEAN),
+    PLAY(writable_disk_written__clean, CLEAN),
+};
+
+static void sequences__fire_their_rule_or_none(void **state)
+{
+    play_all(*state, scenarios, WRG_ARRAY_LEN(scenarios));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(sequences__fire_their_rule_or_none, bench_open,
+                                        bench_close),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * LIVE-001, LIVE-002, LIVE-003: stuck, too much work, does not come to an end.
+ *
+ * At WRG_PHASE_QUIET nothing is runnable any more: what is outstanding then stays so. A backend
+ * whose peer's index was out of range once may have given the ring up, and is not judged.
+ * Layer: oracle. Source: xen/io/ring.h, XSA-332.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "oracle/checkers.h"
+
+/* ---- LIVE-001 ---- */
+
+static void judge_front(struct wrg_oracles *o, const struct wrg_event *ev)
+{
+    const uint64_t submitted = o->liveness.facts.submitted;
+    const uint64_t completed = o->liveness.facts.completed;
+    struct wrg_event event = *ev;
+
+    if (!o->config.honest_front || !o->config.judged || completed >= submitted ||
+        o->liveness.facts.front_dead)
+        return;
+    event.role = o->config.judged & WRG_JUDGE_FRONT ? WRG_ROLE_FRONT : WRG_ROLE_BACK;
+    wrg_trace_report(o->trace, WRG_RULE_LIVE_001, &event,
+                     "nobody can run, and %" PRIu64 " of %" PRIu64 " I/Os are outstanding",
+                     submitted - completed, submitted);
+}
+
+static void judge_back(struct wrg_oracles *o, const struct wrg_event *ev)
+{
+    const struct wrg_tap_ring *rings = o->tap.facts.rings;
+    const struct wrg_tap_ring *front = &rings[WRG_ROLE_FRONT];
+    const struct wrg_tap_ring *back = &rings[WRG_ROLE_BACK];
+    uint32_t outstanding = front->prod - back->prod;
+    struct wrg_event event = *ev;
+
+    if (!(o->config.judged & WRG_JUDGE_BACK) || !o->config.accesses || !back->live ||
+        !back->known || !front->known || o->liveness.facts.bogus || o->liveness.facts.dead ||
+        o->liveness.facts.closing || outstanding == 0 || outstanding > back->entries)
+        return;
+    event.role = WRG_ROLE_BACK;
+    wrg_trace_report(o->trace, WRG_RULE_LIVE_001, &event,
+                     "nobody can run, and %u published requests are not answered", outstanding);
+}
+
+static void on_phase(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+
+    (void)payload;
+    (void)len;
+    o->liveness.facts.phase = ev->a;
+    if (ev->a != WRG_PHASE_QUIET)
+        return;
+    judge_back(o, ev);
+    judge_front(o, ev);
+}
+
+static void on_blk(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+
+    (void)payload;
+    (void)len;
+    if (ev->kind == WRG_EV_BLK_SUBMIT)
+        o->liveness.facts.submitted++;
+    else
+        o->liveness.facts.completed++;
+}
+
+/* ---- what excuses a backend ---- */
+
+static void on_prod_store(void *ctx, const struct wrg_tap_note *note)
+{
+    struct wrg_oracles *o = ctx;
+    const struct wrg_tap_ring *back = &o->tap.facts.rings[WRG_ROLE_BACK];
+    uint32_t entries = note->ring->entries;
+
+    if (note->seat != WRG_ROLE_FRONT)
+        return;
+    if ((note->known && note->value - note->before > entries) ||
+        (back->live && note->value - back->prod > entries))
+        o->liveness.facts.bogus = true;
+}
+
+static void on_prod_load(void *ctx, const struct wrg_tap_note *note)
+{
+    struct wrg_oracles *o = ctx;
+    const struct wrg_tap_facts *facts = &o->tap.facts;
+
+    if (note->seat == WRG_ROLE_BACK &&
+        (facts->seen_bogus || note->value - facts->next_fetch > note->ring->entries))
+        o->liveness.facts.bogus = true;
+}
+
+static void on_declare(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+
+    (void)payload;
+    (void)len;
+    if ((uint8_t)(ev->c >> 16) == WRG_ROLE_BACK)
+        o->liveness.facts.bogus = o->liveness.facts.closing = false;
+}
+
+static void on_death(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+
+    (void)payload;
+    (void)len;
+    o->liveness.facts.dead = true;
+    if (!o->liveness.facts.front_known || o->liveness.facts.front_domid == ev->a)
+        o->liveness.facts.front_dead = true;
+}
+
+/* A backend that has said to be closing does not serve its ring any more. */
+static void on_change(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+    const char *value;
+    uint32_t value_len, state;
+
+    if (ev->role == WRG_ROLE_FRONT) {
+        o->liveness.facts.front_known = true;
+        o->liveness.facts.front_domid = ev->a;
+    }
+    if (ev->role == WRG_ROLE_BACK && wrg_tap_path_ends(payload, len, "state", &value, &value_len) &&
+        wrg_tap_number(value, value_len, &state))
+        o->liveness.facts.closing = state == WRG_XENBUS_CLOSING || state == WRG_XENBUS_CLOSED;
+}
+
+/* ---- LIVE-002, LIVE-003 ---- */
+
+static void on_budget(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+    bool run = ev->b == WRG_BUDGET_RUN;
+    bool closing = run && (o->liveness.facts.phase == WRG_PHASE_CLOSE ||
+                           o->liveness.facts.phase == WRG_PHASE_CLOSED);
+
+    (void)payload;
+    (void)len;
+    /* A run is everybody's; a script that spends it alone is not a finding. */
+    if (ev->role <= WRG_ROLE_BACK ? !wrg_oracle_judges(o, ev->role) : !run || !o->config.judged)
+        return;
+    wrg_trace_report(o->trace, closing ? WRG_RULE_LIVE_003 : WRG_RULE_LIVE_002, ev,
+                     run ? "the run does not end after %" PRIu64 " steps"
+                         : "one wake takes more than %" PRIu64 " steps",
+                     ev->c);
+}
+
+void wrg_liveness_begin(struct wrg_oracles *o)
+{
+    memset(&o->liveness, 0, sizeof(o->liveness));
+    wrg_trace_subscribe(o->trace, WRG_EV_PHASE, on_phase, o);
+    wrg_trace_subscribe(o->trace, WRG_EV_BUDGET, on_budget, o);
+    wrg_trace_subscribe(o->trace, WRG_EV_BLK_SUBMIT, on_blk, o);
+    wrg_trace_subscribe(o->trace, WRG_EV_BLK_COMPLETE, on_blk, o);
+    wrg_trace_subscribe(o->trace, WRG_EV_RING_DECLARE, on_declare, o);
+    wrg_trace_subscribe(o->trace, WRG_EV_DEATH, on_death, o);
+    wrg_trace_subscribe(o->trace, WRG_EV_XS_CHANGE, on_change, o);
+    wrg_tap_listen(&o->tap, WRG_TAP_PROD_STORE, on_prod_store, o);
+    wrg_tap_listen(&o->tap, WRG_TAP_PROD_LOAD, on_prod_load, o);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* Is outstanding work at the quiet end a finding, and only where somebody judged owes it? */
+#include "oracle/test_events.h"
+
+static void phase(struct bench *t, enum wrg_phase phase)
+{
+    emit(t, .kind = WRG_EV_PHASE, .role = WRG_ROLE_TOOLSTACK, .a = phase);
+}
+
+/* ---- LIVE-001 of a backend ---- */
+
+static void ask_unknown(struct bench *t)
+{
+    struct wrg_blkif_request request = rw(9, 7, 0, 0);
+
+    connect_ring(t);
+    ask(t, 0, &request);
+}
+
+static void request_never_answered__fires(struct bench *t)
+{
+    ask_unknown(t);
+    phase(t, WRG_PHASE_LIVENESS);
+    QUIETLY(t);
+    phase(t, WRG_PHASE_QUIET);
+}
+
+static void request_answered__clean(struct bench *t)
+{
+    ask_unknown(t);
+    reply(t, 0, (struct answer){ .id = 7, .operation = 9, .status = -2 });
+    phase(t, WRG_PHASE_QUIET);
+}
+
+static void request_never_fetched__fires(struct bench *t)
+{
+    connect_ring(t);
+    store_index(t, FRONT, 1);
+    phase(t, WRG_PHASE_QUIET);
+}
+
+static void index_was_bogus_once__clean(struct bench *t)
+{
+    connect_ring(t);
+    store_index(t, FRONT, 100);
+    load_index(t, BACK, 100);
+    store_index(t, FRONT, 1);
+    phase(t, WRG_PHASE_QUIET);
+}
+
+static void index_went_back_once__clean(struct bench *t)
+{
+    ask_unknown(t);
+    store_index(t, FRONT, 0);
+    store_index(t, FRONT, 1);
+    phase(t, WRG_PHASE_QUIET);
+}
+
+static void ring_given_up__clean(struct bench *t)
+{
+    ask_unknown(t);
+    emit(t, .kind = WRG_EV_RING_RETIRE, .role = BACK, .b = BACK);
+    phase(t, WRG_PHASE_QUIET);
+}
+
+static void backend_closes__clean(struct bench *t)
+{
+    ask_unknown(t);
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/state", "5");
+    phase(t, WRG_PHASE_QUIET);
+}
+
+static void somebody_died__clean(struct bench *t)
+{
+    ask_unknown(t);
+    emit(t, .kind = WRG_EV_DEATH, .role = WRG_ROLE_TOOLSTACK, .a = 1);
+    phase(t, WRG_PHASE_QUIET);
+}
+
+/* ---- LIVE-001 of a frontend ---- */
+
+static void submit(struct bench *t, uint8_t judged, bool honest)
+{
+    t->config.honest_front = honest;
+    t->config.judged = judged;
+    bench_begin(t);
+    emit(t, .kind = WRG_EV_BLK_SUBMIT, .role = FRONT, .a = 1, .c = 8, .d = 8);
+}
+
+static void io_never_completed__fires(struct bench *t)
+{
+    submit(t, WRG_JUDGE_FRONT, true);
+    phase(t, WRG_PHASE_QUIET);
+}
+
+static void io_completed__clean(struct bench *t)
+{
+    submit(t, WRG_JUDGE_FRONT, true);
+    emit(t, .kind = WRG_EV_BLK_COMPLETE, .role = FRONT, .a = 1, .b = (uint32_t)-5);
+    phase(t, WRG_PHASE_QUIET);
+}
+
+static void io_of_a_frontend_that_died__clean(struct bench *t)
+{
+    submit(t, WRG_JUDGE_FRONT, true);
+    change(t, FRONT, "/local/domain/1/device/vbd/51712/state", "4");
+    emit(t, .kind = WRG_EV_DEATH, .role = WRG_ROLE_TOOLSTACK, .a = 1);
+    phase(t, WRG_PHASE_QUIET);
+}
+
+static void io_never_completed_after_the_backend_died__fires(struct bench *t)
+{
+    submit(t, WRG_JUDGE_FRONT, true);
+    change(t, FRONT, "/local/domain/1/device/vbd/51712/state", "4");
+    emit(t, .kind = WRG_EV_DEATH, .role = WRG_ROLE_TOOLSTACK, .a = 2);
+    phase(t, WRG_PHASE_QUIET);
+}
+
+static void io_of_a_script__clean(struct bench *t)
+{
+    submit(t, WRG_JUDGE_BACK, false);
+    phase(t, WRG_PHASE_QUIET);
+}
+
+/* ---- LIVE-002, LIVE-003 ---- */
+
+static void spend(struct bench *t, uint8_t role, enum wrg_budget_kind kind)
+{
+    emit(t, .kind = WRG_EV_BUDGET, .role = role, .a = 3, .b = kind, .c = 1000);
+}
+
+static void wake_without_end__fires(struct bench *t)
+{
+    spend(t, BACK, WRG_BUDGET_TASK);
+}
+
+static void wake_without_end_of_a_role_not_judged__clean(struct bench *t)
+{
+    spend(t, FRONT, WRG_BUDGET_TASK);
+    spend(t, WRG_ROLE_SCRIPT, WRG_BUDGET_TASK);
+    spend(t, FRONT, WRG_BUDGET_RUN);
+}
+
+static void run_without_end__fires(struct bench *t)
+{
+    phase(t, WRG_PHASE_SAFETY);
+    spend(t, WRG_ROLE_TOOLSTACK, WRG_BUDGET_RUN);
+}
+
+static void closing_without_end__fires(struct bench *t)
+{
+    phase(t, WRG_PHASE_CLOSE);
+    spend(t, WRG_ROLE_TOOLSTACK, WRG_BUDGET_RUN);
+}
+
+static void wake_without_end_while_closing__fires(struct bench *t)
+{
+    phase(t, WRG_PHASE_CLOSE);
+    spend(t, BACK, WRG_BUDGET_TASK);
+}
+
+static const struct scenario scenarios[] = {
+    PLAY(request_never_answered__fires, LIVE_001),
+    PLAY(request_answered__clean, CLEAN),
+    PLAY(request_never_fetched__fires, LIVE_001),
+    PLAY(index_was_bogus_once__clean, CLEAN),
+    PLAY(index_went_back_once__clean, CLEAN),
+    PLAY(ring_given_up__clean, CLEAN),
+    PLAY(backend_closes__clean, CLEAN),
+    PLAY(somebody_died__clean, CLEAN),
+    PLAY(io_never_completed__fires, LIVE_001),
+    PLAY(io_completed__clean, CLEAN),
+    PLAY(io_of_a_frontend_that_died__clean, CLEAN),
+    PLAY(io_never_completed_after_the_backend_died__fires, LIVE_001),
+    PLAY(io_of_a_script__clean, CLEAN),
+    PLAY(wake_without_end__fires, LIVE_002),
+    PLAY(wake_without_end_of_a_role_not_judged__clean, CLEAN),
+    PLAY(run_without_end__fires, LIVE_002),
+    PLAY(closing_without_end__fires, LIVE_003),
+    PLAY(wake_without_end_while_closing__fires, LIVE_002),
+};
+
+static void sequences__fire_their_rule_or_none(void **state)
+{
+    play_all(*state, scenarios, WRG_ARRAY_LEN(scenarios));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(sequences__fire_their_rule_or_none, bench_open,
+                                        bench_close),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * RING-006: the status of a response follows from the request as it was fetched.
+ *
+ * What it is    A model of the checks that a backend makes. Its outcome is one status, or a set
+ *               of them where the evidence is incomplete: segments that were not seen, a grant that
+ *               did not map, a fault, a failing disk, a connection that is being closed.
+ * Layer         oracle
+ * Source        xen/io/blkif.h; the order of checks is Linux blkback's (dispatch_rw_block_io)
+ * Left out      barrier and discard that are offered; flush that carries segments
+ */
+#include <inttypes.h>
+
+#include "oracle/checkers.h"
+
+/* Sets of statuses. */
+enum { OKAY = 1, ERROR = 2, NOTSUPP = 4, FAILS = ERROR | NOTSUPP, ANY = OKAY | FAILS };
+
+static unsigned bit_of(int16_t status)
+{
+    switch (status) {
+    case WRG_BLKIF_RSP_OKAY: return OKAY;
+    case WRG_BLKIF_RSP_ERROR: return ERROR;
+    case WRG_BLKIF_RSP_EOPNOTSUPP: return NOTSUPP;
+    default: return 0;
+    }
+}
+
+enum segments { GOOD, BAD, UNSEEN };
+
+/* The bounds within the page, and the sum of sectors. */
+static enum segments check_segments(const struct wrg_tap *tap, struct wrg_tap_request *request,
+                                    uint64_t *nsectors)
+{
+    uint32_t n = wrg_tap_segments(request);
+    enum segments result = GOOD;
+    struct wrg_blkif_segment seg;
+
+    *nsectors = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!wrg_tap_segment(tap, request, i, &seg)) {
+            result = UNSEEN;
+            continue;
+        }
+        if (seg.first_sect > seg.last_sect || seg.last_sect >= WRG_BLKIF_SECTORS_PER_PAGE)
+            return BAD;
+        *nsectors += (uint64_t)seg.last_sect - seg.first_sect + 1;
+    }
+    return result;
+}
+
+static bool fits(uint64_t sector, uint64_t nsectors, uint64_t capacity)
+{
+    return sector <= capacity && nsectors <= capacity - sector;
+}
+
+/* A read or write whose head is in order. */
+static unsigned expect_data(const struct wrg_tap *tap, struct wrg_tap_request *request)
+{
+    const struct wrg_tap_facts *facts = &tap->facts;
+    const struct wrg_blkif_request *wire = wrg_tap_wire(request);
+    uint64_t nsectors;
+    enum segments segments = check_segments(tap, request, &nsectors);
+
+    if (segments == BAD || (wrg_tap_operation(request) == WRG_BLKIF_OP_WRITE && facts->readonly))
+        return ERROR;
+    /* What was seen of the segments reaches beyond the end already. */
+    if (facts->has_capacity && !fits(wire->sector_number, nsectors, facts->most_sectors))
+        return ERROR;
+    if (segments == UNSEEN || !facts->has_capacity ||
+        !fits(wire->sector_number, nsectors, facts->least_sectors))
+        return ANY;
+    return OKAY;
+}
+
+static unsigned expect_flush(const struct wrg_tap_facts *facts, uint32_t nseg)
+{
+    if (nseg || facts->readonly)
+        return ANY;
+    return facts->flush == WRG_TAP_OFFERED ? OKAY : OKAY | NOTSUPP;
+}
+
+static bool moves_data(uint8_t operation)
+{
+    return operation == WRG_BLKIF_OP_READ || operation == WRG_BLKIF_OP_WRITE;
+}
+
+static unsigned expect_indirect(const struct wrg_tap *tap, struct wrg_tap_request *request)
+{
+    const struct wrg_blkif_request *wire = wrg_tap_wire(request);
+    const struct wrg_tap_facts *facts = &tap->facts;
+
+    if (!facts->has_indirect_max || facts->indirect_max == 0)
+        return NOTSUPP;
+    if (!moves_data(wire->indirect_op) || wire->nr_segments == 0 ||
+        wire->nr_segments > wrg_min_u32(facts->indirect_max, WRG_BLKIF_MAX_INDIRECT_SEGMENTS))
+        return ERROR;
+    return expect_data(tap, request);
+}
+
+/* Not offered: refused. On a read-only disk either refusal will do. */
+static unsigned expect_unoffered(const struct wrg_tap_facts *facts, uint8_t offer)
+{
+    if (offer == WRG_TAP_OFFERED)
+        return ANY;
+    return facts->readonly ? FAILS : NOTSUPP;
+}
+
+/* What a request deserves if nothing goes wrong. */
+static unsigned expect(const struct wrg_tap *tap, struct wrg_tap_request *request)
+{
+    const struct wrg_blkif_request *wire = wrg_tap_wire(request);
+
+    if (!wrg_tap_has_header(request))
+        return ANY;
+    switch (wire->operation) {
+    case WRG_BLKIF_OP_READ:
+    case WRG_BLKIF_OP_WRITE:
+        if (wire->nr_segments == 0 || wire->nr_segments > WRG_BLKIF_MAX_DIRECT_SEGMENTS)
+            return ERROR;
+        return expect_data(tap, request);
+    case WRG_BLKIF_OP_FLUSH_DISKCACHE: return expect_flush(&tap->facts, wire->nr_segments);
+    case WRG_BLKIF_OP_INDIRECT: return expect_indirect(tap, request);
+    case WRG_BLKIF_OP_WRITE_BARRIER: return expect_unoffered(&tap->facts, tap->facts.barrier);
+    case WRG_BLKIF_OP_DISCARD: return expect_unoffered(&tap->facts, tap->facts.discard);
+    default: return NOTSUPP;
+    }
+}
+
+/* Success without the data: a gref of it was not mapped since the request was fetched. */
+static bool skipped_page(const struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t *gref)
+{
+    struct wrg_blkif_segment seg;
+    uint32_t n = wrg_tap_segments(request);
+
+    if (tap->facts.copies || !wrg_tap_sure(tap) || !moves_data(wrg_tap_operation(request)))
+        return false;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!wrg_tap_segment(tap, request, i, &seg))
+            return false;
+        const struct wrg_tap_gref *known = wrg_tap_gref(tap, seg.gref);
+        *gref = seg.gref;
+        if (!known || (!known->live && (int32_t)(known->time - request->mapped) <= 0))
+            return true;
+    }
+    return false;
+}
+
+static void on_answer(void *ctx, const struct wrg_tap_note *note)
+{
+    struct wrg_oracles *o = ctx;
+    struct wrg_tap *tap = &o->tap;
+    uint32_t gref = 0;
+
+    if (note->match != WRG_TAP_MATCHED || !wrg_oracle_judges(o, note->ev->role))
+        return;
+    struct wrg_tap_request *request = &tap->records[note->request - tap->records];
+    unsigned expected = expect(tap, request);
+    unsigned status = bit_of(note->response.status);
+    /* Something below may have failed, and then any failure will do; an invalid one still fails. */
+    if (request->trouble != tap->facts.trouble)
+        expected |= FAILS;
+    if (!(expected & status)) {
+        wrg_trace_report(o->trace, WRG_RULE_RING_006, note->ev,
+                         "%s request with id 0x%" PRIx64 " gets status %d",
+                         expected & OKAY ? "valid" : "invalid", note->response.id,
+                         note->response.status);
+        return;
+    }
+    if (status == OKAY && skipped_page(tap, request, &gref))
+        wrg_trace_report(o->trace, WRG_RULE_RING_006, note->ev,
+                         "request with id 0x%" PRIx64 " succeeds, but gref %u was not mapped",
+                         note->response.id, gref);
+}
+
+void wrg_status_begin(struct wrg_oracles *o)
+{
+    if (o->config.judged & WRG_JUDGE_BACK)
+        wrg_tap_listen(&o->tap, WRG_TAP_ANSWER, on_answer, o);
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+#include "oracle/wiretap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vocab/events.h"
+
+enum { FRONT = 0, BACK = 1 };
+
+WRG_STATIC_ASSERT((int)WRG_ROLE_FRONT == FRONT && (int)WRG_ROLE_BACK == BACK, "seats are roles");
+
+/* id, operation and status: without them a response cannot be read. */
+#define RESPONSE_MEMBERS 0x0dffu
+
+int wrg_tap_init(struct wrg_tap *tap)
+{
+    memset(tap, 0, sizeof(*tap));
+    tap->records = calloc(WRG_TAP_RECORDS, sizeof(*tap->records));
+    tap->pages = calloc(WRG_TAP_RECORDS * WRG_BLKIF_MAX_INDIRECT_PAGES, sizeof(*tap->pages));
+    tap->grefs = calloc(WRG_TAP_GREFS, sizeof(*tap->grefs));
+    if (tap->records && tap->pages && tap->grefs)
+        return 0;
+    wrg_tap_fini(tap);
+    return -ENOMEM;
+}
+
+void wrg_tap_fini(struct wrg_tap *tap)
+{
+    free(tap->records);
+    free(tap->pages);
+    free(tap->grefs);
+    tap->records = NULL;
+    tap->pages = NULL;
+    tap->grefs = NULL;
+}
+
+void wrg_tap_listen(struct wrg_tap *tap, enum wrg_tap_note_kind kind, wrg_tap_fn *fn, void *ctx)
+{
+    uint8_t n = tap->nlisteners[kind];
+
+    WRG_ASSERT(n < WRG_TAP_LISTENERS);
+    tap->listeners[kind][n].fn = fn;
+    tap->listeners[kind][n].ctx = ctx;
+    tap->nlisteners[kind] = (uint8_t)(n + 1);
+}
+
+static void tell(struct wrg_tap *tap, const struct wrg_tap_note *note)
+{
+    for (uint8_t i = 0; i < tap->nlisteners[note->kind]; i++)
+        tap->listeners[note->kind][i].fn(tap->listeners[note->kind][i].ctx, note);
+}
+
+/* Nothing is in flight, no gref is mapped, no slot was read. */
+static void forget_flight(struct wrg_tap *tap)
+{
+    if (++tap->epoch == 0) { /* after 2^32 rings: old entries would come to life again */
+        memset(tap->slots, 0, sizeof(tap->slots));
+        memset(tap->responses, 0, sizeof(tap->responses));
+        memset(tap->grefs, 0, WRG_TAP_GREFS * sizeof(*tap->grefs));
+        tap->epoch = 1;
+    }
+    tap->unsure = false;
+    tap->nactive = 0;
+    tap->nfree = 0;
+    tap->nfree_used = 0;
+    tap->nanswered = 0;
+    tap->open_pages = 0;
+    tap->mapped = 0;
+    tap->last_map_named = false;
+    tap->hint_serial = 0;
+    tap->newest = 0;
+}
+
+/* ---- which ring an access falls into ---- */
+
+static bool find_page(const struct wrg_tap_ring *ring, uint32_t frame, uint32_t *page)
+{
+    if (!ring->live)
+        return false;
+    for (uint32_t i = 0; i < ring->npages; i++) {
+        if (ring->frames[i] == frame) {
+            *page = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * The ring as the accessing seat has declared it. A scripted frontend need not declare one: then
+ * its ring is the one that the backend serves.
+ */
+static struct wrg_tap_ring *ring_at(struct wrg_tap *tap, uint8_t seat, const struct wrg_event *ev,
+                                    uint32_t *off)
+{
+    struct wrg_tap_ring *rings = tap->facts.rings;
+    struct wrg_tap_ring *ring = &rings[seat];
+    uint32_t page;
+
+    if (!(tap->ring_frames >> (ev->a & 63) & 1))
+        return NULL;
+    if (seat == FRONT && !ring->live)
+        ring = &rings[BACK];
+    if (!find_page(ring, ev->a, &page))
+        return NULL;
+    *off = page * WRG_BLKIF_PAGE_BYTES + wrg_event_off(ev);
+    return ring;
+}
+
+static void mark_frames(struct wrg_tap *tap)
+{
+    tap->ring_frames = 0;
+    for (unsigned seat = 0; seat < 2; seat++) {
+        const struct wrg_tap_ring *ring = &tap->facts.rings[seat];
+        for (uint32_t i = 0; ring->live && i < ring->npages; i++)
+            tap->ring_frames |= UINT64_C(1) << (ring->frames[i] & 63);
+    }
+}
+
+static bool covers(uint32_t off, uint32_t len, uint32_t word)
+{
+    return off <= word && off + len >= word + 4;
+}
+
+/* ---- loads ---- */
+
+static void load_index(struct wrg_tap *tap, const struct wrg_event *ev,
+                       const struct wrg_tap_ring *ring, const uint8_t *word)
+{
+    struct wrg_tap_note note = { .kind = WRG_TAP_PROD_LOAD,
+                                 .seat = ev->role,
+                                 .ev = ev,
+                                 .ring = ring,
+                                 .value = wrg_wire_load32(word) };
+
+    if (ev->role == BACK) {
+        struct wrg_tap_facts *facts = &tap->facts;
+        facts->seen = true;
+        facts->seen_prod = note.value;
+        facts->seen_bogus = note.value - facts->rsp_prod > ring->entries;
+        if (!facts->rings[FRONT].known) {
+            facts->rings[FRONT].prod = note.value;
+            facts->rings[FRONT].known = true;
+        }
+    }
+    tell(tap, &note);
+}
+
+static void load_request(struct wrg_tap *tap, const struct wrg_tap_note *at, uint32_t slot,
+                         const uint8_t *bytes)
+{
+    struct wrg_tap_slot *known = &tap->slots[slot];
+    struct wrg_tap_request *request;
+    struct wrg_tap_note note = *at;
+
+    if (known->epoch == tap->epoch && known->position == at->position) {
+        request = &tap->records[known->record];
+        /* Answered already: what is read now belongs to nothing. */
+        if (request->serial != known->serial)
+            return;
+        wrg_tap_feed(tap, request, at->within, bytes, at->len);
+        return;
+    }
+    request = wrg_tap_open(tap, slot, at->position);
+    if (!request)
+        return;
+    request->scope = wrg_event_request(at->ev);
+    wrg_tap_feed(tap, request, at->within, bytes, at->len);
+    note.request = request;
+    tell(tap, &note);
+    if ((int32_t)(at->position + 1 - tap->facts.next_fetch) > 0)
+        tap->facts.next_fetch = at->position + 1;
+}
+
+static void load_slot(struct wrg_tap *tap, const struct wrg_event *ev,
+                      const struct wrg_tap_ring *ring, uint32_t off, const uint8_t *bytes,
+                      uint32_t len)
+{
+    uint32_t slot = (off - WRG_WIRE_RING) / ring->stride;
+    uint32_t within = (off - WRG_WIRE_RING) % ring->stride;
+    struct wrg_tap_note note = { .seat = ev->role, .ev = ev, .ring = ring, .within = within };
+
+    if (slot >= ring->entries || !tap->facts.rings[ev->role].live)
+        return;
+    note.len = wrg_min_u32(len, ring->stride - within);
+    if (ev->role == BACK) {
+        note.kind = WRG_TAP_FETCH;
+        note.position = ring->prod + ((slot - ring->prod) & (ring->entries - 1));
+        load_request(tap, &note, slot, bytes);
+        return;
+    }
+    note.kind = WRG_TAP_TAKE;
+    note.position = ring->prod - ring->entries + ((slot - ring->prod) & (ring->entries - 1));
+    tell(tap, &note);
+}
+
+static void on_load(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_tap *tap = ctx;
+    uint32_t off;
+
+    if (ev->role > BACK)
+        return;
+    if (ev->role == BACK && wrg_event_class(ev) == WRG_SHARED_INDIRECT) {
+        wrg_tap_on_indirect(tap, ev, payload, len);
+        return;
+    }
+    const struct wrg_tap_ring *ring = ring_at(tap, ev->role, ev, &off);
+    if (!ring)
+        return;
+    if (off >= WRG_WIRE_RING) {
+        load_slot(tap, ev, ring, off, payload, len);
+        return;
+    }
+    uint32_t peer = ev->role == BACK ? WRG_WIRE_REQ_PROD : WRG_WIRE_RSP_PROD;
+    if (covers(off, len, peer))
+        load_index(tap, ev, ring, (const uint8_t *)payload + (peer - off));
+}
+
+/* ---- stores ---- */
+
+static void publish_one(struct wrg_tap *tap, struct wrg_tap_note *note)
+{
+    const struct wrg_tap_response *stored =
+        &tap->responses[note->position & (note->ring->entries - 1)];
+    struct wrg_tap_request *request = NULL;
+    bool done = false;
+
+    if (stored->epoch != tap->epoch || stored->position != note->position ||
+        (stored->have & RESPONSE_MEMBERS) != RESPONSE_MEMBERS) {
+        tap->unsure = true;
+        return;
+    }
+    wrg_wire_get_response(stored->bytes, &note->response);
+    note->match = wrg_tap_answer(tap, &note->response, &request, &done);
+    note->request = request;
+    tell(tap, note);
+    if (done && request)
+        wrg_tap_close(tap, request);
+}
+
+static void publish(struct wrg_tap *tap, const struct wrg_tap_note *at)
+{
+    struct wrg_tap_note note = *at;
+
+    note.kind = WRG_TAP_ANSWER;
+    for (uint32_t position = at->before; position != at->value && !tap->unsure; position++) {
+        note.position = position;
+        publish_one(tap, &note);
+    }
+}
+
+static void store_index(struct wrg_tap *tap, const struct wrg_event *ev,
+                        const struct wrg_tap_ring *ring, const uint8_t *word)
+{
+    struct wrg_tap_ring *own = &tap->facts.rings[ev->role];
+    struct wrg_tap_note note = { .kind = WRG_TAP_PROD_STORE,
+                                 .seat = ev->role,
+                                 .ev = ev,
+                                 .ring = ring,
+                                 .known = own->known,
+                                 .before = own->prod,
+                                 .value = wrg_wire_load32(word) };
+
+    tell(tap, &note);
+    if (ev->role == BACK) {
+        if (!note.known || note.value - note.before > ring->entries)
+            tap->unsure = true;
+        else
+            publish(tap, &note);
+    }
+    own->prod = note.value;
+    own->known = true;
+}
+
+static void keep_response(struct wrg_tap *tap, uint32_t slot, const struct wrg_tap_note *note)
+{
+    struct wrg_tap_response *stored = &tap->responses[slot];
+    uint32_t room = WRG_BLKIF_MAX_RESPONSE_BYTES;
+
+    if (stored->epoch != tap->epoch || stored->position != note->position) {
+        stored->epoch = tap->epoch;
+        stored->position = note->position;
+        stored->have = 0;
+    }
+    if (note->within < room) {
+        uint32_t len = wrg_min_u32(note->len, room - note->within);
+        memcpy(stored->bytes + note->within, note->bytes, len);
+        stored->have |= (uint16_t)(((1u << len) - 1) << note->within);
+    }
+    if ((int32_t)(note->position + 1 - tap->facts.rsp_prod) > 0)
+        tap->facts.rsp_prod = note->position + 1;
+}
+
+static void store_slot(struct wrg_tap *tap, const struct wrg_event *ev,
+                       const struct wrg_tap_ring *ring, uint32_t off, const uint8_t *payload,
+                       uint32_t len)
+{
+    const struct wrg_tap_ring *own = &tap->facts.rings[ev->role];
+    uint32_t slot = (off - WRG_WIRE_RING) / ring->stride;
+    struct wrg_tap_note note = {
+        .seat = ev->role, .ev = ev, .ring = ring, .bytes = payload, .old = payload + len
+    };
+
+    if (slot >= ring->entries || !own->known)
+        return;
+    note.kind = ev->role == BACK ? WRG_TAP_PUT_RESPONSE : WRG_TAP_PUT_REQUEST;
+    note.within = (off - WRG_WIRE_RING) % ring->stride;
+    note.len = wrg_min_u32(len, ring->stride - note.within);
+    note.position = own->prod + ((slot - own->prod) & (ring->entries - 1));
+    if (ev->role == BACK)
+        keep_response(tap, slot, &note);
+    tell(tap, &note);
+}
+
+static void on_store(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_tap *tap = ctx;
+    uint32_t off;
+
+    if (ev->role > BACK)
+        return;
+    const struct wrg_tap_ring *ring = ring_at(tap, ev->role, ev, &off);
+    if (!ring)
+        return;
+    len /= 2; /* the old bytes follow the new ones */
+    if (off >= WRG_WIRE_RING) {
+        store_slot(tap, ev, ring, off, payload, len);
+        return;
+    }
+    uint32_t mine = ev->role == BACK ? WRG_WIRE_RSP_PROD : WRG_WIRE_REQ_PROD;
+    if (covers(off, len, mine))
+        store_index(tap, ev, ring, (const uint8_t *)payload + (mine - off));
+}
+
+/* ---- rings come and go ---- */
+
+static void declare_back(struct wrg_tap *tap)
+{
+    struct wrg_tap_ring *rings = tap->facts.rings;
+
+    forget_flight(tap);
+    tap->facts.seen = tap->facts.seen_bogus = false;
+    tap->facts.rsp_prod = tap->facts.next_fetch = rings[BACK].index;
+    /* Is it the ring that the frontend has set up? Else nothing is known of its index. */
+    if (!rings[FRONT].live || rings[FRONT].frames[0] != rings[BACK].frames[0])
+        rings[FRONT].known = false;
+}
+
+static void on_declare(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_tap *tap = ctx;
+    uint8_t abi = (uint8_t)ev->c;
+    uint8_t npages = (uint8_t)(ev->c >> 8);
+    uint8_t seat = (uint8_t)(ev->c >> 16);
+
+    if (seat > BACK || abi >= WRG_ABI_COUNT || npages == 0 || npages > WRG_BLKIF_MAX_RING_PAGES ||
+        len < npages * sizeof(uint32_t))
+        return;
+    struct wrg_tap_ring *ring = &tap->facts.rings[seat];
+    *ring = (struct wrg_tap_ring){ .live = true,
+                                   .known = true,
+                                   .abi = abi,
+                                   .npages = npages,
+                                   .prod = (uint32_t)ev->d,
+                                   .index = (uint32_t)ev->d };
+    ring->entries = wrg_wire_ring_entries((enum wrg_abi)abi, npages);
+    ring->stride = wrg_wire_request_size((enum wrg_abi)abi);
+    memcpy(ring->frames, payload, npages * sizeof(uint32_t));
+    mark_frames(tap);
+    if (seat == BACK)
+        declare_back(tap);
+}
+
+static void on_retire(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_tap *tap = ctx;
+
+    (void)payload;
+    (void)len;
+    if (ev->b > BACK)
+        return;
+    tap->facts.rings[ev->b].live = false;
+    tap->facts.rings[ev->b].known = false;
+    mark_frames(tap);
+    tap->facts.trouble++;
+}
+
+/* ---- runs ---- */
+
+void wrg_tap_begin(struct wrg_tap *tap, struct wrg_trace *trace, bool accesses)
+{
+    memset(&tap->facts, 0, sizeof(tap->facts));
+    memset(tap->nlisteners, 0, sizeof(tap->nlisteners));
+    tap->ring_frames = 0;
+    tap->serial = 0;
+    tap->map_time = 0;
+    forget_flight(tap);
+    wrg_tap_subscribe_facts(tap, trace);
+    wrg_trace_subscribe(trace, WRG_EV_RING_DECLARE, on_declare, tap);
+    wrg_trace_subscribe(trace, WRG_EV_RING_RETIRE, on_retire, tap);
+    if (!accesses)
+        return;
+    wrg_trace_subscribe(trace, WRG_EV_LOAD, on_load, tap);
+    wrg_trace_subscribe(trace, WRG_EV_STORE, on_store, tap);
+    wrg_trace_subscribe(trace, WRG_EV_MAP, wrg_tap_on_map, tap);
+    wrg_trace_subscribe(trace, WRG_EV_UNMAP, wrg_tap_on_unmap, tap);
+}
+
+void wrg_tap_resume(struct wrg_tap *tap)
+{
+    forget_flight(tap);
+    mark_frames(tap);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The wiretap: derives from events what goes on between the two ends of a ring.
+ *
+ * What it is    Which frames are a ring, what each side has published, which request a slot
+ *               carried as it was fetched, which segments its indirect pages held as they were
+ *               loaded, which grefs are mapped, and which response answers which request. Checkers
+ *               register for notes; the order of registration is the order of delivery.
+ * Layer         oracle
+ * Bounds        one ring a seat, 512 slots, 640 requests in flight, 65,536 grefs. Beyond that, or
+ *               where a response cannot be read, the tap is not sure any more (wrg_tap_sure) until
+ *               the backend declares its next ring
+ * Units         positions are free-running indices, modulo 2^32
+ * Reset         by epoch: a new run does not touch the tables
+ * Threads       one at a time (trace.h)
+ * Source        xen/io/ring.h, xen/io/blkif.h; the payload of events is as sim/xen/page.c makes it
+ * Left out      indirect pages that are copied, not mapped: their segments are unknown
+ */
+#ifndef WRG_ORACLE_WIRETAP_H
+#define WRG_ORACLE_WIRETAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <wringer/wire.h>
+
+#include "trace/trace.h"
+
+#define WRG_TAP_RECORDS   640 /* a full ring, and requests whose id is not unique */
+#define WRG_TAP_SLOTS     512
+#define WRG_TAP_GREFS     65536
+#define WRG_TAP_ANSWERED  512
+#define WRG_TAP_LISTENERS 6
+
+struct wrg_tap_request { /* as it was fetched */
+    uint32_t position;
+    uint32_t serial;  /* of the run, from 1; 0: free */
+    uint32_t scope;   /* what the port calls it: operand `request` of loads */
+    uint32_t trouble; /* wrg_tap.facts.trouble when it was fetched */
+    uint32_t mapped;  /* wrg_tap.map_time when it was fetched */
+    uint16_t place;   /* in wrg_tap.active */
+    uint8_t abi;
+    bool has_id;    /* all bytes of its id were loaded */
+    bool stale;     /* wire is older than bytes */
+    bool twin;      /* another request in flight has its id: it may be answered already */
+    bool voted;     /* a twin: a response has taken its turn */
+    bool confused;  /* an indirect page is known by two places of one request */
+    uint8_t open;   /* bit k: indirect page k is mapped */
+    uint8_t linked; /* bit k: indirect page k was mapped */
+    uint32_t frame[WRG_BLKIF_MAX_INDIRECT_PAGES];
+    uint64_t have[2]; /* a bit a byte of the slot */
+    uint8_t bytes[WRG_BLKIF_MAX_REQUEST_BYTES];
+    struct wrg_blkif_request wire;
+};
+
+struct wrg_tap_page { /* an indirect page, as it was loaded */
+    uint64_t have[64];
+    uint8_t bytes[WRG_BLKIF_PAGE_BYTES];
+};
+
+struct wrg_tap_ring { /* as one seat has declared it */
+    bool live;
+    bool known; /* prod is */
+    uint8_t abi, npages;
+    uint32_t entries, stride;
+    uint32_t prod;  /* own producer index, as stored last */
+    uint32_t index; /* of the consumer when it was declared */
+    uint32_t frames[WRG_BLKIF_MAX_RING_PAGES];
+};
+
+struct wrg_tap_gref {
+    uint32_t epoch, gref, frame, live;
+    uint32_t time; /* of the last map or unmap */
+};
+
+struct wrg_tap_response { /* what was stored into a slot in this lap */
+    uint32_t epoch, position;
+    uint16_t have;
+    uint8_t bytes[WRG_BLKIF_MAX_RESPONSE_BYTES];
+};
+
+struct wrg_tap_slot { /* what was fetched from it */
+    uint32_t epoch, position;
+    uint32_t serial; /* of the request */
+    uint16_t record;
+};
+
+/* What a response turned out to be. */
+enum wrg_tap_match {
+    WRG_TAP_MATCHED,
+    WRG_TAP_MATCHED_TWIN, /* one of several with this id */
+    WRG_TAP_WRONG_OP,
+    WRG_TAP_TWICE,      /* its id was answered before and is not in flight */
+    WRG_TAP_NO_REQUEST, /* nothing is in flight */
+    WRG_TAP_WRONG_ID,
+    WRG_TAP_NOT_SEEN, /* the ids in flight are not all known */
+};
+
+enum wrg_tap_note_kind {
+    WRG_TAP_PROD_LOAD,    /* a seat loads the other's producer index: value */
+    WRG_TAP_PROD_STORE,   /* a seat stores its own: before (if known), value */
+    WRG_TAP_FETCH,        /* the back opens a slot: position, request */
+    WRG_TAP_TAKE,         /* the front reads a response: position */
+    WRG_TAP_PUT_REQUEST,  /* the front writes a slot: position */
+    WRG_TAP_PUT_RESPONSE, /* the back writes a slot: position, within, bytes, old, len */
+    WRG_TAP_ANSWER,       /* a response is published: position, response, match, request */
+    WRG_TAP_NOTES
+};
+
+struct wrg_tap_note {
+    enum wrg_tap_note_kind kind;
+    uint8_t seat; /* whose deed: 0 front, 1 back */
+    bool known;   /* before is valid */
+    const struct wrg_event *ev;
+    const struct wrg_tap_ring *ring;
+    uint32_t position, before, value;
+    uint32_t within, len;
+    const uint8_t *bytes, *old;
+    enum wrg_tap_match match;
+    const struct wrg_tap_request *request; /* ANSWER: NULL unless matched or of the wrong op */
+    struct wrg_blkif_response response;
+};
+
+typedef void wrg_tap_fn(void *ctx, const struct wrg_tap_note *note);
+
+struct wrg_tap_facts { /* what a snapshot keeps */
+    struct wrg_tap_ring rings[2];
+    bool seen, seen_bogus; /* seen_prod is valid; it was out of range when it was loaded */
+    uint32_t seen_prod;    /* what the back has loaded of the front's index */
+    uint32_t rsp_prod;     /* private index of the back: responses put, published or not */
+    uint32_t next_fetch;
+    uint32_t trouble;  /* counts what may make a valid request fail */
+    uint32_t requests; /* fetched so far */
+    uint32_t disk_inflight;
+    uint64_t allocated;              /* bytes that the back has from its port */
+    bool copies;                     /* the back copies grants: mappings do not tell all */
+    uint8_t flush, barrier, discard; /* enum wrg_tap_offer */
+    bool has_indirect_max;
+    uint32_t indirect_max; /* as the backend advertises it */
+    bool has_capacity;
+    bool readonly;
+    uint64_t least_sectors, most_sectors;
+};
+
+enum wrg_tap_offer { WRG_TAP_UNKNOWN, WRG_TAP_NOT_OFFERED, WRG_TAP_OFFERED };
+
+struct wrg_tap {
+    struct wrg_tap_facts facts;
+    bool front_linux;
+    bool unsure;
+    uint64_t ring_frames; /* a bit for each frame number modulo 64 */
+    uint32_t epoch;
+    uint32_t serial;
+    uint32_t map_time;
+    uint32_t mapped;     /* grefs of requests that are mapped now, with multiplicity */
+    bool last_map_named; /* by a request in flight */
+    uint32_t nactive;
+    uint32_t open_pages;
+    uint32_t nanswered;              /* ids of the past, the last WRG_TAP_ANSWERED of them */
+    uint32_t hint_serial, hint_next; /* which gref is mapped next, most likely */
+    uint16_t hint_record;
+    uint16_t newest;
+    uint16_t nfree_used; /* records that have been in use since begin */
+    uint16_t nfree;
+    uint16_t free[WRG_TAP_RECORDS];
+    uint16_t active[WRG_TAP_RECORDS];
+    uint64_t active_id[WRG_TAP_RECORDS];
+    uint64_t answered[WRG_TAP_ANSWERED];
+    struct wrg_tap_slot slots[WRG_TAP_SLOTS];
+    struct wrg_tap_response responses[WRG_TAP_SLOTS];
+    struct wrg_tap_request *records;
+    struct wrg_tap_page *pages; /* 8 a record */
+    struct wrg_tap_gref *grefs;
+    uint8_t nlisteners[WRG_TAP_NOTES];
+    struct {
+        wrg_tap_fn *fn;
+        void *ctx;
+    } listeners[WRG_TAP_NOTES][WRG_TAP_LISTENERS];
+};
+
+WRG_MUST_USE int wrg_tap_init(struct wrg_tap *tap);
+void wrg_tap_fini(struct wrg_tap *tap);
+/* Forgets everything, listeners too; subscribes to the trace. */
+void wrg_tap_begin(struct wrg_tap *tap, struct wrg_trace *trace, bool accesses);
+/* After facts were put back. */
+void wrg_tap_resume(struct wrg_tap *tap);
+void wrg_tap_listen(struct wrg_tap *tap, enum wrg_tap_note_kind kind, wrg_tap_fn *fn, void *ctx);
+
+/* Requests in flight are all known: what is not among them was not asked for. */
+static inline bool wrg_tap_sure(const struct wrg_tap *tap)
+{
+    return !tap->unsure && tap->facts.rings[1].live;
+}
+
+/* The request in place `i` < nactive. */
+static inline struct wrg_tap_request *wrg_tap_active(const struct wrg_tap *tap, uint32_t i)
+{
+    return &tap->records[tap->active[i]];
+}
+
+/* ---- requests (wiretap_request.c) ---- */
+
+/* Opens a request at a position; NULL: no room, and the tap is not sure any more. */
+struct wrg_tap_request *wrg_tap_open(struct wrg_tap *tap, uint32_t slot, uint32_t position);
+void wrg_tap_close(struct wrg_tap *tap, struct wrg_tap_request *request);
+/* Bytes of its slot were loaded; those that were loaded before stay. */
+void wrg_tap_feed(struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t within,
+                  const uint8_t *bytes, uint32_t len);
+/* The slot as the neutral request. */
+const struct wrg_blkif_request *wrg_tap_wire(struct wrg_tap_request *request);
+/* Whether all of these bytes of the slot were loaded. */
+bool wrg_tap_has(const struct wrg_tap_request *request, uint32_t off, uint32_t len);
+/* Whether operation, id, segment count and sector are known. */
+bool wrg_tap_has_header(const struct wrg_tap_request *request);
+/* Segments that it says to have, 0 for operations without data. */
+uint32_t wrg_tap_segments(struct wrg_tap_request *request);
+/* False: this segment was not loaded, or there is none. */
+bool wrg_tap_segment(const struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t i,
+                     struct wrg_blkif_segment *seg);
+/* The operation that moves its data: the inner one of an indirect request. */
+uint8_t wrg_tap_operation(struct wrg_tap_request *request);
+/* Finds whom a published response answers, and takes that request out of flight. */
+enum wrg_tap_match wrg_tap_answer(struct wrg_tap *tap, const struct wrg_blkif_response *response,
+                                  struct wrg_tap_request **request, bool *done);
+
+/* ---- grants (wiretap_grant.c) ---- */
+
+/* Is this gref named by a request in flight? Yes, no, or: not all of their segments are known. */
+enum wrg_tap_named { WRG_TAP_NAMED, WRG_TAP_NOT_NAMED, WRG_TAP_MAYBE_NAMED };
+enum wrg_tap_named wrg_tap_names(struct wrg_tap *tap, uint32_t gref,
+                                 const struct wrg_tap_request *except);
+/* What is known of a gref; NULL: it was not mapped since the ring was declared. */
+const struct wrg_tap_gref *wrg_tap_gref(const struct wrg_tap *tap, uint32_t gref);
+void wrg_tap_on_map(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len);
+void wrg_tap_on_unmap(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len);
+/* Bytes of an indirect page were loaded. */
+void wrg_tap_on_indirect(struct wrg_tap *tap, const struct wrg_event *ev, const uint8_t *bytes,
+                         uint32_t len);
+
+/* ---- what else an event tells (wiretap_facts.c) ---- */
+
+void wrg_tap_subscribe_facts(struct wrg_tap *tap, struct wrg_trace *trace);
+
+/* Whether the path of a store change ends in this name; its value follows the NUL. */
+bool wrg_tap_path_ends(const char *text, uint32_t len, const char *name, const char **value,
+                       uint32_t *value_len);
+/* The number that a node's text begins with; false: none. */
+bool wrg_tap_number(const char *text, uint32_t len, uint32_t *number);
+
+#endif

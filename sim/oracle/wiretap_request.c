@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests in flight: their bytes as they were fetched, and who answers them.
+ */
+#include <string.h>
+
+#include "oracle/wiretap.h"
+
+/* Below this the port's pool cannot be used up (8 MiB a class, half of it waste at worst). */
+#define PLENTY_BYTES (UINT64_C(2) << 20)
+
+/* ---- bytes ---- */
+
+static uint64_t word_mask(uint32_t bit, uint32_t n)
+{
+    return (n == 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1) << bit;
+}
+
+/* Copies what is not there yet, and marks it. */
+static void fill(uint64_t *have, uint8_t *to, uint32_t off, const uint8_t *from, uint32_t len)
+{
+    while (len) {
+        uint32_t bit = off % 64;
+        uint32_t n = wrg_min_u32(len, 64 - bit);
+        uint64_t mask = word_mask(bit, n);
+        if (WRG_LIKELY(!(have[off / 64] & mask))) {
+            memcpy(to + off, from, n);
+        } else {
+            for (uint32_t i = 0; i < n; i++)
+                if (!(have[off / 64] >> (bit + i) & 1))
+                    to[off + i] = from[i];
+        }
+        have[off / 64] |= mask;
+        off += n;
+        from += n;
+        len -= n;
+    }
+}
+
+static bool filled(const uint64_t *have, uint32_t off, uint32_t len)
+{
+    while (len) {
+        uint32_t bit = off % 64;
+        uint32_t n = wrg_min_u32(len, 64 - bit);
+        if (~have[off / 64] & word_mask(bit, n))
+            return false;
+        off += n;
+        len -= n;
+    }
+    return true;
+}
+
+bool wrg_tap_has(const struct wrg_tap_request *request, uint32_t off, uint32_t len)
+{
+    return filled(request->have, off, len);
+}
+
+/* ---- in and out of flight ---- */
+
+static bool take_record(struct wrg_tap *tap, uint16_t *record)
+{
+    if (tap->nfree)
+        *record = tap->free[--tap->nfree];
+    else if (tap->nfree_used < WRG_TAP_RECORDS)
+        *record = tap->nfree_used++;
+    else
+        return false;
+    return true;
+}
+
+struct wrg_tap_request *wrg_tap_open(struct wrg_tap *tap, uint32_t slot, uint32_t position)
+{
+    struct wrg_tap_request *request;
+    uint16_t record;
+
+    if (!take_record(tap, &record)) {
+        tap->unsure = true;
+        return NULL;
+    }
+    request = &tap->records[record];
+    request->position = position;
+    request->serial = ++tap->serial;
+    /* A port that is short of memory refuses without an event: then anything may fail. */
+    request->trouble = tap->facts.trouble - (tap->facts.allocated > PLENTY_BYTES);
+    request->mapped = tap->map_time;
+    request->place = (uint16_t)tap->nactive;
+    request->abi = tap->facts.rings[1].abi;
+    request->stale = true;
+    request->has_id = false;
+    request->twin = request->voted = request->confused = false;
+    request->open = request->linked = 0;
+    request->have[0] = request->have[1] = 0;
+    memset(request->bytes, 0, sizeof(request->bytes));
+    tap->active[tap->nactive] = record;
+    tap->active_id[tap->nactive++] = 0;
+    tap->newest = record;
+    tap->slots[slot] = (struct wrg_tap_slot){
+        .epoch = tap->epoch, .position = position, .serial = request->serial, .record = record
+    };
+    tap->facts.requests++;
+    return request;
+}
+
+void wrg_tap_close(struct wrg_tap *tap, struct wrg_tap_request *request)
+{
+    uint16_t last = tap->active[--tap->nactive];
+
+    tap->open_pages -= (uint32_t)__builtin_popcount(request->open);
+    tap->active[request->place] = last;
+    tap->active_id[request->place] = tap->active_id[tap->nactive];
+    tap->records[last].place = request->place;
+    request->serial = 0;
+    tap->free[tap->nfree++] = (uint16_t)(request - tap->records);
+}
+
+static uint32_t id_offset(const struct wrg_tap_request *request)
+{
+    return WRG_WIRE_AT(wrg_wire_shift((enum wrg_abi)request->abi), blkif_request, id);
+}
+
+void wrg_tap_feed(struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t within,
+                  const uint8_t *bytes, uint32_t len)
+{
+    len = wrg_min_u32(len, WRG_BLKIF_MAX_REQUEST_BYTES - within);
+    fill(request->have, request->bytes, within, bytes, len);
+    request->stale = true;
+    request->has_id = wrg_tap_has(request, id_offset(request), 8);
+    tap->active_id[request->place] = wrg_wire_load64(request->bytes + id_offset(request));
+}
+
+/* ---- what it asks for ---- */
+
+const struct wrg_blkif_request *wrg_tap_wire(struct wrg_tap_request *request)
+{
+    if (request->stale)
+        wrg_wire_get_request((enum wrg_abi)request->abi, request->bytes, &request->wire);
+    request->stale = false;
+    return &request->wire;
+}
+
+bool wrg_tap_has_header(const struct wrg_tap_request *request)
+{
+    uint32_t shift = wrg_wire_shift((enum wrg_abi)request->abi);
+
+    if (!wrg_tap_has(request, 0, 1) || !wrg_tap_has(request, id_offset(request), 8))
+        return false;
+    switch (request->bytes[0]) {
+    case WRG_BLKIF_OP_READ:
+    case WRG_BLKIF_OP_WRITE:
+    case WRG_BLKIF_OP_WRITE_BARRIER:
+    case WRG_BLKIF_OP_FLUSH_DISKCACHE:
+        return wrg_tap_has(request, 1, 1) &&
+               wrg_tap_has(request, WRG_WIRE_AT(shift, blkif_request, sector_number), 8);
+    case WRG_BLKIF_OP_INDIRECT:
+        return wrg_tap_has(request, 1, 3) &&
+               wrg_tap_has(request, WRG_WIRE_AT(shift, blkif_request_indirect, sector_number), 8);
+    default: return true;
+    }
+}
+
+uint8_t wrg_tap_operation(struct wrg_tap_request *request)
+{
+    const struct wrg_blkif_request *wire = wrg_tap_wire(request);
+
+    return wire->operation == WRG_BLKIF_OP_INDIRECT ? wire->indirect_op : wire->operation;
+}
+
+uint32_t wrg_tap_segments(struct wrg_tap_request *request)
+{
+    const struct wrg_blkif_request *wire = wrg_tap_wire(request);
+
+    if (wire->operation == WRG_BLKIF_OP_INDIRECT)
+        return wrg_min_u32(wire->nr_segments, WRG_BLKIF_MAX_INDIRECT_SEGMENTS);
+    return wrg_wire_direct_count(wire->nr_segments);
+}
+
+static bool direct_segment(struct wrg_tap_request *request, uint32_t i,
+                           struct wrg_blkif_segment *seg)
+{
+    uint32_t shift = wrg_wire_shift((enum wrg_abi)request->abi);
+    uint32_t off = WRG_WIRE_AT(shift, blkif_request, seg) + i * 8;
+
+    if (!wrg_tap_has(request, off, 6))
+        return false;
+    *seg = wrg_tap_wire(request)->seg[i];
+    return true;
+}
+
+bool wrg_tap_segment(const struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t i,
+                     struct wrg_blkif_segment *seg)
+{
+    if (i >= wrg_tap_segments(request))
+        return false;
+    if (wrg_tap_wire(request)->operation != WRG_BLKIF_OP_INDIRECT)
+        return direct_segment(request, i, seg);
+    uint32_t k = i / WRG_BLKIF_SEGMENTS_PER_PAGE;
+    uint32_t entry = i % WRG_BLKIF_SEGMENTS_PER_PAGE;
+    size_t record = (size_t)(request - tap->records);
+    const struct wrg_tap_page *page = &tap->pages[record * WRG_BLKIF_MAX_INDIRECT_PAGES + k];
+    if (request->confused || !(request->linked >> k & 1) || !filled(page->have, entry * 8, 6))
+        return false;
+    wrg_wire_get_segment(page->bytes, entry, seg);
+    return true;
+}
+
+void wrg_tap_on_indirect(struct wrg_tap *tap, const struct wrg_event *ev, const uint8_t *bytes,
+                         uint32_t len)
+{
+    struct wrg_tap_request *request = &tap->records[tap->newest];
+    uint32_t scope = wrg_event_request(ev);
+
+    if (!tap->open_pages || !tap->nactive)
+        return;
+    for (uint32_t i = 0; request->serial == 0 || request->scope != scope; i++) {
+        if (i == tap->nactive)
+            return;
+        request = wrg_tap_active(tap, i);
+    }
+    uint32_t places = 0, at = 0;
+    for (uint32_t k = 0; k < WRG_BLKIF_MAX_INDIRECT_PAGES; k++) {
+        if ((request->open >> k & 1) && request->frame[k] == ev->a) {
+            places++;
+            at = k;
+        }
+    }
+    if (places != 1) {
+        request->confused |= places > 1;
+        return;
+    }
+    size_t record = (size_t)(request - tap->records);
+    struct wrg_tap_page *page = &tap->pages[record * WRG_BLKIF_MAX_INDIRECT_PAGES + at];
+    uint32_t off = wrg_min_u32(wrg_event_off(ev), WRG_BLKIF_PAGE_BYTES);
+    fill(page->have, page->bytes, off, bytes, wrg_min_u32(len, WRG_BLKIF_PAGE_BYTES - off));
+}
+
+/* ---- answers ---- */
+
+static bool echoes(const struct wrg_tap *tap, struct wrg_tap_request *request, uint8_t operation)
+{
+    const struct wrg_blkif_request *wire = wrg_tap_wire(request);
+    const struct wrg_tap_facts *facts = &tap->facts;
+
+    if (!wrg_tap_has(request, 0, 2))
+        return true;
+    if (wire->operation != WRG_BLKIF_OP_INDIRECT)
+        return operation == wire->operation;
+    if (!facts->has_indirect_max || facts->indirect_max == 0) /* not offered: echoed as it came */
+        return operation == WRG_BLKIF_OP_INDIRECT;
+    return operation == wire->indirect_op ||
+           (operation == WRG_BLKIF_OP_INDIRECT && !tap->front_linux);
+}
+
+struct search { /* requests in flight with one id */
+    uint32_t count, voted, unseen;
+    struct wrg_tap_request *right; /* the oldest whose operation fits */
+    struct wrg_tap_request *wrong; /* the oldest other one */
+};
+
+static void older(struct wrg_tap_request **best, struct wrg_tap_request *request)
+{
+    if (!*best || (int32_t)(request->position - (*best)->position) < 0)
+        *best = request;
+}
+
+static void find_id(const struct wrg_tap *tap, const struct wrg_blkif_response *response,
+                    struct search *search)
+{
+    memset(search, 0, sizeof(*search));
+    for (uint32_t i = 0; i < tap->nactive; i++) {
+        struct wrg_tap_request *request = wrg_tap_active(tap, i);
+        if (!request->has_id)
+            search->unseen++;
+        if (tap->active_id[i] != response->id || !request->has_id)
+            continue;
+        search->count++;
+        search->voted += request->voted;
+        if (!request->voted)
+            older(echoes(tap, request, response->operation) ? &search->right : &search->wrong,
+                  request);
+    }
+}
+
+/* All twins are answered: only now is it known that none of them is in flight. */
+static void close_twins(struct wrg_tap *tap, uint64_t id, const struct wrg_tap_request *last)
+{
+    for (uint32_t i = tap->nactive; i-- > 0;) {
+        struct wrg_tap_request *request = wrg_tap_active(tap, i);
+        if (tap->active_id[i] == id && request != last)
+            wrg_tap_close(tap, request);
+    }
+}
+
+static void mark_twins(struct wrg_tap *tap, uint64_t id)
+{
+    for (uint32_t i = 0; i < tap->nactive; i++)
+        if (tap->active_id[i] == id)
+            wrg_tap_active(tap, i)->twin = true;
+}
+
+static bool was_answered(const struct wrg_tap *tap, uint64_t id)
+{
+    uint32_t n = wrg_min_u32(tap->nanswered, WRG_TAP_ANSWERED);
+
+    for (uint32_t i = 0; i < n; i++)
+        if (tap->answered[i] == id)
+            return true;
+    return false;
+}
+
+enum wrg_tap_match wrg_tap_answer(struct wrg_tap *tap, const struct wrg_blkif_response *response,
+                                  struct wrg_tap_request **request, bool *done)
+{
+    struct search search;
+
+    find_id(tap, response, &search);
+    if (search.unseen) {
+        tap->unsure = true;
+        return WRG_TAP_NOT_SEEN;
+    }
+    if (search.count == search.voted) {
+        if (search.count || was_answered(tap, response->id))
+            return WRG_TAP_TWICE;
+        return tap->nactive ? WRG_TAP_WRONG_ID : WRG_TAP_NO_REQUEST;
+    }
+    *request = search.right ? search.right : search.wrong;
+    *done = true;
+    tap->answered[tap->nanswered++ % WRG_TAP_ANSWERED] = response->id;
+    if (search.count > 1) {
+        mark_twins(tap, response->id);
+        (*request)->voted = true;
+        *done = search.voted + 1 == search.count;
+        if (*done)
+            close_twins(tap, response->id, *request);
+    }
+    if (!search.right)
+        return WRG_TAP_WRONG_OP;
+    return (*request)->twin ? WRG_TAP_MATCHED_TWIN : WRG_TAP_MATCHED;
+}
