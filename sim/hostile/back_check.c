@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the scripted back demands of a request: honest answers need the honest checks.
+ */
+#include "hostile/back.h"
+
+static bool moves_data(uint8_t operation)
+{
+    return operation == WRG_BLKIF_OP_READ || operation == WRG_BLKIF_OP_WRITE;
+}
+
+static int16_t within(uint32_t nseg, uint32_t max)
+{
+    return nseg == 0 || nseg > max ? WRG_BLKIF_RSP_ERROR : WRG_BLKIF_RSP_OKAY;
+}
+
+int16_t wrg_hostile_back_check(const struct hostile_back *back,
+                               const struct wrg_blkif_request *wire)
+{
+    switch (wire->operation) {
+    case WRG_BLKIF_OP_READ:
+    case WRG_BLKIF_OP_WRITE: return within(wire->nr_segments, WRG_BLKIF_MAX_DIRECT_SEGMENTS);
+    case WRG_BLKIF_OP_FLUSH_DISKCACHE:
+        if (!back->flush)
+            return WRG_BLKIF_RSP_EOPNOTSUPP;
+        return wire->nr_segments || back->readonly ? WRG_BLKIF_RSP_ERROR : WRG_BLKIF_RSP_OKAY;
+    case WRG_BLKIF_OP_INDIRECT:
+        if (!back->indirect_max)
+            return WRG_BLKIF_RSP_EOPNOTSUPP;
+        return moves_data(wire->indirect_op) ? within(wire->nr_segments, back->indirect_max)
+                                             : WRG_BLKIF_RSP_ERROR;
+    default: return WRG_BLKIF_RSP_EOPNOTSUPP;
+    }
+}
+
+int16_t wrg_hostile_back_check_segments(const struct hostile_back *back, struct back_task *task)
+{
+    task->nsectors = 0;
+    for (uint32_t i = 0; i < task->nseg; i++) {
+        const struct wrg_blkif_segment *seg = &task->segs[i];
+        if (seg->first_sect > seg->last_sect || seg->last_sect >= WRG_BLKIF_SECTORS_PER_PAGE)
+            return WRG_BLKIF_RSP_ERROR;
+        task->nsectors += (uint64_t)seg->last_sect - seg->first_sect + 1;
+    }
+    if (task->io_op == WRG_IO_WRITE && back->readonly)
+        return WRG_BLKIF_RSP_ERROR;
+    if (task->sector > back->sectors || task->nsectors > back->sectors - task->sector)
+        return WRG_BLKIF_RSP_ERROR;
+    return WRG_BLKIF_RSP_OKAY;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A request of the scripted back, from the copy of its slot to the disk.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "hostile/back.h"
+
+enum { MAP_BATCH = 32, GNTST_OKAY = 0, SEGMENT_BYTES = 8 };
+
+static struct back_task *alloc_task(struct hostile_back *back, uint32_t nseg)
+{
+    size_t each = sizeof(struct wrg_blkif_segment) + sizeof(struct wrg_vec) + sizeof(uint32_t);
+    struct wrg_alloc alloc = { .size = sizeof(struct back_task) + nseg * each,
+                               .kind = WRG_ALLOC_POOL };
+
+    if (wrg_port_alloc(back->peer.port, &alloc))
+        return NULL;
+    struct back_task *task = alloc.ptr;
+    memset(task, 0, sizeof(*task));
+    task->back = back;
+    task->nseg = (uint16_t)nseg;
+    task->nvec = nseg;
+    task->segs = (struct wrg_blkif_segment *)(void *)(task + 1);
+    task->vecs = (struct wrg_vec *)(void *)(task->segs + nseg);
+    task->pages = (uint32_t *)(void *)(task->vecs + nseg);
+    return task;
+}
+
+void wrg_hostile_back_free(struct back_task *task)
+{
+    wrg_hostile_free(task->back->peer.port, task);
+}
+
+/* ---- segments ---- */
+
+static int copy_page(struct hostile_back *back, uint32_t gref, struct wrg_blkif_segment *segs,
+                     uint32_t count)
+{
+    uint8_t bytes[WRG_BLKIF_PAGE_BYTES];
+    struct wrg_gnttab_map_op op = { .gref = gref };
+    struct wrg_gnttab_map map = {
+        .domid = back->peer.bus.other_domid, .readonly = true, .count = 1, .ops = &op
+    };
+    struct wrg_gnttab_unmap unmap = { .count = 1, .pages = &op.page };
+
+    if (wrg_port_gnttab_map(back->peer.port, &map) || op.status != GNTST_OKAY)
+        return -EFAULT;
+    wrg_page_load(back->peer.port, op.page, 0, bytes, count * SEGMENT_BYTES, WRG_SITE_INDIRECT);
+    (void)wrg_port_gnttab_unmap(back->peer.port, &unmap);
+    wrg_wire_get_segments(bytes, count, segs);
+    return 0;
+}
+
+static int copy_indirect(struct hostile_back *back, const struct wrg_blkif_request *wire,
+                         struct back_task *task)
+{
+    uint32_t pages = wrg_wire_indirect_pages(task->nseg);
+    int result = 0;
+
+    back->link->nindirect = pages;
+    memcpy(back->link->indirect, wire->indirect_grefs, sizeof(back->link->indirect));
+    for (uint32_t i = 0; i < pages && !result; i++) {
+        uint32_t done = i * WRG_BLKIF_SEGMENTS_PER_PAGE;
+        uint32_t left = task->nseg - done;
+        result = copy_page(back, wire->indirect_grefs[i], task->segs + done,
+                           left < WRG_BLKIF_SEGMENTS_PER_PAGE ? left : WRG_BLKIF_SEGMENTS_PER_PAGE);
+    }
+    return result;
+}
+
+static void remember_data(struct back_link *link, const struct back_task *task)
+{
+    link->ndata = task->nseg < BACK_POKE_GREFS ? task->nseg : BACK_POKE_GREFS;
+    for (uint32_t i = 0; i < link->ndata; i++)
+        link->data[i] = task->segs[i].gref;
+}
+
+/* ---- data pages ---- */
+
+void wrg_hostile_back_unmap(struct back_task *task)
+{
+    struct wrg_gnttab_unmap unmap = { .count = task->nmapped, .pages = task->pages };
+
+    if (task->nmapped)
+        (void)wrg_port_gnttab_unmap(task->back->peer.port, &unmap);
+    task->nmapped = 0;
+}
+
+static int map_batch(struct back_task *task, uint32_t first, uint32_t count)
+{
+    struct wrg_gnttab_map_op ops[MAP_BATCH];
+    struct wrg_gnttab_map map = { .domid = task->back->peer.bus.other_domid,
+                                  .readonly = task->io_op == WRG_IO_WRITE,
+                                  .count = count,
+                                  .ops = ops };
+    int result = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        ops[i] = (struct wrg_gnttab_map_op){ .gref = task->segs[first + i].gref };
+    if (wrg_port_gnttab_map(task->back->peer.port, &map))
+        return -EFAULT;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct wrg_blkif_segment *seg = &task->segs[first + i];
+        if (ops[i].status != GNTST_OKAY) {
+            result = -EFAULT;
+            continue;
+        }
+        task->pages[task->nmapped++] = ops[i].page;
+        task->vecs[first + i] = (struct wrg_vec){
+            .page = ops[i].page,
+            .off = (uint16_t)(seg->first_sect * WRG_SECTOR_SIZE),
+            .len = (uint16_t)((seg->last_sect - seg->first_sect + 1) * (int)WRG_SECTOR_SIZE),
+        };
+    }
+    return result;
+}
+
+static int map_data(struct back_task *task)
+{
+    int result = 0;
+
+    for (uint32_t first = 0; first < task->nseg && !result; first += MAP_BATCH) {
+        uint32_t left = task->nseg - first;
+        result = map_batch(task, first, left < MAP_BATCH ? left : MAP_BATCH);
+    }
+    return result;
+}
+
+/* ---- the disk ---- */
+
+static int16_t status_of(int error)
+{
+    if (error == -EOPNOTSUPP)
+        return WRG_BLKIF_RSP_EOPNOTSUPP;
+    return error ? WRG_BLKIF_RSP_ERROR : WRG_BLKIF_RSP_OKAY;
+}
+
+static void on_disk_done(void *ctx, int error)
+{
+    struct back_task *task = ctx;
+    struct hostile_back *back = task->back;
+    bool last;
+
+    wrg_port_section(back->peer.port, WRG_AT_RESPONSE, (uint32_t)task->id);
+    wrg_hostile_peer_lock(&back->peer);
+    wrg_hostile_back_finish(task, status_of(error));
+    last = --back->inflight == 0 && back->stopping;
+    wrg_hostile_peer_unlock(&back->peer);
+    if (last)
+        wrg_hostile_peer_wake(&back->peer, back->peer.xenbus_task);
+}
+
+static void submit(struct back_task *task)
+{
+    struct wrg_disk_submit disk = { .op = task->io_op,
+                                    .sector = task->sector,
+                                    .nvec = task->nvec,
+                                    .vec = task->vecs,
+                                    .done = on_disk_done,
+                                    .ctx = task };
+    struct hostile_back *back = task->back;
+
+    back->inflight++;
+    if (wrg_port_disk_submit(back->peer.port, &disk)) {
+        back->inflight--;
+        wrg_hostile_back_finish(task, WRG_BLKIF_RSP_ERROR);
+    }
+}
+
+/* ---- from the ring ---- */
+
+static uint8_t io_op_of(const struct wrg_blkif_request *wire)
+{
+    uint8_t operation =
+        wire->operation == WRG_BLKIF_OP_INDIRECT ? wire->indirect_op : wire->operation;
+
+    if (operation == WRG_BLKIF_OP_FLUSH_DISKCACHE)
+        return WRG_IO_FLUSH;
+    return operation == WRG_BLKIF_OP_WRITE ? WRG_IO_WRITE : WRG_IO_READ;
+}
+
+static int16_t prepare(struct hostile_back *back, const struct wrg_blkif_request *wire,
+                       struct back_task *task)
+{
+    int16_t status;
+
+    if (task->io_op == WRG_IO_FLUSH)
+        return WRG_BLKIF_RSP_OKAY;
+    if (wire->operation != WRG_BLKIF_OP_INDIRECT)
+        memcpy(task->segs, wire->seg, task->nseg * sizeof(*task->segs));
+    else if (copy_indirect(back, wire, task))
+        return WRG_BLKIF_RSP_ERROR;
+    remember_data(back->link, task);
+    status = wrg_hostile_back_check_segments(back, task);
+    if (status == WRG_BLKIF_RSP_OKAY && map_data(task))
+        status = WRG_BLKIF_RSP_ERROR;
+    if (status == WRG_BLKIF_RSP_OKAY)
+        wrg_hostile_back_spoil(task);
+    return status;
+}
+
+void wrg_hostile_back_dispatch(struct hostile_back *back, const struct wrg_blkif_request *wire,
+                               const struct wrg_hostile_answer *answer)
+{
+    int16_t status = wrg_hostile_back_check(back, wire);
+    bool valid = status == WRG_BLKIF_RSP_OKAY;
+    struct back_task *task;
+
+    if (answer->misdeed == WRG_HOSTILE_DROP)
+        return; /* it is read, and nothing is held of it */
+    task = alloc_task(back, valid ? wire->nr_segments : 0);
+    if (!task) {
+        wrg_hostile_back_refuse(back, wire);
+        return;
+    }
+    task->answer = *answer;
+    task->id = wire->id;
+    task->operation = wrg_hostile_back_echo(back, wire);
+    task->io_op = io_op_of(wire);
+    task->sector = wire->sector_number;
+    if (valid)
+        status = prepare(back, wire, task);
+    if (status == WRG_BLKIF_RSP_OKAY)
+        submit(task);
+    else
+        wrg_hostile_back_finish(task, status);
+}
