@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What this machine could do at best: the bare loops that benchmarks stand beside.
+ *
+ * What it is  ring  a ring of 32 slots of 112 bytes in plain memory, one thread, batches of 32,
+ *                   with one copy of 4 KiB a request between a page and the disk
+ *             copy  the copies of big requests, page by page, and nothing else
+ * Layer       cli
+ * Units       bytes, seconds
+ * Owner       a limit owns its memory, which is touched before it is measured
+ */
+#ifndef WRG_CLI_BENCH_LIMITS_H
+#define WRG_CLI_BENCH_LIMITS_H
+
+#include "base/base.h"
+
+#define WRG_LIMIT_PAGE_BYTES 4096u
+
+struct wrg_limit {
+    uint8_t *pages;
+    uint8_t *disk;
+    uint32_t npages;
+    uint32_t disk_pages;
+};
+
+WRG_MUST_USE int wrg_limit_init(struct wrg_limit *limit, uint32_t npages, uint64_t disk_bytes);
+void wrg_limit_fini(struct wrg_limit *limit);
+
+/* Requests of one page, a multiple of 32. */
+void wrg_limit_ring(struct wrg_limit *limit, bool write, uint32_t requests);
+/* Requests of `segments` pages each. */
+void wrg_limit_copy(struct wrg_limit *limit, bool write, uint32_t requests, uint32_t segments);
+
+#endif
