@@ -8,8 +8,8 @@
  * Layer         public
  * Bounds        a range may run over the pages of one handle (multi-page rings, off up to 64 KiB)
  * Errors        an access through a handle that is not mapped (any more), beyond it, or a store
- *               through a read-only one is a finding (GNT-001, GNT-008, GNT-002), not an error code:
- *               loads yield zeros, stores are dropped, and the run ends
+ *               through a read-only one is a finding (GNT-001, GNT-008, GNT-002), not an error
+ *               code: loads yield zeros, stores are dropped, and the run ends
  * Threads       index words are atomics with the order asked for, everything else is a plain copy
  * Source        xen/io/ring.h for the orders
  */
@@ -80,8 +80,12 @@ static inline void wrg_page_load(struct wrg_port *port, uint32_t page, uint32_t 
         memcpy(dst, src, len);
         return;
     }
-    struct wrg_access access = { .page = page, .off = off, .len = len, .site = (uint8_t)site,
-                                 .order = WRG_ORDER_PLAIN, .buf = dst };
+    struct wrg_access access = { .page = page,
+                                 .off = off,
+                                 .len = len,
+                                 .site = (uint8_t)site,
+                                 .order = WRG_ORDER_PLAIN,
+                                 .buf = dst };
     port->access(port, &access);
 }
 
@@ -95,8 +99,13 @@ static inline void wrg_page_store(struct wrg_port *port, uint32_t page, uint32_t
         memcpy(dst, src, len);
         return;
     }
-    struct wrg_access access = { .page = page, .off = off, .len = len, .site = (uint8_t)site,
-                                 .order = WRG_ORDER_PLAIN, .write = true, .buf = (void *)src };
+    struct wrg_access access = { .page = page,
+                                 .off = off,
+                                 .len = len,
+                                 .site = (uint8_t)site,
+                                 .order = WRG_ORDER_PLAIN,
+                                 .write = true,
+                                 .buf = (void *)src };
     port->access(port, &access);
 }
 
@@ -111,8 +120,12 @@ static inline uint32_t wrg_page_load_u32(struct wrg_port *port, uint32_t page, u
         return order == WRG_ORDER_ACQUIRE
                    ? __atomic_load_n((const uint32_t *)(const void *)src, __ATOMIC_ACQUIRE)
                    : __atomic_load_n((const uint32_t *)(const void *)src, __ATOMIC_RELAXED);
-    struct wrg_access access = { .page = page, .off = off, .len = sizeof(value),
-                                 .site = (uint8_t)site, .order = (uint8_t)order, .buf = &value };
+    struct wrg_access access = { .page = page,
+                                 .off = off,
+                                 .len = sizeof(value),
+                                 .site = (uint8_t)site,
+                                 .order = (uint8_t)order,
+                                 .buf = &value };
     port->access(port, &access);
     return value;
 }
@@ -130,8 +143,12 @@ static inline void wrg_page_store_u32(struct wrg_port *port, uint32_t page, uint
             __atomic_store_n((uint32_t *)(void *)dst, value, __ATOMIC_RELAXED);
         return;
     }
-    struct wrg_access access = { .page = page, .off = off, .len = sizeof(value),
-                                 .site = (uint8_t)site, .order = (uint8_t)order, .write = true,
+    struct wrg_access access = { .page = page,
+                                 .off = off,
+                                 .len = sizeof(value),
+                                 .site = (uint8_t)site,
+                                 .order = (uint8_t)order,
+                                 .write = true,
                                  .buf = &value };
     port->access(port, &access);
 }

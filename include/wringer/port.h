@@ -6,9 +6,11 @@
  *               one function pointer. Handles are integers, buffers are (pointer, length), so that
  *               a call can be marshalled to another process.
  * Layer         public; implemented by sim/guest
- * Units         sizes in bytes, time in nanoseconds of the world's virtual clock, sectors of 512 bytes
- * Ownership     arguments belong to the caller and are not kept; what is handed out by a call (pages,
- *               memory, grefs, ports, watches, tasks) belongs to the endpoint until it gives it back
+ * Units         sizes in bytes, time in nanoseconds of the world's virtual clock, sectors of 512
+ *               bytes
+ * Ownership     arguments belong to the caller and are not kept; what is handed out by a call
+ *               (pages, memory, grefs, ports, watches, tasks) belongs to the endpoint until it
+ *               gives it back
  * Threads       any task of the endpoint may call; each call is a preemption point
  * Errors        0 or -errno; nothing has changed after a failure, except in batches, whose entries
  *               carry a status each. Outcomes of the protocol (GNTST_*) are data in the arguments
@@ -22,15 +24,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WRG_PAGE_SIZE 4096u
-#define WRG_PAGE_SHIFT 12
+#define WRG_PAGE_SIZE   4096u
+#define WRG_PAGE_SHIFT  12
 #define WRG_SECTOR_SIZE 512u
-#define WRG_FOREVER UINT64_MAX
+#define WRG_FOREVER     UINT64_MAX
 /* A page handle: slot number in the low bits, generation above; 0 names no page. */
-#define WRG_VIEW_BITS 20
-#define WRG_VIEW_MASK ((1u << WRG_VIEW_BITS) - 1)
-#define WRG_NO_PAGE 0u
-#define WRG_NO_GREF UINT32_MAX
+#define WRG_VIEW_BITS         20
+#define WRG_VIEW_MASK         ((1u << WRG_VIEW_BITS) - 1)
+#define WRG_NO_PAGE           0u
+#define WRG_NO_GREF           UINT32_MAX
 #define WRG_XS_NO_TRANSACTION 0u
 
 struct wrg_port;
@@ -48,8 +50,8 @@ struct wrg_task_create {
     void (*fn)(void *arg);
     void *arg;
     const char *name;
-    /* A worker's fn runs once per wake (a wake while it runs makes it run again) and holds nothing on
-     * its stack between runs; any other task runs fn once. */
+    /* A worker's fn runs once per wake (a wake while it runs makes it run again) and holds nothing
+     * on its stack between runs; any other task runs fn once. */
     bool worker;
     bool housekeeping; /* timers of its own do not keep the world from being quiescent */
     uint32_t task;     /* out */
@@ -126,7 +128,7 @@ struct wrg_gnttab_grant { /* all or nothing: -ENOSPC when no gref is free */
 };
 struct wrg_gnttab_end { /* revoke in one atomic step; entries in use stay granted */
     uint32_t count;
-    const uint32_t *grefs;
+    uint32_t *grefs;       /* in, out: those that were taken back become WRG_NO_GREF */
     uint32_t still_in_use; /* out: how many the peer still maps; 0 is success */
 };
 struct wrg_gnttab_map_op {
@@ -156,7 +158,8 @@ struct wrg_gnttab_copy {
     uint32_t count;
     struct wrg_gnttab_copy_op *ops;
 };
-struct wrg_gnttab_edit { /* writes an own entry as it stands: what a hostile guest can do; -EINVAL */
+struct
+    wrg_gnttab_edit { /* writes an own entry as it stands: what a hostile guest can do; -EINVAL */
     uint32_t gref;
     uint16_t flags, domid;
     uint32_t frame;
@@ -303,13 +306,14 @@ struct wrg_vec { /* data within one page: a multiple of sectors */
 enum wrg_io_op { WRG_IO_READ, WRG_IO_WRITE, WRG_IO_FLUSH };
 
 struct wrg_disk_info {
-    uint64_t sectors;    /* out */
-    bool readonly;       /* out */
-    bool flush;          /* out: has a cache to flush */
+    uint64_t sectors;     /* out */
+    bool readonly;        /* out */
+    bool flush;           /* out: has a cache to flush */
     uint32_t queue_limit; /* out: operations in flight */
 };
-struct wrg_disk_submit { /* -EAGAIN when queue_limit is reached; done is called by the disk's task */
-    uint8_t op;          /* enum wrg_io_op */
+struct
+    wrg_disk_submit { /* -EAGAIN when queue_limit is reached; done is called by the disk's task */
+    uint8_t op;       /* enum wrg_io_op */
     uint64_t sector;
     uint32_t nvec;
     const struct wrg_vec *vec; /* lives until done */
@@ -324,8 +328,8 @@ struct wrg_blk_ready { /* the device is there, or has changed */
     bool flush;
 };
 struct wrg_blk_complete {
-    uint64_t tag; /* of struct wrg_io */
-    int error;    /* 0, -EIO, -EOPNOTSUPP */
+    uint64_t tag;    /* of struct wrg_io */
+    int error;       /* 0, -EIO, -EOPNOTSUPP */
     bool pages_kept; /* the peer may still write its pages: they must not be used again */
 };
 struct wrg_blk_gone {
@@ -336,14 +340,16 @@ struct wrg_blk_gone {
 
 struct wrg_view;
 
-/* What a kernel would take from module parameters: how implementations differ, within the protocol. */
+/* What a kernel would take from module parameters: how implementations differ, within the protocol.
+ * */
 struct wrg_params {
-    uint32_t indirect_max; /* segments; a back's feature-max-indirect-segments, a front's own limit */
-    bool indirect_absent;  /* a back that does not know BLKIF_OP_INDIRECT */
-    bool echo_outer;       /* a back that answers an indirect request with operation 6 */
-    bool strict_echo;      /* a front that takes operation 6 in a response for a violation */
-    uint8_t abi;           /* a front's ring layout, enum wrg_abi */
-    uint8_t ring_order;    /* a front's ring pages, 2^n; a back's limit */
+    uint32_t
+        indirect_max; /* segments; a back's feature-max-indirect-segments, a front's own limit */
+    bool indirect_absent; /* a back that does not know BLKIF_OP_INDIRECT */
+    bool echo_outer;      /* a back that answers an indirect request with operation 6 */
+    bool strict_echo;     /* a front that takes operation 6 in a response for a violation */
+    uint8_t abi;          /* a front's ring layout, enum wrg_abi */
+    uint8_t ring_order;   /* a front's ring pages, 2^n; a back's limit */
 };
 
 struct wrg_port {
@@ -384,8 +390,7 @@ enum wrg_at {
 };
 
 /* `ordinal` counts from 1 within the kind. Costs a predicted branch when nothing listens. */
-static inline void wrg_port_section(struct wrg_port *port, enum wrg_at kind,
-                                    uint32_t ordinal)
+static inline void wrg_port_section(struct wrg_port *port, enum wrg_at kind, uint32_t ordinal)
 {
     if (__builtin_expect(port->hooks != 0, 0))
         port->section(port, (uint32_t)kind << 16 | (ordinal & 0xffff));
@@ -399,7 +404,7 @@ struct wrg_io { /* what the block layer hands to a frontend */
     uint64_t tag;
     uint64_t sector;
     uint32_t nvec;
-    uint8_t op; /* enum wrg_io_op */
+    uint8_t op;                /* enum wrg_io_op */
     const struct wrg_vec *vec; /* pages of the frontend's domain; live until completion */
 };
 
@@ -410,11 +415,12 @@ enum {
 /*
  * A block driver. All callbacks are required; a backend's submit returns -EOPNOTSUPP.
  *
- * start   the device has appeared at port->nodename: allocate, create tasks, set watches. It must not
+ * start   the device has appeared at port->nodename: allocate, create tasks, set watches. It must
+ * not
  *         wait. On error nothing is left behind.
  * stop    the driver is unloaded: everything is given back. Called when no task of it runs.
- * detach  close the connection in order, as when the driver is unbound. Ends in state Closed, later.
- * submit  hand in a request; it must be answered by wrg_port_blk_complete, at once or later.
+ * detach  close the connection in order, as when the driver is unbound. Ends in state Closed,
+ * later. submit  hand in a request; it must be answered by wrg_port_blk_complete, at once or later.
  *         0; -EAGAIN: no room now, wrg_port_blk_ready will be called again; -EIO: device gone.
  */
 struct wrg_endpoint {

@@ -2,8 +2,8 @@
 /*
  * The shared ring of one queue, seen from either side.
  *
- * What it is    The rules of the ring on pages of the port: private indices, bounds of what the peer
- *               writes, one copy of each slot, publication and notification.
+ * What it is    The rules of the ring on pages of the port: private indices, bounds of what the
+ *               peer writes, one copy of each slot, publication and notification.
  * Layer         public; implemented by sim/ring
  * Bounds        1..16 pages, 32..512 entries, indices free-running modulo 2^32
  * Ownership     the structures belong to the endpoint; the pages stay whose they are

@@ -14,7 +14,8 @@
 
 /*
  * The whole program `wringer`, with this driver in its seat (NULL: the reference drivers in both).
- * Returns the exit code: 0 clean or as expected, 1 finding, 2 usage or unreadable input, 3 tool fault.
+ * Returns the exit code: 0 clean or as expected, 1 finding, 2 usage or unreadable input, 3 tool
+ * fault.
  */
 int wrg_main(int argc, char **argv, const struct wrg_endpoint *driver);
 

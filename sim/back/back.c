@@ -3,16 +3,16 @@
 
 #include <errno.h>
 
-
 static void on_initialising(struct wrg_back *back)
 {
     /* A frontend that starts afresh; the device itself is announced once. */
     if (back->bus.state != WRG_XENBUS_INITIALISING && back->bus.state != WRG_XENBUS_CLOSED)
         return;
-    if (wrg_back_publish(back))
-        wrg_xenbus_fatal(&back->bus, -EIO, "publishing features");
-    else
-        (void)wrg_xenbus_switch_state(&back->bus, WRG_XENBUS_INIT_WAIT);
+    int result = wrg_back_publish(back);
+    if (!result)
+        result = wrg_xenbus_switch_state(&back->bus, WRG_XENBUS_INIT_WAIT);
+    if (result)
+        wrg_xenbus_fatal(&back->bus, result, "publishing features");
 }
 
 static void on_ready(struct wrg_back *back)
@@ -26,10 +26,13 @@ static void on_ready(struct wrg_back *back)
     if (back->bus.state != WRG_XENBUS_INIT_WAIT)
         return;
     result = wrg_back_connect(back);
+    if (!result) {
+        result = wrg_xenbus_switch_state(&back->bus, WRG_XENBUS_CONNECTED);
+        if (result) /* what is in flight already keeps the ring until the frontend closes */
+            (void)wrg_back_disconnect(back);
+    }
     if (result)
         wrg_xenbus_fatal(&back->bus, result, "connecting to the frontend");
-    else
-        (void)wrg_xenbus_switch_state(&back->bus, WRG_XENBUS_CONNECTED);
 }
 
 static void on_closing(struct wrg_back *back)
@@ -102,10 +105,12 @@ static void destroy_locks(struct wrg_back *back)
 
 static int create_tasks(struct wrg_back *back)
 {
-    struct wrg_task_create ring = { .fn = wrg_back_drain, .arg = back, .name = "back.ring",
-                                    .worker = true };
-    struct wrg_task_create bus = { .fn = xenbus_work, .arg = back, .name = "back.xenbus",
-                                   .worker = true };
+    struct wrg_task_create ring = {
+        .fn = wrg_back_drain, .arg = back, .name = "back.ring", .worker = true
+    };
+    struct wrg_task_create bus = {
+        .fn = xenbus_work, .arg = back, .name = "back.xenbus", .worker = true
+    };
     int result = wrg_port_task_create(back->port, &ring);
 
     if (result)
@@ -138,7 +143,8 @@ static void free_back(struct wrg_back *back)
 
 static int start(struct wrg_port *port, void **self)
 {
-    struct wrg_alloc alloc = { .size = sizeof(struct wrg_back), .kind = WRG_ALLOC_HEAP,
+    struct wrg_alloc alloc = { .size = sizeof(struct wrg_back),
+                               .kind = WRG_ALLOC_HEAP,
                                .zero = true };
     int result = wrg_port_alloc(port, &alloc);
 

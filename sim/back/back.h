@@ -2,9 +2,9 @@
 /*
  * The reference backend: blkback, hardened, in the open.
  *
- * What it is    One device, one queue. Tasks: `back.xenbus` walks the states, `back.ring` drains the
- *               ring; the disk's task calls back with what is done. A request lives in one object,
- *               from its copy off the ring to its response.
+ * What it is    One device, one queue. Tasks: `back.xenbus` walks the states, `back.ring` drains
+ *               the ring; the disk's task calls back with what is done. A request lives in one
+ *               object, from its copy off the ring to its response.
  * Layer         back; sees include/wringer only
  * Bounds        rings of 1..16 pages; indirect requests of 1..4096 segments
  * Ownership     everything belongs to struct wrg_back and goes back to the port at stop
@@ -40,7 +40,7 @@ struct back_queue {
     uint32_t evtchn;
     uint32_t ring_page;
     uint8_t ring_pages;
-    bool broken; /* the peer's index was out of range */
+    bool broken;       /* the peer's index was out of range */
     uint32_t requests; /* fetched since connect: names the sections */
 };
 
@@ -53,8 +53,8 @@ struct wrg_back {
     bool readonly;
     bool flush;
     bool detaching;
-    bool stopping;     /* no new requests: the connection is being closed */
-    uint32_t inflight; /* requests that the disk has */
+    bool stopping;      /* no new requests: the connection is being closed */
+    uint32_t inflight;  /* requests that the disk has */
     uint32_t ring_lock; /* held while the ring is drained, set up or torn down */
     uint32_t rsp_lock;  /* held while responses are put and pushed */
     struct back_queue *queue;

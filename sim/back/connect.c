@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Negotiation: what the backend publishes, how it takes up the frontend's ring, how it lets go of it.
+ * Negotiation: what the backend publishes, how it takes up the frontend's ring, how it lets go of
+ * it.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,7 +19,8 @@ static int write_features(struct wrg_back *back, uint32_t transaction)
         uint64_t value;
         bool written;
     } nodes[] = {
-        { "feature-max-indirect-segments", back->indirect_max, !back->port->params.indirect_absent },
+        { "feature-max-indirect-segments", back->indirect_max,
+          !back->port->params.indirect_absent },
         { "feature-flush-cache", back->flush, true },
         { "feature-barrier", 0, true },
         { "feature-persistent", 0, true },
@@ -124,8 +126,9 @@ static int read_frontend(struct wrg_back *back, struct frontend *peer)
 static int map_ring(struct wrg_back *back, const struct frontend *peer)
 {
     struct wrg_gnttab_map_op ops[WRG_BLKIF_MAX_RING_PAGES];
-    struct wrg_gnttab_map map = { .domid = back->bus.other_domid, .contiguous = true,
-                                  .count = peer->npages, .ops = ops };
+    struct wrg_gnttab_map map = {
+        .domid = back->bus.other_domid, .contiguous = true, .count = peer->npages, .ops = ops
+    };
 
     memset(ops, 0, sizeof(ops));
     for (unsigned i = 0; i < peer->npages; i++)
@@ -164,8 +167,10 @@ static int bind_events(struct wrg_back *back, const struct frontend *peer)
 
 static int attach_ring(struct wrg_back *back, const struct frontend *peer)
 {
-    const struct wrg_ring_args args = { .port = back->port, .page = back->queue->ring_page,
-                                        .npages = peer->npages, .abi = (uint8_t)peer->abi };
+    const struct wrg_ring_args args = { .port = back->port,
+                                        .page = back->queue->ring_page,
+                                        .npages = peer->npages,
+                                        .abi = (uint8_t)peer->abi };
 
     return wrg_back_ring_attach(&back->queue->ring, &args);
 }

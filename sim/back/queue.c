@@ -32,7 +32,8 @@ static void cut_off(struct wrg_back *back)
     (void)wrg_port_log(back->port, &log);
 }
 
-/* Whether anything was found; sleeps only after the ring was asked for an event and looked at once more. */
+/* Whether anything was found; sleeps only after the ring was asked for an event and looked at once
+ * more. */
 static bool drain(struct wrg_back *back)
 {
     struct back_queue *queue = back->queue;
@@ -74,7 +75,8 @@ void wrg_back_drain(void *arg)
 
 void wrg_back_respond(struct wrg_back *back, uint64_t id, uint8_t operation, int16_t status)
 {
-    const struct wrg_blkif_response response = { .id = id, .operation = operation,
+    const struct wrg_blkif_response response = { .id = id,
+                                                 .operation = operation,
                                                  .status = status };
     struct wrg_lock_take take = { .lock = back->rsp_lock };
     struct wrg_lock_drop drop = { .lock = back->rsp_lock };

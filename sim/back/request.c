@@ -36,14 +36,16 @@ static void free_request(struct back_request *req)
 
 /* ---- indirect segments ---- */
 
-/* Copies the segments of one indirect page, once; the page is unmapped before anything is checked. */
+/* Copies the segments of one indirect page, once; the page is unmapped before anything is checked.
+ * */
 static int copy_page(struct wrg_back *back, uint32_t gref, struct wrg_blkif_segment *segs,
                      uint32_t count)
 {
     uint8_t bytes[WRG_BLKIF_PAGE_BYTES];
     struct wrg_gnttab_map_op op = { .gref = gref };
-    struct wrg_gnttab_map map = { .domid = back->bus.other_domid, .readonly = true, .count = 1,
-                                  .ops = &op };
+    struct wrg_gnttab_map map = {
+        .domid = back->bus.other_domid, .readonly = true, .count = 1, .ops = &op
+    };
     struct wrg_gnttab_unmap unmap = { .count = 1, .pages = &op.page };
 
     if (wrg_port_gnttab_map(back->port, &map) || op.status != GNTST_OKAY)
@@ -86,7 +88,8 @@ static int map_batch(struct back_request *req, uint32_t first, uint32_t count)
 {
     struct wrg_gnttab_map_op ops[MAP_BATCH];
     struct wrg_gnttab_map map = { .domid = req->back->bus.other_domid,
-                                  .readonly = req->io_op == WRG_IO_WRITE, .count = count,
+                                  .readonly = req->io_op == WRG_IO_WRITE,
+                                  .count = count,
                                   .ops = ops };
     int result = 0;
 
@@ -156,8 +159,12 @@ static void on_disk_done(void *ctx, int error)
 
 static void submit(struct back_request *req)
 {
-    struct wrg_disk_submit disk = { .op = req->io_op, .sector = req->sector, .nvec = req->nseg,
-                                    .vec = req->vecs, .done = on_disk_done, .ctx = req };
+    struct wrg_disk_submit disk = { .op = req->io_op,
+                                    .sector = req->sector,
+                                    .nvec = req->nseg,
+                                    .vec = req->vecs,
+                                    .done = on_disk_done,
+                                    .ctx = req };
     uint32_t *inflight = &req->back->inflight;
 
     __atomic_add_fetch(inflight, 1, __ATOMIC_ACQ_REL);
@@ -171,8 +178,8 @@ static void submit(struct back_request *req)
 
 static uint8_t io_op_of(const struct wrg_blkif_request *wire)
 {
-    uint8_t operation = wire->operation == WRG_BLKIF_OP_INDIRECT ? wire->indirect_op
-                                                                 : wire->operation;
+    uint8_t operation =
+        wire->operation == WRG_BLKIF_OP_INDIRECT ? wire->indirect_op : wire->operation;
 
     if (operation == WRG_BLKIF_OP_FLUSH_DISKCACHE)
         return WRG_IO_FLUSH;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a request must satisfy. Everything here works on private copies: the peer cannot change them.
+ * What a request must satisfy. Everything here works on private copies: the peer cannot change
+ * them.
  */
 #include "back/back.h"
 

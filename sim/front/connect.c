@@ -13,9 +13,10 @@ static int alloc_ring(struct wrg_front *front, uint32_t npages)
 {
     enum wrg_abi abi = (enum wrg_abi)front->port->params.abi;
     uint32_t entries = wrg_wire_ring_entries(abi, npages);
-    struct wrg_alloc alloc = { .size = sizeof(struct front_ring) +
-                                       entries * sizeof(struct front_slot),
-                               .kind = WRG_ALLOC_HEAP, .zero = true };
+    struct wrg_alloc alloc = { .size =
+                                   sizeof(struct front_ring) + entries * sizeof(struct front_slot),
+                               .kind = WRG_ALLOC_HEAP,
+                               .zero = true };
     int result = wrg_port_alloc(front->port, &alloc);
 
     if (result)
@@ -37,14 +38,16 @@ static int share_ring(struct wrg_front *front)
     if (result)
         return result;
     ring->page = alloc.page;
-    const struct wrg_ring_args args = { .port = front->port, .page = ring->page,
+    const struct wrg_ring_args args = { .port = front->port,
+                                        .page = ring->page,
                                         .npages = (uint8_t)ring->npages,
                                         .abi = front->port->params.abi };
     wrg_front_ring_init(&ring->ring, &args);
     for (uint32_t i = 0; i < ring->npages; i++)
         pages[i] = ring->page + i;
-    struct wrg_gnttab_grant grant = { .domid = front->bus.other_domid, .count = ring->npages,
-                                      .pages = pages, .grefs = ring->grefs };
+    struct wrg_gnttab_grant grant = {
+        .domid = front->bus.other_domid, .count = ring->npages, .pages = pages, .grefs = ring->grefs
+    };
     result = wrg_port_gnttab_grant(front->port, &grant);
     if (result)
         ring->grefs[0] = WRG_NO_GREF;
@@ -89,8 +92,8 @@ static int write_nodes(struct wrg_front *front, uint32_t transaction)
     int result = write_ring_refs(front, transaction);
 
     if (!result)
-        result = wrg_xenbus_write_u64(&front->bus, transaction, "event-channel",
-                                      front->ring->evtchn);
+        result =
+            wrg_xenbus_write_u64(&front->bus, transaction, "event-channel", front->ring->evtchn);
     if (!result)
         result = wrg_xenbus_write_text(&front->bus, transaction, "protocol",
                                        wrg_wire_protocol_name(abi));
@@ -162,9 +165,11 @@ int wrg_front_connect(struct wrg_front *front)
         return -EINVAL;
     front->max_segments = segment_limit(front);
     front->flush = wrg_xenbus_read_u64(&front->bus, "feature-flush-cache", 0) != 0;
-    struct wrg_blk_ready ready = { .sectors = sectors, .sector_size_bytes = WRG_SECTOR_SIZE,
+    struct wrg_blk_ready ready = { .sectors = sectors,
+                                   .sector_size_bytes = WRG_SECTOR_SIZE,
                                    .vdisk_info = (uint32_t)info,
-                                   .max_segments = front->max_segments, .flush = front->flush };
+                                   .max_segments = front->max_segments,
+                                   .flush = front->flush };
     return wrg_port_blk_ready(front->port, &ready);
 }
 
@@ -180,19 +185,13 @@ static void fail_outstanding(struct wrg_front *front)
             wrg_front_finish(front, &ring->slots[i], -EIO);
 }
 
-/* Pages that the backend still maps are kept for ever: it could write to whatever came after. */
 static void unshare_ring(struct wrg_front *front)
 {
     struct front_ring *ring = front->ring;
+    bool granted = ring->grefs[0] != WRG_NO_GREF;
 
-    for (uint32_t i = 0; ring->page && i < ring->npages; i++) {
-        struct wrg_gnttab_end end = { .count = 1, .grefs = &ring->grefs[i] };
-        struct wrg_page_free page = { .page = ring->page + i, .count = 1 };
-        if (ring->grefs[0] != WRG_NO_GREF)
-            (void)wrg_port_gnttab_end(front->port, &end);
-        if (end.still_in_use == 0)
-            (void)wrg_port_page_free(front->port, &page);
-    }
+    for (uint32_t i = 0; ring->page && i < ring->npages; i++)
+        (void)wrg_front_unshare(front, granted ? ring->grefs[i] : WRG_NO_GREF, ring->page + i);
 }
 
 static void free_ring(struct wrg_front *front)

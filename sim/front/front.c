@@ -70,8 +70,8 @@ static uint32_t outstanding(struct wrg_front *front)
 }
 
 /*
- * Closing in order: let the backend answer what is in flight, announce Closing, wait until it follows,
- * take the ring back. Each wait has an end, for a backend that does nothing.
+ * Closing in order: let the backend answer what is in flight, announce Closing, wait until it
+ * follows, take the ring back. Each wait has an end, for a backend that does nothing.
  */
 static void go_on_closing(struct wrg_front *front, uint32_t backend)
 {
@@ -105,10 +105,13 @@ static void on_init_wait(struct wrg_front *front)
     if (front->bus.state != WRG_XENBUS_INITIALISING)
         return;
     result = wrg_front_set_up(front);
+    if (!result) {
+        result = wrg_xenbus_switch_state(&front->bus, WRG_XENBUS_INITIALISED);
+        if (result)
+            wrg_front_tear_down(front);
+    }
     if (result)
         wrg_xenbus_fatal(&front->bus, result, "setting up the ring");
-    else
-        (void)wrg_xenbus_switch_state(&front->bus, WRG_XENBUS_INITIALISED);
 }
 
 static void on_connected(struct wrg_front *front)
@@ -119,11 +122,12 @@ static void on_connected(struct wrg_front *front)
     if (front->bus.state != WRG_XENBUS_INITIALISED)
         return;
     result = wrg_front_connect(front);
+    if (!result)
+        result = wrg_xenbus_switch_state(&front->bus, WRG_XENBUS_CONNECTED);
     if (result) {
-        wrg_xenbus_fatal(&front->bus, result, "reading the backend's properties");
+        wrg_xenbus_fatal(&front->bus, result, "taking up the backend's properties");
         return;
     }
-    (void)wrg_xenbus_switch_state(&front->bus, WRG_XENBUS_CONNECTED);
     set_state(front, FRONT_UP);
     struct wrg_task_wake wake = { .task = front->ring_task };
     (void)wrg_port_task_wake(front->port, &wake);
@@ -137,14 +141,10 @@ static void on_closing(struct wrg_front *front)
 
 static void (*const on_backend[])(struct wrg_front *front) = {
     [WRG_XENBUS_UNKNOWN] = on_closing, /* its directory is gone */
-    [WRG_XENBUS_INITIALISING] = nothing,
-    [WRG_XENBUS_INIT_WAIT] = on_init_wait,
-    [WRG_XENBUS_INITIALISED] = nothing,
-    [WRG_XENBUS_CONNECTED] = on_connected,
-    [WRG_XENBUS_CLOSING] = on_closing,
-    [WRG_XENBUS_CLOSED] = on_closing,
-    [WRG_XENBUS_RECONFIGURING] = nothing,
-    [WRG_XENBUS_RECONFIGURED] = nothing,
+    [WRG_XENBUS_INITIALISING] = nothing,  [WRG_XENBUS_INIT_WAIT] = on_init_wait,
+    [WRG_XENBUS_INITIALISED] = nothing,   [WRG_XENBUS_CONNECTED] = on_connected,
+    [WRG_XENBUS_CLOSING] = on_closing,    [WRG_XENBUS_CLOSED] = on_closing,
+    [WRG_XENBUS_RECONFIGURING] = nothing, [WRG_XENBUS_RECONFIGURED] = nothing,
 };
 
 static void xenbus_work(void *arg)
@@ -161,8 +161,10 @@ static void xenbus_work(void *arg)
         return;
     if (backend < sizeof(on_backend) / sizeof(*on_backend))
         on_backend[backend](front);
-    if (front->bus.state == WRG_XENBUS_CLOSED)
+    if (front->bus.state == WRG_XENBUS_CLOSED) {
+        wrg_front_retry_kept(front); /* the backend lets go of the ring when it has seen Closed */
         return;
+    }
     if (front->detaching || state_of(front) == FRONT_ERROR ||
         front->bus.state == WRG_XENBUS_CLOSING)
         go_on_closing(front, backend);
@@ -201,10 +203,12 @@ static void exit_task(struct wrg_front *front, uint32_t task)
 
 static int create_tasks(struct wrg_front *front)
 {
-    struct wrg_task_create ring = { .fn = wrg_front_work, .arg = front, .name = "front.ring",
-                                    .worker = true };
-    struct wrg_task_create bus = { .fn = xenbus_work, .arg = front, .name = "front.xenbus",
-                                   .worker = true };
+    struct wrg_task_create ring = {
+        .fn = wrg_front_work, .arg = front, .name = "front.ring", .worker = true
+    };
+    struct wrg_task_create bus = {
+        .fn = xenbus_work, .arg = front, .name = "front.xenbus", .worker = true
+    };
     int result = wrg_port_task_create(front->port, &ring);
 
     if (result)
@@ -245,7 +249,8 @@ static int start_parts(struct wrg_front *front)
 
 static int start(struct wrg_port *port, void **self)
 {
-    struct wrg_alloc alloc = { .size = sizeof(struct wrg_front), .kind = WRG_ALLOC_HEAP,
+    struct wrg_alloc alloc = { .size = sizeof(struct wrg_front),
+                               .kind = WRG_ALLOC_HEAP,
                                .zero = true };
     int result = wrg_port_alloc(port, &alloc);
 
@@ -269,6 +274,7 @@ static void stop(void *self)
 
     wrg_front_fail_waiting(front, -EIO);
     wrg_front_tear_down(front);
+    wrg_front_retry_kept(front);
     stop_timer(front);
     wrg_xenbus_fini(&front->bus);
     exit_task(front, front->ring_task);

@@ -3,15 +3,17 @@
  * The reference frontend: blkfront, hardened, in the open.
  *
  * What it is    One device, one queue. Tasks: `front.ring` puts requests and takes responses,
- *               `front.xenbus` walks the states. What was asked is kept in private slots and never read
- *               back from the ring; a response is copied once and checked against its slot.
+ *               `front.xenbus` walks the states. What was asked is kept in private slots and never
+ *               read back from the ring; a response is copied once and checked against its slot.
  * Layer         front; sees include/wringer only
- * Bounds        rings of 1..16 pages; requests of up to what the backend offers, at most 4096 segments
+ * Bounds        rings of 1..16 pages; requests of up to what the backend offers, at most 4096
+ *               segments
  * Ownership     everything belongs to struct wrg_front and goes back to the port at stop
- * Threads       ring and slots belong to the ring task, under ring_lock; the list of waiting I/O has a
- *               lock of its own
- * Errors        a backend that breaks the protocol puts the device into its error state: the ring is not
- *               touched any more, outstanding I/O fails, pages that are still mapped are kept
+ * Threads       ring and slots belong to the ring task, under ring_lock; the list of waiting I/O
+ *               has a lock of its own, inside of the other
+ * Errors        a backend that breaks the protocol puts the device into its error state: the ring
+ *               is not touched any more, outstanding I/O fails, pages that are still mapped are
+ *               kept
  * Source        xen/io/blkif.h; hardening as in protocol's rules for responses
  */
 #ifndef WRG_FRONT_FRONT_H
@@ -22,6 +24,8 @@
 enum {
     FRONT_NO_SLOT = UINT16_MAX,
     FRONT_INLINE_GREFS = WRG_BLKIF_MAX_DIRECT_SEGMENTS,
+    /* More than a ring and the indirect pages of a request; what does not fit is lost for good. */
+    FRONT_KEPT_MAX = 64,
     /* How long a backend may take to answer what is in flight, or to follow into Closing. */
     FRONT_CLOSE_TIMEOUT_MS = 10000,
 };
@@ -68,6 +72,11 @@ struct front_ring {
 
 enum front_state { FRONT_DOWN, FRONT_UP, FRONT_CLOSING, FRONT_ERROR };
 
+/* A grant that the backend still used when it was to be taken back, and its page (or none). */
+struct front_kept {
+    uint32_t gref, page;
+};
+
 struct wrg_front {
     struct wrg_port *port;
     struct wrg_xenbus_device bus;
@@ -83,6 +92,8 @@ struct wrg_front {
     uint32_t waiting;
     uint32_t responses; /* seen: names the sections */
     uint32_t requests;
+    uint32_t nkept;
+    struct front_kept kept[FRONT_KEPT_MAX];
 };
 
 /* Driver (front.c). */
@@ -106,6 +117,13 @@ int wrg_front_submit(void *front, const struct wrg_io *io);
 void wrg_front_issue(struct wrg_front *front);
 /* Fails all that waits. */
 void wrg_front_fail_waiting(struct wrg_front *front, int error);
+
+/* Pages that the backend would not let go of (kept.c). */
+void wrg_front_keep(struct wrg_front *front, uint32_t gref, uint32_t page);
+/* Takes a grant back and frees its page; false: the backend still maps it, both are kept. */
+bool wrg_front_unshare(struct wrg_front *front, uint32_t gref, uint32_t page);
+/* Tries again with all that was kept. */
+void wrg_front_retry_kept(struct wrg_front *front);
 
 /* Responses and the slots they belong to (response.c). */
 void wrg_front_take(struct wrg_front *front, const struct wrg_blkif_response *response);

@@ -34,8 +34,9 @@ int wrg_front_submit(void *self, const struct wrg_io *io)
     if (wrg_port_alloc(front->port, &alloc))
         return -EAGAIN;
     struct front_io *mine = alloc.ptr;
-    *mine = (struct front_io){ .tag = io->tag, .sector = io->sector, .vec = io->vec,
-                               .nvec = io->nvec, .op = io->op };
+    *mine = (struct front_io){
+        .tag = io->tag, .sector = io->sector, .vec = io->vec, .nvec = io->nvec, .op = io->op
+    };
     lock_list(front);
     /* Closing fails what waits under this lock: nothing may slip in behind it. */
     if (__atomic_load_n(&front->state, __ATOMIC_ACQUIRE) != FRONT_UP)
@@ -58,7 +59,8 @@ int wrg_front_submit(void *self, const struct wrg_io *io)
 
 static void complete(struct wrg_front *front, struct front_io *io)
 {
-    struct wrg_blk_complete done = { .tag = io->tag, .error = io->error,
+    struct wrg_blk_complete done = { .tag = io->tag,
+                                     .error = io->error,
                                      .pages_kept = io->pages_kept };
     struct wrg_free args = { .ptr = io };
 
@@ -78,18 +80,30 @@ static struct front_io *pop(struct wrg_front *front)
     return io;
 }
 
+/* False: nothing waits. */
+static bool fail_one(struct wrg_front *front, int error)
+{
+    lock_list(front);
+    struct front_io *io = front->head ? pop(front) : NULL;
+    unlock_list(front);
+    if (!io)
+        return false;
+    io->error = error;
+    if (io->parts == 0) /* else its last part completes it */
+        complete(front, io);
+    return true;
+}
+
 void wrg_front_fail_waiting(struct wrg_front *front, int error)
 {
-    for (;;) {
-        lock_list(front);
-        struct front_io *io = front->head ? pop(front) : NULL;
-        unlock_list(front);
-        if (!io)
-            return;
-        io->error = error;
-        if (io->parts == 0) /* else its last part completes it */
-            complete(front, io);
-    }
+    struct wrg_lock_take take = { .lock = front->ring_lock };
+    struct wrg_lock_drop drop = { .lock = front->ring_lock };
+
+    /* The ring's task may be putting the parts of the first I/O on the ring. */
+    (void)wrg_port_lock_take(front->port, &take);
+    while (fail_one(front, error))
+        ;
+    (void)wrg_port_lock_drop(front->port, &drop);
 }
 
 /* ---- one ring request ---- */
@@ -111,7 +125,8 @@ static int grant_data(struct wrg_front *front, struct front_slot *slot, const st
         struct wrg_gnttab_grant grant = { .domid = front->bus.other_domid,
                                           .readonly = part->io->op == WRG_IO_WRITE,
                                           .count = left < GRANT_BATCH ? left : GRANT_BATCH,
-                                          .pages = pages, .grefs = slot->grefs + done };
+                                          .pages = pages,
+                                          .grefs = slot->grefs + done };
         for (uint32_t i = 0; i < grant.count; i++)
             pages[i] = part->io->vec[part->first_vec + done + i].page;
         int result = wrg_port_gnttab_grant(front->port, &grant);
@@ -161,8 +176,10 @@ static int share_segments(struct wrg_front *front, struct front_slot *slot, cons
         pages[k] = alloc.page + k;
         wrg_page_store(front->port, pages[k], 0, bytes, n * SEGMENT_BYTES, WRG_SITE_INDIRECT);
     }
-    struct wrg_gnttab_grant grant = { .domid = front->bus.other_domid, .readonly = true,
-                                      .count = count, .pages = pages,
+    struct wrg_gnttab_grant grant = { .domid = front->bus.other_domid,
+                                      .readonly = true,
+                                      .count = count,
+                                      .pages = pages,
                                       .grefs = slot->indirect_grefs };
     result = wrg_port_gnttab_grant(front->port, &grant);
     if (result) {
@@ -262,7 +279,8 @@ static void pop_first(struct wrg_front *front)
     unlock_list(front);
 }
 
-/* 0: the I/O's next part is on the ring (or the I/O is over); -errno: try again when there is room. */
+/* 0: the I/O's next part is on the ring (or the I/O is over); -errno: try again when there is room.
+ * */
 static int issue_part(struct wrg_front *front, struct front_io *io)
 {
     struct front_ring *ring = front->ring;
@@ -318,24 +336,18 @@ void wrg_front_issue(struct wrg_front *front)
 
 /* ---- the end of a request ---- */
 
-static uint32_t end_grants(struct wrg_front *front, const uint32_t *grefs, uint32_t count)
+static bool end_data_grants(struct wrg_front *front, struct front_slot *slot)
 {
-    struct wrg_gnttab_end end = { .count = count, .grefs = grefs };
+    struct wrg_gnttab_end end = { .count = slot->nseg, .grefs = slot->grefs };
 
-    if (count)
-        (void)wrg_port_gnttab_end(front->port, &end);
-    return end.still_in_use;
-}
-
-static void free_indirect(struct wrg_front *front, struct front_slot *slot)
-{
-    for (uint32_t i = 0; i < slot->nindirect; i++) {
-        struct wrg_page_free page = { .page = slot->indirect_page + i, .count = 1 };
-        if (end_grants(front, &slot->indirect_grefs[i], 1))
-            slot->io->stuck = true;
-        else
-            (void)wrg_port_page_free(front->port, &page);
-    }
+    if (slot->nseg == 0)
+        return true;
+    (void)wrg_port_gnttab_end(front->port, &end);
+    for (uint32_t i = 0; end.still_in_use && i < slot->nseg; i++)
+        if (slot->grefs[i] !=
+            WRG_NO_GREF) /* the page is the block layer's: it is told to keep it */
+            wrg_front_keep(front, slot->grefs[i], WRG_NO_PAGE);
+    return end.still_in_use == 0;
 }
 
 void wrg_front_finish(struct wrg_front *front, struct front_slot *slot, int error)
@@ -343,10 +355,13 @@ void wrg_front_finish(struct wrg_front *front, struct front_slot *slot, int erro
     struct front_ring *ring = front->ring;
     struct front_io *io = slot->io;
 
-    /* One atomic step each: a grant is taken back, or it was in use, never first one then the other. */
-    if (end_grants(front, slot->grefs, slot->nseg))
+    /* One atomic step each: a grant is taken back, or it was in use, never first one then the
+     * other. */
+    if (!end_data_grants(front, slot))
         io->stuck = io->pages_kept = true;
-    free_indirect(front, slot);
+    for (uint32_t i = 0; i < slot->nindirect; i++)
+        if (!wrg_front_unshare(front, slot->indirect_grefs[i], slot->indirect_page + i))
+            io->stuck = true;
     free_grefs(front, slot);
     slot->io = NULL;
     slot->next_free = ring->free_slot;

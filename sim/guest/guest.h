@@ -2,11 +2,12 @@
 /*
  * What the kernel of a domain gives a driver: the other side of the port.
  *
- * What it is    One dispatcher for all port calls: preemption point, fault point, lock, handler. The
- *               handlers stand in one table, in the order of calls.def.
+ * What it is    One dispatcher for all port calls: preemption point, fault point, lock, handler.
+ *               The handlers stand in one table, in the order of calls.def.
  * Layer         guest
  * Bounds        16 locks, 16 watches, 96 tasks
- * Threads       handlers run under the Xen lock, but those that block or hand over to the block edge
+ * Threads       handlers run under the Xen lock, but those that block or hand over to the block
+ *               edge
  * Errors        as the port states them
  */
 #ifndef WRG_GUEST_GUEST_H
@@ -17,7 +18,7 @@
 #include "guest/pool.h"
 #include "xen/hypervisor.h"
 
-#define WRG_GUEST_LOCKS 16
+#define WRG_GUEST_LOCKS   16
 #define WRG_GUEST_WATCHES 16
 
 /* What lies beyond the block edge; given by the world. All are required. */
@@ -36,7 +37,7 @@ struct wrg_guest_lock {
     uint64_t waiters[2]; /* fiber engine: by task */
 };
 
-struct wrg_guest_state { /* what a snapshot copies */
+struct wrg_guest_state {    /* what a snapshot copies */
     uint32_t ntransactions; /* open ones */
     uint32_t nwatches;
     uint64_t watch_keys[WRG_GUEST_WATCHES]; /* of path and token */
@@ -82,6 +83,9 @@ void wrg_guest_saved_free(struct wrg_guest_saved *saved);
 
 /* How much of each kind the endpoint holds now, by enum wrg_ledger. */
 void wrg_guest_ledger(struct wrg_guest *guest, uint32_t counts[WRG_NR_LEDGERS]);
+
+/* Says that a fault has hit, and returns its status. */
+int wrg_guest_refuse(struct wrg_guest *guest, uint8_t site, int32_t status);
 
 /* Handlers of the store's calls (port_store.c). */
 int wrg_guest_xs_open(struct wrg_guest *guest, void *args);

@@ -76,7 +76,7 @@ static unsigned class_of(size_t size)
     unsigned class = 0;
 
     while (class < WRG_POOL_CLASSES && class_size(class) < size)
-        class++;
+        class ++;
     return class;
 }
 
@@ -223,7 +223,7 @@ struct wrg_pool_saved *wrg_pool_save(struct wrg_pool *pool)
     WRG_ASSERT(saved->blocks);
     saved->npool = pool->npool;
     saved->nheap = pool->nheap;
-    for (unsigned class = 0; class < WRG_POOL_CLASSES; class++)
+    for (unsigned class = 0; class < WRG_POOL_CLASSES; class ++)
         save_class(pool, class, saved);
     for (uint32_t i = 0; i < WRG_POOL_HEAP_MAX; i++) {
         pool->heap[i].saved = pool->heap[i].ptr != NULL;
@@ -238,7 +238,7 @@ void wrg_pool_saved_free(struct wrg_pool_saved *saved)
 {
     if (!saved)
         return;
-    for (unsigned class = 0; class < WRG_POOL_CLASSES; class++)
+    for (unsigned class = 0; class < WRG_POOL_CLASSES; class ++)
         free(saved->words[class]);
     for (uint32_t i = 0; i < saved->nblocks; i++)
         free(saved->blocks[i].bytes);
@@ -277,7 +277,7 @@ static void drop_blocks(struct wrg_pool *pool, unsigned class, const struct wrg_
 void wrg_pool_reset(struct wrg_pool *pool)
 {
     drop_heap(pool, true);
-    for (unsigned class = 0; class < WRG_POOL_CLASSES; class++)
+    for (unsigned class = 0; class < WRG_POOL_CLASSES; class ++)
         drop_blocks(pool, class, NULL, NULL);
 }
 
@@ -286,7 +286,7 @@ bool wrg_pool_restore(struct wrg_pool *pool, const struct wrg_pool_saved *saved)
     if (pool->spoiled)
         return false;
     drop_heap(pool, false);
-    for (unsigned class = 0; class < WRG_POOL_CLASSES; class++) {
+    for (unsigned class = 0; class < WRG_POOL_CLASSES; class ++) {
         struct wrg_pool_class *cls = &pool->classes[class];
         if (!cls->slots.touched)
             continue;

@@ -2,9 +2,10 @@
 /*
  * Memory that a driver allocates through its port.
  *
- * What it is    Two kinds. Pool: blocks of power-of-two classes, free ones poisoned for ASan, always
- *               the lowest free block of a class. Heap: malloc, for the few objects of a connection
- *               whose lifetime bugs deserve a stack. All blocks are known, counted and given back.
+ * What it is    Two kinds. Pool: blocks of power-of-two classes, free ones poisoned for ASan,
+ *               always the lowest free block of a class. Heap: malloc, for the few objects of a
+ *               connection whose lifetime bugs deserve a stack. All blocks are known, counted and
+ *               given back.
  * Layer         guest
  * Bounds        pool blocks of 64 bytes to 512 KiB, 8 MiB a class; 64 heap blocks
  * Ownership     the endpoint's until it frees them; whatever is left goes at a restore
@@ -22,15 +23,15 @@
 
 #include "base/slots.h"
 
-#define WRG_POOL_CLASSES 14
+#define WRG_POOL_CLASSES     14
 #define WRG_POOL_CLASS_BYTES ((size_t)8 << 20)
-#define WRG_POOL_MIN_SHIFT 6
-#define WRG_POOL_HEAP_MAX 64
+#define WRG_POOL_MIN_SHIFT   6
+#define WRG_POOL_HEAP_MAX    64
 
 struct wrg_pool_class {
     struct wrg_slots slots;
     uint64_t *words;
-    uint32_t *sizes; /* of the live blocks, as asked for */
+    uint32_t *sizes;   /* of the live blocks, as asked for */
     uint32_t poisoned; /* blocks below it have been poisoned once */
 };
 

@@ -18,8 +18,11 @@ WRG_STATIC_ASSERT((int)WRG_AT_IDLE == (int)WRG_SECTION_IDLE &&
 static int task_create(struct wrg_guest *guest, void *ptr)
 {
     struct wrg_task_create *args = ptr;
-    const struct wrg_task_args task = { .fn = args->fn, .arg = args->arg, .name = args->name,
-                                        .role = guest->dom->role, .worker = args->worker,
+    const struct wrg_task_args task = { .fn = args->fn,
+                                        .arg = args->arg,
+                                        .name = args->name,
+                                        .role = guest->dom->role,
+                                        .worker = args->worker,
                                         .housekeeping = args->housekeeping };
     int id = wrg_sched_task_create(guest->xen->sched, &task);
 
@@ -107,8 +110,8 @@ static int lock_destroy(struct wrg_guest *guest, void *ptr)
 }
 
 /*
- * Fibers: a task that finds the lock held sleeps. A wake for its real work may come meanwhile; it is
- * put back afterwards, so that waiting for a lock never swallows an event.
+ * Fibers: a task that finds the lock held sleeps. A wake for its real work may come meanwhile; it
+ * is put back afterwards, so that waiting for a lock never swallows an event.
  */
 static int lock_take(struct wrg_guest *guest, void *ptr)
 {
@@ -120,7 +123,8 @@ static int lock_take(struct wrg_guest *guest, void *ptr)
     if (args->lock >= WRG_GUEST_LOCKS)
         return -EINVAL;
     struct wrg_guest_lock *lock = &guest->locks[args->lock];
-    /* Yields instead of a mutex: a task that is stopped meanwhile must not leave one locked behind. */
+    /* Yields instead of a mutex: a task that is stopped meanwhile must not leave one locked behind.
+     * */
     if (guest->xen->parallel) {
         while (__atomic_exchange_n(&lock->held, true, __ATOMIC_ACQUIRE))
             wrg_sched_yield(sched);
@@ -261,7 +265,8 @@ static int gnttab_copy(struct wrg_guest *guest, void *args)
 static int gnttab_edit(struct wrg_guest *guest, void *ptr)
 {
     const struct wrg_gnttab_edit *args = ptr;
-    const struct wrg_grant_entry entry = { .flags = args->flags, .domid = args->domid,
+    const struct wrg_grant_entry entry = { .flags = args->flags,
+                                           .domid = args->domid,
                                            .frame = args->frame };
 
     if (args->gref >= wrg_gnttab_size(&guest->dom->gnttab))
@@ -319,8 +324,10 @@ static int ring_declare(struct wrg_guest *guest, void *ptr)
         guest->xen->memory.frames[view->frame].ring = (uint8_t)(args->queue + 1);
         guest->xen->memory.frames[view->frame].ring_page = i;
     }
-    const struct wrg_fetch_declare declare = { .seat = seat, .abi = args->abi,
-                                               .npages = args->npages, .index = args->index,
+    const struct wrg_fetch_declare declare = { .seat = seat,
+                                               .abi = args->abi,
+                                               .npages = args->npages,
+                                               .index = args->index,
                                                .frames = frames };
     wrg_fetch_declare(&guest->xen->fetch, &declare);
     wrg_xen_emit(guest->xen, .kind = WRG_EV_RING_DECLARE, .role = guest->dom->role,
@@ -336,8 +343,8 @@ static int ring_retire(struct wrg_guest *guest, void *ptr)
     const struct wrg_ring_retire *args = ptr;
 
     wrg_fetch_retire(&guest->xen->fetch, seat_of(guest));
-    wrg_xen_emit(guest->xen, .kind = WRG_EV_RING_RETIRE, .role = guest->dom->role,
-                 .a = args->queue, .b = seat_of(guest));
+    wrg_xen_emit(guest->xen, .kind = WRG_EV_RING_RETIRE, .role = guest->dom->role, .a = args->queue,
+                 .b = seat_of(guest));
     return 0;
 }
 
@@ -377,18 +384,22 @@ enum { NO_FAULT = 255 };
 enum { UNLOCKED = 1 }; /* blocks, or hands over to somebody who takes locks of his own */
 
 #define XS_CALLS(X)                                                                                \
-    X(xs_open) X(xs_read) X(xs_write) X(xs_mkdir) X(xs_rm) X(xs_directory) X(xs_get_perms)         \
-    X(xs_set_perms) X(xs_watch) X(xs_unwatch) X(xs_next_event) X(xs_transaction_start)             \
-    X(xs_transaction_end)
+    X(xs_open)                                                                                     \
+    X(xs_read)                                                                                     \
+    X(xs_write) X(xs_mkdir) X(xs_rm) X(xs_directory) X(xs_get_perms) X(xs_set_perms) X(xs_watch)   \
+        X(xs_unwatch) X(xs_next_event) X(xs_transaction_start) X(xs_transaction_end)
 #define XS_HANDLER(name)                                                                           \
-    static int name(struct wrg_guest *guest, void *args) { return wrg_guest_##name(guest, args); }
+    static int name(struct wrg_guest *guest, void *args)                                           \
+    {                                                                                              \
+        return wrg_guest_##name(guest, args);                                                      \
+    }
 XS_CALLS(XS_HANDLER)
 
 typedef int handler(struct wrg_guest *guest, void *args);
 
 static handler *const handlers[WRG_NR_CALLS] = {
-#define free free_block
-#define log log_text
+#define free                               free_block
+#define log                                log_text
 #define WRG_PORT_CALL(symbol, name, fault) [WRG_CALL_##symbol] = name,
 #include <wringer/calls.def>
 #undef free
@@ -402,14 +413,14 @@ static const uint8_t faults[WRG_NR_CALLS] = {
 };
 
 static const uint8_t traits[WRG_NR_CALLS] = {
-    [WRG_CALL_TASK_WAIT] = UNLOCKED,   [WRG_CALL_LOCK_TAKE] = UNLOCKED,
-    [WRG_CALL_LOCK_DROP] = UNLOCKED,   [WRG_CALL_DISK_INFO] = UNLOCKED,
-    [WRG_CALL_DISK_SUBMIT] = UNLOCKED, [WRG_CALL_BLK_READY] = UNLOCKED,
+    [WRG_CALL_TASK_WAIT] = UNLOCKED,    [WRG_CALL_LOCK_TAKE] = UNLOCKED,
+    [WRG_CALL_LOCK_DROP] = UNLOCKED,    [WRG_CALL_DISK_INFO] = UNLOCKED,
+    [WRG_CALL_DISK_SUBMIT] = UNLOCKED,  [WRG_CALL_BLK_READY] = UNLOCKED,
     [WRG_CALL_BLK_COMPLETE] = UNLOCKED, [WRG_CALL_BLK_GONE] = UNLOCKED,
-    [WRG_CALL_TASK_WAKE] = UNLOCKED,   [WRG_CALL_CLOCK_READ] = UNLOCKED,
+    [WRG_CALL_TASK_WAKE] = UNLOCKED,    [WRG_CALL_CLOCK_READ] = UNLOCKED,
 };
 
-static int refuse(struct wrg_guest *guest, uint8_t site, int32_t status)
+int wrg_guest_refuse(struct wrg_guest *guest, uint8_t site, int32_t status)
 {
     wrg_xen_emit(guest->xen, .kind = WRG_EV_FAULT, .role = guest->dom->role, .a = site,
                  .c = (uint32_t)status);
@@ -425,7 +436,7 @@ int wrg_guest_call(struct wrg_port *port, enum wrg_call call, void *args)
     if (faults[call] != NO_FAULT) {
         int32_t status = wrg_fault_point(guest->xen->fault, (enum wrg_fault_site)faults[call]);
         if (status)
-            return refuse(guest, faults[call], status);
+            return wrg_guest_refuse(guest, faults[call], status);
     }
     if (traits[call] & UNLOCKED)
         return handlers[call](guest, args);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store's calls: names within open directories, watches that wake tasks (guest.h says the rest).
+ * The store's calls: names within open directories, watches that wake tasks (guest.h says the
+ * rest).
  */
 #include <errno.h>
 #include <string.h>
@@ -155,7 +156,7 @@ int wrg_guest_xs_unwatch(struct wrg_guest *guest, void *ptr)
 int wrg_guest_xs_next_event(struct wrg_guest *guest, void *ptr)
 {
     struct wrg_xs_next_event *args = ptr;
-    char data[WRG_XS_EVENT_MAX]; /* a longer path than ours is cut, not left in the queue for ever */
+    char data[WRG_XS_EVENT_MAX]; /* a path longer than ours is cut, not left in the queue */
     struct wrg_xs_event event = { .data = data, .cap = sizeof(data) };
     int result = wrg_xenstore_next_event(guest->xen->store, guest->dom->xs_conn, &event);
 
@@ -183,8 +184,12 @@ int wrg_guest_xs_transaction_end(struct wrg_guest *guest, void *ptr)
 {
     const struct wrg_xs_transaction_end *args = ptr;
     struct wrg_xs_call call = make_call(guest, args->transaction, 0);
-    int result = wrg_xenstore_transaction_end(guest->xen->store, &call, !args->abort);
+    int32_t fault =
+        args->abort ? 0 : wrg_fault_point(guest->xen->fault, WRG_FAULT_XS_TRANSACTION_END);
+    int result = wrg_xenstore_transaction_end(guest->xen->store, &call, !args->abort && !fault);
 
+    if (fault)
+        result = wrg_guest_refuse(guest, WRG_FAULT_XS_TRANSACTION_END, fault);
     if (result != -ENOENT && guest->state.ntransactions)
         guest->state.ntransactions--;
     return result;

@@ -134,8 +134,7 @@ uint64_t wrg_xenbus_read_u64(struct wrg_xenbus_device *dev, const char *name, ui
     char value[TEXT_MAX];
     uint64_t number;
 
-    if (read_node(dev, dev->other_dir, name, value, sizeof(value)) ||
-        wrg_scan_u64(value, &number))
+    if (read_node(dev, dev->other_dir, name, value, sizeof(value)) || wrg_scan_u64(value, &number))
         return absent;
     return number;
 }
@@ -148,8 +147,11 @@ int wrg_xenbus_read_text(struct wrg_xenbus_device *dev, const char *name, char *
 int wrg_xenbus_write_text(struct wrg_xenbus_device *dev, uint32_t transaction, const char *name,
                           const char *value)
 {
-    struct wrg_xs_write write = { .transaction = transaction, .dir = dev->dir, .name = name,
-                                  .value = value, .len = strlen(value) };
+    struct wrg_xs_write write = { .transaction = transaction,
+                                  .dir = dev->dir,
+                                  .name = name,
+                                  .value = value,
+                                  .len = strlen(value) };
 
     return wrg_port_xs_write(dev->port, &write);
 }
@@ -159,8 +161,9 @@ int wrg_xenbus_write_u64(struct wrg_xenbus_device *dev, uint32_t transaction, co
 {
     char text[24];
     size_t len = wrg_format_u64(value, text);
-    struct wrg_xs_write write = { .transaction = transaction, .dir = dev->dir, .name = name,
-                                  .value = text, .len = len };
+    struct wrg_xs_write write = {
+        .transaction = transaction, .dir = dev->dir, .name = name, .value = text, .len = len
+    };
 
     return wrg_port_xs_write(dev->port, &write);
 }

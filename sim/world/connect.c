@@ -14,12 +14,13 @@
 extern const struct wrg_endpoint wrg_front_endpoint;
 extern const struct wrg_endpoint wrg_back_endpoint;
 
-const struct wrg_vbd_id wrg_world_vbd = { .front_domid = WRG_DOM_FRONT, .back_domid = WRG_DOM_BACK,
+const struct wrg_vbd_id wrg_world_vbd = { .front_domid = WRG_DOM_FRONT,
+                                          .back_domid = WRG_DOM_BACK,
                                           .vdev = WRG_VDEV_XVDA };
 
 /* Steps that a run may take before anything was asked of it. */
-#define BUDGET_BASE_STEPS 20000
-#define BUDGET_TASK_POINTS 400000
+#define BUDGET_BASE_STEPS       20000
+#define BUDGET_TASK_POINTS      400000
 #define THREAD_DEADLINE_SECONDS 30.0
 
 static const struct wrg_endpoint *endpoint_of(const struct wrg_world *w, unsigned seat)
@@ -214,12 +215,13 @@ static void connect_afresh(struct wrg_world *w)
         result = wrg_toolstack_hotplug_done(w->xen.store, dom0, &wrg_world_vbd, 0xca, 0);
     WRG_ASSERT(result == 0);
     wrg_disk_queue_reset(&w->disk);
-    result = wrg_disk_queue_start(&w->disk);
-    WRG_ASSERT(result == 0);
     wrg_world_emit_phase(w, WRG_PHASE_CONNECT);
     /* A driver that cannot start leaves its seat empty: the other side must cope. */
     for (unsigned seat = WRG_WORLD_SEATS; seat-- > 0;)
         (void)!wrg_world_start_seat(w, seat);
+    /* After the drivers, so that `preempt task=back` names the first task of the backend. */
+    result = wrg_disk_queue_start(&w->disk);
+    WRG_ASSERT(result == 0);
 }
 
 /* ---- snapshot ---- */
@@ -291,8 +293,8 @@ static bool restore(struct wrg_world *w)
     struct wrg_snapshot *snap = &w->snapshot;
 
     if (!w->options.snapshot || !snap->valid || w->early ||
-        memcmp(&snap->profile, &w->profile, sizeof(w->profile)) != 0 ||
-        !faults_allow_snapshot(w) || !preempts_allow_snapshot(w))
+        memcmp(&snap->profile, &w->profile, sizeof(w->profile)) != 0 || !faults_allow_snapshot(w) ||
+        !preempts_allow_snapshot(w))
         return false;
     wrg_sched_restore(&w->sched, snap->sched);
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {

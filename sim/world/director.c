@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The director: a task that carries out the ops of the case in their order, and the ops that are not
- * carried out at a place of their own but wait for one: faults, tampers, preemptions, answers.
+ * The director: a task that carries out the ops of the case in their order, and the ops that are
+ * not carried out at a place of their own but wait for one: faults, tampers, preemptions, answers.
  */
 #include "world/world_impl.h"
 
 static void collect_fault(struct wrg_world *w, uint16_t index, const struct wrg_op_fault *op)
 {
     const struct wrg_fault_rule rule = {
-        .site = (uint8_t)op->site, .nth = op->nth, .count = op->count, .op = index,
+        .site = (uint8_t)op->site,
+        .nth = op->nth,
+        .count = op->count,
+        .op = index,
         .status = wrg_fault_status((enum wrg_fault_site)op->site, op->status),
     };
 
@@ -19,15 +22,20 @@ static void collect_preempt(struct wrg_world *w, uint16_t index, const struct wr
 {
     w->preempt_op[w->npreempts] = index;
     w->preempts[w->npreempts++] = (struct wrg_sched_preempt){
-        .section = op->section, .event = op->event, .task = op->task, .to = op->to };
+        .section = op->section, .event = op->event, .task = op->task, .to = op->to
+    };
 }
 
 static void collect_answer(struct wrg_world *w, uint16_t index, const struct wrg_op_rsp *op)
 {
     w->answer_op[w->nanswers] = index;
-    w->answers[w->nanswers++] = (struct wrg_hostile_answer){
-        .req = op->req, .id = op->id, .operation = op->operation, .status = op->status,
-        .prod_delta = op->prod, .notify = op->notify, .misdeed = op->misdeed };
+    w->answers[w->nanswers++] = (struct wrg_hostile_answer){ .req = op->req,
+                                                             .id = op->id,
+                                                             .operation = op->operation,
+                                                             .status = op->status,
+                                                             .prod_delta = op->prod,
+                                                             .notify = op->notify,
+                                                             .misdeed = op->misdeed };
 }
 
 static void collect_tamper(struct wrg_world *w, uint16_t index, const struct wrg_op_tamper *op)
@@ -36,9 +44,13 @@ static void collect_tamper(struct wrg_world *w, uint16_t index, const struct wrg
 
     if (fetch->ntampers == WRG_FETCH_TAMPERS)
         return;
-    fetch->tampers[fetch->ntampers++] = (struct wrg_tamper){
-        .request = op->req, .fetch = op->fetch, .off = op->off, .len = op->len,
-        .mode = op->mode, .value = op->val, .op = index };
+    fetch->tampers[fetch->ntampers++] = (struct wrg_tamper){ .request = op->req,
+                                                             .fetch = op->fetch,
+                                                             .off = op->off,
+                                                             .len = op->len,
+                                                             .mode = op->mode,
+                                                             .value = op->val,
+                                                             .op = index };
 }
 
 /* Before the world is prepared: what decides whether the snapshot will do. */

@@ -2,9 +2,9 @@
 /*
  * The block edge: the block layer above the frontend, the disk below the backend.
  *
- * I/O of the case goes through slots, each with a buffer of its own that is kept for the run. Writes
- * carry a pattern; every sector begins with a stamp that names the write it belongs to. Buffers of
- * reads are stamped too, so that a backend that moves nothing is seen.
+ * I/O of the case goes through slots, each with a buffer of its own that is kept for the run.
+ * Writes carry a pattern; every sector begins with a stamp that names the write it belongs to.
+ * Buffers of reads are stamped too, so that a backend that moves nothing is seen.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #include "world/world_impl.h"
 
 enum { SECTORS_PER_PAGE = WRG_PAGE_SIZE / WRG_SECTOR_SIZE };
-#define SUBMIT_TRIES 1000
+#define SUBMIT_TRIES    1000
 #define SUBMIT_PAUSE_NS 1000
 
 int wrg_edge_init(struct wrg_world *w)
@@ -56,6 +56,7 @@ void wrg_edge_reset(struct wrg_world *w)
     edge->high = edge->next = 0;
     edge->nslots = wrg_min_u32(2u * w->config.depth, WRG_WORLD_IO_SLOTS);
     edge->outstanding = edge->submitted = edge->completed = edge->failed = 0;
+    edge->lost_pages = 0;
     edge->waiting = false;
     edge->state.ready = false;
 }
@@ -111,8 +112,8 @@ static void emit_data(struct wrg_world *w, const struct wrg_io_slot *slot)
         for (uint32_t k = 0; k < n; k++)
             digests[k] = XXH3_64bits(bytes + k * WRG_SECTOR_SIZE, WRG_SECTOR_SIZE);
         wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_DATA, .role = WRG_ROLE_FRONT,
-                     .a = (uint32_t)slot->io.tag, .b = slot->io.op, .c = sector,
-                     .payload = digests, .len = n * (uint32_t)sizeof(*digests));
+                     .a = (uint32_t)slot->io.tag, .b = slot->io.op, .c = sector, .payload = digests,
+                     .len = n * (uint32_t)sizeof(*digests));
         sector += n;
     }
 }
@@ -126,10 +127,12 @@ static bool ensure_buffer(struct wrg_world *w, struct wrg_io_slot *slot, uint32_
 
     if (slot->npages >= npages)
         return true;
+    wrg_xen_lock(&w->xen);
     if (slot->npages)
         wrg_xen_page_free(&w->xen, dom, slot->page, slot->npages);
     slot->npages = 0;
     slot->page = wrg_xen_page_alloc(&w->xen, dom, npages, true);
+    wrg_xen_unlock(&w->xen);
     if (slot->page == WRG_NO_PAGE)
         return false;
     slot->npages = npages;
@@ -199,8 +202,10 @@ static void give_back(struct wrg_world *w, struct wrg_io_slot *slot, int error, 
 {
     lock(w);
     slot->busy = false;
-    if (pages_kept) /* the peer may still write them: the slot gets new ones */
+    if (pages_kept) { /* the peer may still write them: the slot gets new ones */
+        w->edge.lost_pages += slot->npages;
         slot->npages = 0;
+    }
     w->edge.outstanding--;
     w->edge.completed++;
     w->edge.failed += error != 0;
@@ -269,8 +274,8 @@ static void blk_ready(void *ctx, const struct wrg_blk_ready *args)
 {
     struct wrg_world *w = ctx;
 
-    wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_READY, .role = WRG_ROLE_FRONT,
-                 .a = args->max_segments, .b = args->vdisk_info, .c = args->sectors);
+    wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_READY, .role = WRG_ROLE_FRONT, .a = args->max_segments,
+                 .b = args->vdisk_info, .c = args->sectors);
     w->edge.state.ready = true;
     w->edge.state.sectors = args->sectors;
     w->edge.state.max_segments = args->max_segments;
@@ -325,7 +330,10 @@ static int disk_submit(void *ctx, struct wrg_disk_submit *args)
 
 struct wrg_edge wrg_edge_of(struct wrg_world *w)
 {
-    return (struct wrg_edge){ .ctx = w, .disk_info = disk_info, .disk_submit = disk_submit,
-                              .blk_ready = blk_ready, .blk_complete = blk_complete,
+    return (struct wrg_edge){ .ctx = w,
+                              .disk_info = disk_info,
+                              .disk_submit = disk_submit,
+                              .blk_ready = blk_ready,
+                              .blk_complete = blk_complete,
                               .blk_gone = blk_gone };
 }

@@ -8,7 +8,7 @@
 
 /* Virtual time after which a driver that was asked to close has done so, or never will. */
 #define CLOSE_PATIENCE_NS (UINT64_C(60) * 1000 * 1000 * 1000)
-#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_MS         UINT64_C(1000000)
 
 typedef bool op_fn(struct wrg_world *w, const struct wrg_op *op);
 
@@ -48,8 +48,11 @@ static bool op_taken(struct wrg_world *w, const struct wrg_op *op)
 
 static bool op_io(struct wrg_world *w, const struct wrg_op *op)
 {
-    struct wrg_edge_io io = { .op = op->io.op, .first = op->io.first, .count = op->io.count,
-                              .pattern = op->io.pattern, .sector = op->io.sector };
+    struct wrg_edge_io io = { .op = op->io.op,
+                              .first = op->io.first,
+                              .count = op->io.count,
+                              .pattern = op->io.pattern,
+                              .sector = op->io.sector };
     bool effect = false;
 
     if (io.op == WRG_IO_FLUSH)
@@ -67,10 +70,14 @@ static bool op_io(struct wrg_world *w, const struct wrg_op *op)
 
 static bool op_req(struct wrg_world *w, const struct wrg_op *op)
 {
-    const struct wrg_hostile_req req = {
-        .op = op->req.op, .inner = op->req.inner, .flag = op->req.flag, .nseg = op->req.nseg,
-        .handle = op->req.handle, .sector = op->req.sector, .id = op->req.id,
-        .nr_sectors = op->req.nr_sectors };
+    const struct wrg_hostile_req req = { .op = op->req.op,
+                                         .inner = op->req.inner,
+                                         .flag = op->req.flag,
+                                         .nseg = op->req.nseg,
+                                         .handle = op->req.handle,
+                                         .sector = op->req.sector,
+                                         .id = op->req.id,
+                                         .nr_sectors = op->req.nr_sectors };
     void *front = script(w, WRG_SEAT_FRONT);
 
     if (!front || !wrg_hostile_request(front, &req))
@@ -81,8 +88,10 @@ static bool op_req(struct wrg_world *w, const struct wrg_op *op)
 
 static bool op_seg(struct wrg_world *w, const struct wrg_op *op)
 {
-    const struct wrg_hostile_seg seg = { .index = op->seg.index, .count = op->seg.count,
-                                         .first = op->seg.first, .last = op->seg.last,
+    const struct wrg_hostile_seg seg = { .index = op->seg.index,
+                                         .count = op->seg.count,
+                                         .first = op->seg.first,
+                                         .last = op->seg.last,
                                          .gref = op->seg.gref };
     void *front = script(w, WRG_SEAT_FRONT);
 
@@ -91,9 +100,10 @@ static bool op_seg(struct wrg_world *w, const struct wrg_op *op)
 
 static bool op_grant(struct wrg_world *w, const struct wrg_op *op)
 {
-    const struct wrg_hostile_grant grant = {
-        .indirect = op->grant.of == WRG_CASE_GRANT_OF_INDIRECT, .kind = op->grant.kind,
-        .index = op->grant.index, .count = op->grant.count };
+    const struct wrg_hostile_grant grant = { .indirect = op->grant.of == WRG_CASE_GRANT_OF_INDIRECT,
+                                             .kind = op->grant.kind,
+                                             .index = op->grant.index,
+                                             .count = op->grant.count };
     void *front = script(w, WRG_SEAT_FRONT);
 
     return front && wrg_hostile_regrant(front, &grant);
@@ -101,9 +111,10 @@ static bool op_grant(struct wrg_world *w, const struct wrg_op *op)
 
 static bool op_fill(struct wrg_world *w, const struct wrg_op *op)
 {
-    const struct wrg_hostile_fill fill = {
-        .indirect = op->fill.of == WRG_CASE_FILL_OF_INDIRECT, .index = op->fill.index,
-        .count = op->fill.count, .seed = op->fill.seed };
+    const struct wrg_hostile_fill fill = { .indirect = op->fill.of == WRG_CASE_FILL_OF_INDIRECT,
+                                           .index = op->fill.index,
+                                           .count = op->fill.count,
+                                           .seed = op->fill.seed };
     void *front = script(w, WRG_SEAT_FRONT);
 
     return front && wrg_hostile_fill(front, &fill);
@@ -120,9 +131,12 @@ static bool op_publish(struct wrg_world *w, const struct wrg_op *op)
 
 static bool op_poke(struct wrg_world *w, const struct wrg_op *op)
 {
-    const struct wrg_hostile_poke poke = { .target = op->poke.target, .len = op->poke.len,
-                                           .mode = op->poke.mode, .off = op->poke.off,
-                                           .index = op->poke.index, .value = op->poke.val };
+    const struct wrg_hostile_poke poke = { .target = op->poke.target,
+                                           .len = op->poke.len,
+                                           .mode = op->poke.mode,
+                                           .off = op->poke.off,
+                                           .index = op->poke.index,
+                                           .value = op->poke.val };
     void *self = side(w, op->poke.by);
 
     return self && wrg_hostile_poke(self, &poke);
@@ -196,8 +210,7 @@ static bool op_xs(struct wrg_world *w, const struct wrg_op *op)
     else if (op->xs.action == WRG_CASE_XS_MKDIR)
         result = wrg_xenstore_mkdir(w->xen.store, &call, path);
     else
-        result = wrg_xenstore_write(w->xen.store, &call, path, op->xs.value,
-                                    strlen(op->xs.value));
+        result = wrg_xenstore_write(w->xen.store, &call, path, op->xs.value, strlen(op->xs.value));
     wrg_xen_unlock(&w->xen);
     w->closing = true; /* the device may be anything now: the run ends with a close */
     return result == 0;
@@ -260,8 +273,7 @@ static bool op_wait(struct wrg_world *w, const struct wrg_op *op)
         while (!world_is_idle(w, 1))
             ;
         return true;
-    case WRG_CASE_WAIT_RESPONSES:
-        return wait_until(w, has_responses, n, 64);
+    case WRG_CASE_WAIT_RESPONSES: return wait_until(w, has_responses, n, 64);
     case WRG_CASE_WAIT_STEPS:
         for (uint64_t i = 0; i < wrg_min_u64(n, 10000); i++)
             wrg_sched_yield(&w->sched);
@@ -269,10 +281,8 @@ static bool op_wait(struct wrg_world *w, const struct wrg_op *op)
     case WRG_CASE_WAIT_TIME_MS:
         (void)world_is_idle(w, wrg_min_u64(n, 1000000) * NS_PER_MS);
         return true;
-    case WRG_CASE_WAIT_CONNECTED:
-        return wait_until(w, is_connected, 0, CLOSE_PATIENCE_NS);
-    default:
-        return wait_until(w, is_closed, 0, CLOSE_PATIENCE_NS);
+    case WRG_CASE_WAIT_CONNECTED: return wait_until(w, is_connected, 0, CLOSE_PATIENCE_NS);
+    default: return wait_until(w, is_closed, 0, CLOSE_PATIENCE_NS);
     }
 }
 
@@ -283,8 +293,7 @@ static bool op_detach(struct wrg_world *w, const struct wrg_op *op)
     w->closing = true;
     if (op->detach.by == WRG_CASE_DETACH_TOOLSTACK) {
         wrg_xen_lock(&w->xen);
-        int result = wrg_toolstack_unplug(w->xen.store,
-                                          w->xen.domains[WRG_DOM_TOOLSTACK].xs_conn,
+        int result = wrg_toolstack_unplug(w->xen.store, w->xen.domains[WRG_DOM_TOOLSTACK].xs_conn,
                                           &wrg_world_vbd);
         wrg_xen_unlock(&w->xen);
         return result == 0;
@@ -355,16 +364,26 @@ static bool op_kill(struct wrg_world *w, const struct wrg_op *op)
 }
 
 static op_fn *const table[] = {
-    [WRG_OP_CONFIG] = op_taken,   [WRG_OP_SCHED] = op_taken,
-    [WRG_OP_PREEMPT] = op_nothing, [WRG_OP_FAULT] = op_nothing,
-    [WRG_OP_TAMPER] = op_nothing, [WRG_OP_EXPECT] = op_taken,
-    [WRG_OP_IO] = op_io,          [WRG_OP_REQ] = op_req,
-    [WRG_OP_SEG] = op_seg,        [WRG_OP_GRANT] = op_grant,
-    [WRG_OP_FILL] = op_fill,      [WRG_OP_PUBLISH] = op_publish,
-    [WRG_OP_RSP] = op_nothing,    [WRG_OP_POKE] = op_poke,
-    [WRG_OP_XS] = op_xs,          [WRG_OP_EVENT] = op_event,
-    [WRG_OP_WAIT] = op_wait,      [WRG_OP_DETACH] = op_detach,
-    [WRG_OP_RECONNECT] = op_reconnect, [WRG_OP_KILL] = op_kill,
+    [WRG_OP_CONFIG] = op_taken,
+    [WRG_OP_SCHED] = op_taken,
+    [WRG_OP_PREEMPT] = op_nothing,
+    [WRG_OP_FAULT] = op_nothing,
+    [WRG_OP_TAMPER] = op_nothing,
+    [WRG_OP_EXPECT] = op_taken,
+    [WRG_OP_IO] = op_io,
+    [WRG_OP_REQ] = op_req,
+    [WRG_OP_SEG] = op_seg,
+    [WRG_OP_GRANT] = op_grant,
+    [WRG_OP_FILL] = op_fill,
+    [WRG_OP_PUBLISH] = op_publish,
+    [WRG_OP_RSP] = op_nothing,
+    [WRG_OP_POKE] = op_poke,
+    [WRG_OP_XS] = op_xs,
+    [WRG_OP_EVENT] = op_event,
+    [WRG_OP_WAIT] = op_wait,
+    [WRG_OP_DETACH] = op_detach,
+    [WRG_OP_RECONNECT] = op_reconnect,
+    [WRG_OP_KILL] = op_kill,
 };
 
 bool wrg_op_execute(struct wrg_world *w, const struct wrg_op *op)

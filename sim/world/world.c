@@ -10,7 +10,7 @@
 
 /* Enough for 32 requests of 4,096 segments, mapped at one time. */
 #define MAPPINGS_MAX 140000
-#define DISK_CHUNKS 2048 /* of 64 KiB: what one run may write */
+#define DISK_CHUNKS  2048 /* of 64 KiB: what one run may write */
 
 static struct wrg_guest *guest_of_conn(struct wrg_world *w, uint16_t conn)
 {
@@ -51,7 +51,8 @@ static void on_store_change(void *ctx, uint16_t domid, const char *path, const c
 
 static int build_disk(struct wrg_world *w)
 {
-    const struct wrg_memory_disk_args args = { .sectors = w->config.sectors, .chunks = DISK_CHUNKS };
+    const struct wrg_memory_disk_args args = { .sectors = w->config.sectors,
+                                               .chunks = DISK_CHUNKS };
     int result = wrg_memory_disk_init(&w->memory_disk, &args);
 
     if (result)
@@ -66,7 +67,8 @@ static int build_disk(struct wrg_world *w)
 static int build_guests(struct wrg_world *w)
 {
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
-        const struct wrg_guest_args args = { .xen = &w->xen, .domid = wrg_world_domid(seat),
+        const struct wrg_guest_args args = { .xen = &w->xen,
+                                             .domid = wrg_world_domid(seat),
                                              .peer_domid = wrg_world_domid(1 - seat),
                                              .edge = wrg_edge_of(w) };
         int result = wrg_guest_init(&w->guests[seat], &args);
@@ -79,10 +81,12 @@ static int build_guests(struct wrg_world *w)
 /* What depends on the amount of guest memory, which the first case of a world decides. */
 static int build(struct wrg_world *w)
 {
-    const struct wrg_xen_limits limits = {
-        .frames = (uint32_t)w->config.memory * (1024 * 1024 / WRG_PAGE_SIZE),
-        .mappings = MAPPINGS_MAX, .prefault = w->options.prefault };
-    const struct wrg_xs_observer observer = { .ctx = w, .on_change = on_store_change,
+    const struct wrg_xen_limits limits = { .frames = (uint32_t)w->config.memory *
+                                                     (1024 * 1024 / WRG_PAGE_SIZE),
+                                           .mappings = MAPPINGS_MAX,
+                                           .prefault = w->options.prefault };
+    const struct wrg_xs_observer observer = { .ctx = w,
+                                              .on_change = on_store_change,
                                               .on_event_queued = on_store_event };
     int result = wrg_xen_init(&w->xen, &limits);
 
@@ -194,8 +198,7 @@ static void set_seats(struct wrg_world *w)
         w->victim = WRG_CASE_VICTIM_BACK;
     else if (w->options.target == WRG_TARGET_FRONT)
         w->victim = WRG_CASE_VICTIM_FRONT;
-    bool automatic = w->options.target != WRG_TARGET_CASE ||
-                     w->config.judge == WRG_CASE_JUDGE_AUTO;
+    bool automatic = w->options.target != WRG_TARGET_CASE || w->config.judge == WRG_CASE_JUDGE_AUTO;
     w->judged = automatic ? by_victim[w->victim] : judged[w->config.judge];
 }
 
@@ -281,11 +284,11 @@ static void ledgers(struct wrg_world *w, unsigned seat, uint32_t counts[WRG_NR_L
 {
     wrg_guest_ledger(&w->guests[seat], counts);
     /* The block layer's buffers and the grant frames are not the driver's. */
-    if (seat == WRG_SEAT_FRONT) {
-        for (uint32_t i = 0; i < w->edge.high; i++)
-            counts[WRG_LEDGER_PAGES] -= wrg_min_u32(w->edge.slots[i].npages,
-                                                    counts[WRG_LEDGER_PAGES]);
-    }
+    uint32_t buffers = w->edge.lost_pages;
+    for (uint32_t i = 0; i < w->edge.high; i++)
+        buffers += w->edge.slots[i].npages;
+    if (seat == WRG_SEAT_FRONT)
+        counts[WRG_LEDGER_PAGES] -= wrg_min_u32(buffers, counts[WRG_LEDGER_PAGES]);
 }
 
 static void emit_ledgers(struct wrg_world *w, bool closed)
@@ -300,8 +303,8 @@ static void emit_ledgers(struct wrg_world *w, bool closed)
             continue;
         ledgers(w, seat, counts);
         for (unsigned kind = 0; kind < WRG_NR_LEDGERS; kind++) {
-            bool excused = closed && held &&
-                           (kind == WRG_LEDGER_GRANTS || kind == WRG_LEDGER_PAGES);
+            bool excused =
+                closed && held && (kind == WRG_LEDGER_GRANTS || kind == WRG_LEDGER_PAGES);
             if (!excused)
                 wrg_xen_emit(&w->xen, .kind = WRG_EV_LEDGER, .role = roles[seat], .a = kind,
                              .b = counts[kind], .d = closed ? 0 : w->baseline[seat][kind]);
@@ -309,7 +312,8 @@ static void emit_ledgers(struct wrg_world *w, bool closed)
     }
 }
 
-/* Requests that were published and not answered, as far as memory shows; 0 when it makes no sense. */
+/* Requests that were published and not answered, as far as memory shows; 0 when it makes no sense.
+ * */
 static bool ring_is_quiet(struct wrg_world *w)
 {
     const struct wrg_fetch_ring *ring = &w->xen.fetch.rings[WRG_SEAT_BACK];
@@ -324,15 +328,35 @@ static bool ring_is_quiet(struct wrg_world *w)
 
 static bool must_close(struct wrg_world *w)
 {
-    if (w->config.end != WRG_CASE_END_AUTO || w->closing || w->reconnected)
+    if (w->config.end != WRG_CASE_END_AUTO || w->closing || w->reconnected || w->early)
         return true;
     return !wrg_world_connected(w) || w->edge.outstanding || !ring_is_quiet(w);
 }
 
+/* The caller's step limit counts from here. */
+static void arm_pause(struct wrg_world *w)
+{
+    w->alarm_pause = w->pause_steps ? w->sched.steps + w->pause_steps : UINT64_MAX;
+    wrg_sched_alarm(&w->sched, wrg_min_u64(w->alarm_kill, w->alarm_pause));
+}
+
+/* Ops after which the connection is not the one of the snapshot any more. */
+static bool case_spoils(const struct wrg_world *w)
+{
+    for (uint16_t i = 0; i < w->c->nops; i++) {
+        uint8_t kind = w->c->ops[i].kind;
+        if (kind == WRG_OP_DETACH || kind == WRG_OP_RECONNECT || kind == WRG_OP_KILL ||
+            kind == WRG_OP_XS)
+            return true;
+    }
+    return w->config.end != WRG_CASE_END_AUTO;
+}
+
 static void enter_safety(struct wrg_world *w)
 {
-    const struct wrg_task_args director = { .fn = wrg_director_main, .arg = w, .name = "director",
-                                            .role = WRG_ROLE_SCRIPT };
+    const struct wrg_task_args director = {
+        .fn = wrg_director_main, .arg = w, .name = "director", .role = WRG_ROLE_SCRIPT
+    };
 
     if (!w->from_snapshot && !w->early) {
         for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
@@ -341,11 +365,13 @@ static void enter_safety(struct wrg_world *w)
         bool again = memcmp(&w->seen, &w->profile, sizeof(w->seen)) == 0;
         w->seen = w->profile;
         if (w->options.snapshot && again && !w->fail_nth && wrg_world_connected(w) &&
-            !w->fault.nrules && !w->npreempts)
+            !w->fault.nrules && !w->npreempts && !case_spoils(w))
             wrg_world_take_snapshot(w);
     }
-    if (!w->early)
+    if (!w->early) {
         wrg_world_begin_sched(w, false);
+        arm_pause(w);
+    }
     w->rsp_start = w->xen.fetch.rings[WRG_SEAT_BACK].published;
     wrg_world_emit_phase(w, WRG_PHASE_SAFETY);
     w->director = wrg_sched_task_create(&w->sched, &director);
@@ -359,6 +385,7 @@ static void enter_liveness(struct wrg_world *w)
     if (w->kill_dom) {
         wrg_director_kill(w, (uint16_t)w->kill_dom);
         w->kill_dom = 0;
+        w->alarm_kill = UINT64_MAX;
     }
     wrg_director_account(w);
     wrg_fault_enable(&w->fault, false);
@@ -391,7 +418,8 @@ static void ask_to_close(struct wrg_world *w)
 static void leave_liveness(struct wrg_world *w)
 {
     /* A hostile back that never answered has to go before its victim can be called stuck. */
-    bool closes_first = w->victim == WRG_CASE_VICTIM_FRONT && w->edge.outstanding;
+    bool closes_first = w->victim == WRG_CASE_VICTIM_FRONT && w->edge.outstanding &&
+                        !(w->judged & 1u << WRG_SEAT_BACK);
 
     if (!closes_first)
         wrg_world_emit_phase(w, WRG_PHASE_QUIET);
@@ -412,7 +440,7 @@ static void leave_liveness(struct wrg_world *w)
 
 static void leave_close(struct wrg_world *w)
 {
-    if (w->victim == WRG_CASE_VICTIM_FRONT)
+    if (w->victim == WRG_CASE_VICTIM_FRONT && !(w->judged & 1u << WRG_SEAT_BACK))
         wrg_world_emit_phase(w, WRG_PHASE_QUIET);
     wrg_world_emit_phase(w, WRG_PHASE_CLOSED);
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
@@ -459,10 +487,8 @@ enum wrg_world_end wrg_world_run(struct wrg_world *w, uint64_t steps)
 {
     if (w->fresh)
         begin_run(w);
-    if (steps) {
-        w->alarm_pause = w->sched.steps + steps;
-        wrg_sched_alarm(&w->sched, wrg_min_u64(w->alarm_kill, w->alarm_pause));
-    }
+    w->pause_steps = steps;
+    arm_pause(w);
     if (w->from_snapshot && w->stage == WRG_STAGE_CONNECT)
         enter_safety(w);
     else if (w->early && w->stage == WRG_STAGE_CONNECT)

@@ -3,9 +3,9 @@
  * A world: a simulated Xen, a driver or a script in each seat, a disk, checkers, and one case.
  *
  * What it is    Builds a run from a case, drives it through its phases (connect, safety, liveness,
- *               quiet, closed) and gives the verdict. Worlds are built once and run many cases; a case
- *               that leaves negotiation at a known profile starts from a snapshot of the connected
- *               world, with the hash of a fresh connect.
+ *               quiet, closed) and gives the verdict. Worlds are built once and run many cases; a
+ *               case that leaves negotiation at a known profile starts from a snapshot of the
+ *               connected world, with the hash of a fresh connect.
  * Layer         world
  * Bounds        one device, one queue; memory as the first case of the world says
  * Ownership     the caller's, from create to destroy; cases are borrowed while they run
@@ -36,9 +36,9 @@ struct wrg_world_options {
     bool oracles; /* checkers listen */
     bool hash;    /* the trace is hashed */
     bool prefault;
-    bool snapshot; /* start from the connected world where possible */
+    bool snapshot;                           /* start from the connected world where possible */
     const struct wrg_endpoint *front, *back; /* NULL: the reference drivers */
-    wrg_trace_fn *tap; /* sees every event, or NULL */
+    wrg_trace_fn *tap;                       /* sees every event, or NULL */
     void *tap_ctx;
 };
 
@@ -47,18 +47,18 @@ struct wrg_verdict {
     enum wrg_rule rule; /* WRG_RULE_CLEAN or what was broken first */
     enum wrg_rule expected;
     bool has_expect;
-    uint32_t step;   /* of the finding */
-    uint8_t role;    /* who did it, enum wrg_role */
+    uint32_t step; /* of the finding */
+    uint8_t role;  /* who did it, enum wrg_role */
     char detail[160];
     uint64_t hash;      /* of the trace; 0 on the thread engine */
     uint64_t peer_hash; /* of what the peers could see: responses, data, disk effects */
-    uint64_t steps;         /* since the device was connected */
-    uint32_t requests;      /* ring requests that were answered */
-    uint32_t ios;           /* of the block layer, completed */
+    uint64_t steps;     /* since the device was connected */
+    uint32_t requests;  /* ring requests that were answered */
+    uint32_t ios;       /* of the block layer, completed */
     uint32_t ios_failed;
-    uint32_t ops, dead_ops; /* of the case */
+    uint32_t ops, dead_ops;          /* of the case */
     uint16_t dead[WRG_CASE_OPS_MAX]; /* indices of the dead ones */
-    uint32_t blind;         /* a bit a checker that could not see (wrg_world_checker_name) */
+    uint32_t blind; /* a bit a checker that could not see (wrg_world_checker_name) */
     bool from_snapshot;
     uint32_t fallible_calls; /* fault points passed */
 };
@@ -73,7 +73,8 @@ enum wrg_world_end {
 struct wrg_world *wrg_world_create(const struct wrg_world_options *options);
 void wrg_world_destroy(struct wrg_world *world);
 
-/* Makes the world ready for a case. -ENOMEM; the case must stay where it is until the next start. */
+/* Makes the world ready for a case. -ENOMEM; the case must stay where it is until the next start.
+ * */
 WRG_MUST_USE int wrg_world_start(struct wrg_world *world, const struct wrg_case *c);
 /* Seeds the strategy of a case that has none, or another one: `run --schedules`. After start. */
 void wrg_world_schedule(struct wrg_world *world, uint64_t seed);

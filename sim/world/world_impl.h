@@ -23,7 +23,7 @@
 #include "world/world.h"
 #include "xen/hypervisor.h"
 
-#define WRG_WORLD_SEATS 2
+#define WRG_WORLD_SEATS    2
 #define WRG_WORLD_IO_SLOTS 1024 /* two for each request of the largest depth: buffers rotate */
 #define WRG_WORLD_IO_PAGES 4096 /* of the largest I/O: 16 MiB */
 
@@ -67,7 +67,8 @@ struct wrg_edge_above {
     uint32_t next;             /* slot to try first */
     uint32_t high;             /* slots that have a buffer */
     uint32_t outstanding, submitted, completed, failed;
-    bool waiting; /* the director sleeps until something completes */
+    uint32_t lost_pages;  /* of buffers that the peer might still write */
+    bool waiting;         /* the director sleeps until something completes */
     pthread_mutex_t lock; /* thread engine */
 };
 
@@ -107,7 +108,7 @@ struct wrg_world {
     struct wrg_disk_queue disk;
     struct wrg_snapshot snapshot;
     struct wrg_profile seen; /* of the last fresh connect: a snapshot is taken at the second one */
-    bool built; /* xen exists */
+    bool built;              /* xen exists */
     bool instrumented;
 
     /* the run */
@@ -125,7 +126,7 @@ struct wrg_world {
     bool over_budget, ended;
     int director;
     int kill_dom; /* domid to kill at the alarm, 0: none */
-    uint64_t alarm_kill, alarm_pause;
+    uint64_t alarm_kill, alarm_pause, pause_steps;
     bool has_schedule;
     struct wrg_op_sched schedule;
     struct wrg_choice choice;
@@ -155,7 +156,7 @@ static inline uint16_t wrg_world_domid(unsigned seat)
 extern const struct wrg_vbd_id wrg_world_vbd;
 
 /* connect.c */
-void wrg_world_prepare(struct wrg_world *w);       /* fresh or from the snapshot: at stage CONNECT */
+void wrg_world_prepare(struct wrg_world *w); /* fresh or from the snapshot: at stage CONNECT */
 void wrg_world_begin_sched(struct wrg_world *w, bool negotiating);
 void wrg_world_take_snapshot(struct wrg_world *w); /* of a quiet, connected, unspoilt world */
 void wrg_world_drop_snapshot(struct wrg_world *w);
@@ -194,6 +195,7 @@ bool wrg_op_execute(struct wrg_world *w, const struct wrg_op *op);
 
 #define wrg_world_emit_phase(w, phase)                                                             \
     wrg_xen_emit(&(w)->xen, .kind = WRG_EV_PHASE, .role = WRG_ROLE_SCRIPT, .a = (phase),           \
-                 .b = wrg_world_state((w), WRG_SEAT_FRONT), .c = wrg_world_state((w), WRG_SEAT_BACK))
+                 .b = wrg_world_state((w), WRG_SEAT_FRONT),                                        \
+                 .c = wrg_world_state((w), WRG_SEAT_BACK))
 
 #endif

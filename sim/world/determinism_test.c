@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The same case gives the same trace: twice, in another world, from the snapshot, under a schedule.
+ */
+#include "world/world_fixture.h"
+
+static void twice_in_one_world__same_hash(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < WRG_ARRAY_LEN(fixture_seeds); i++) {
+        struct wrg_case *c = fixture_case(fixture_seeds[i]);
+        struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, false);
+        struct wrg_verdict first = fixture_run(world, c);
+        struct wrg_verdict second = fixture_run(world, c);
+        fixture_expect_clean(&first, fixture_seeds[i]);
+        assert_int_equal(first.hash, second.hash);
+        assert_int_equal(first.peer_hash, second.peer_hash);
+        wrg_world_destroy(world);
+        free(c);
+    }
+}
+
+static void snapshot_and_fresh_connect__same_hash(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < WRG_ARRAY_LEN(fixture_seeds); i++) {
+        struct wrg_case *c = fixture_case(fixture_seeds[i]);
+        struct wrg_world *fresh = fixture_world(WRG_ENGINE_FIBER, false);
+        struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
+        struct wrg_verdict expected = fixture_run(fresh, c);
+        bool used = false;
+        for (unsigned run = 0; run < 5; run++) {
+            struct wrg_verdict verdict = fixture_run(world, c);
+            assert_int_equal(verdict.hash, expected.hash);
+            assert_int_equal(verdict.steps, expected.steps);
+            used |= verdict.from_snapshot;
+        }
+        /* A case that takes the connection apart leaves nothing to take a snapshot of. */
+        bool keeps = !strstr(fixture_seeds[i], "detach") && !strstr(fixture_seeds[i], "reconnect");
+        assert_int_equal(used, keeps);
+        wrg_world_destroy(world);
+        wrg_world_destroy(fresh);
+        free(c);
+    }
+}
+
+static void cases_of_different_profiles_in_turn__each_keeps_its_hash(void **state)
+{
+    struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
+    uint64_t hashes[WRG_ARRAY_LEN(fixture_seeds)] = { 0 };
+
+    (void)state;
+    for (unsigned round = 0; round < 3; round++) {
+        for (size_t i = 0; i < WRG_ARRAY_LEN(fixture_seeds); i++) {
+            struct wrg_case *c = fixture_case(fixture_seeds[i]);
+            struct wrg_verdict verdict = fixture_run(world, c);
+            if (round)
+                assert_int_equal(verdict.hash, hashes[i]);
+            hashes[i] = verdict.hash;
+            free(c);
+        }
+    }
+    wrg_world_destroy(world);
+}
+
+static void schedules__each_seed_has_a_hash_of_its_own_and_keeps_it(void **state)
+{
+    struct wrg_case *c = fixture_case(fixture_seeds[2]);
+    struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
+    uint64_t hashes[8];
+
+    (void)state;
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned seed = 0; seed < 8; seed++) {
+            struct wrg_verdict verdict;
+            assert_int_equal(wrg_world_start(world, c), 0);
+            wrg_world_schedule(world, seed + 1);
+            assert_int_equal(wrg_world_run(world, 0), WRG_WORLD_FINISHED);
+            wrg_world_verdict(world, &verdict);
+            fixture_expect_clean(&verdict, "schedule");
+            if (round)
+                assert_int_equal(verdict.hash, hashes[seed]);
+            hashes[seed] = verdict.hash;
+        }
+    }
+    assert_int_not_equal(hashes[0], hashes[1]);
+    wrg_world_destroy(world);
+    free(c);
+}
+
+static void run_in_slices_of_steps__same_hash(void **state)
+{
+    struct wrg_case *c = fixture_case(fixture_seeds[2]);
+    struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, false);
+    struct wrg_verdict whole = fixture_run(world, c);
+    struct wrg_verdict sliced;
+    unsigned slices = 0;
+
+    (void)state;
+    assert_int_equal(wrg_world_start(world, c), 0);
+    while (wrg_world_run(world, 100) == WRG_WORLD_BUDGET_SPENT)
+        slices++;
+    wrg_world_verdict(world, &sliced);
+    assert_true(slices > 5);
+    assert_int_equal(sliced.hash, whole.hash);
+    wrg_world_destroy(world);
+    free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(twice_in_one_world__same_hash),
+        cmocka_unit_test(snapshot_and_fresh_connect__same_hash),
+        cmocka_unit_test(cases_of_different_profiles_in_turn__each_keeps_its_hash),
+        cmocka_unit_test(schedules__each_seed_has_a_hash_of_its_own_and_keeps_it),
+        cmocka_unit_test(run_in_slices_of_steps__same_hash),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

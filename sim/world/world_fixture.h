@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For tests of whole worlds: a case from its text, a run, a verdict. Layer: world, tests only.
+ */
+#ifndef WRG_WORLD_WORLD_FIXTURE_H
+#define WRG_WORLD_WORLD_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "case/text.h"
+#include "world/world.h"
+
+/* Case `index` of the text, which must be right. */
+static inline struct wrg_case *fixture_case(const char *ops)
+{
+    struct wrg_case *c = malloc(sizeof(*c));
+    struct wrg_case_list list;
+    char text[4096];
+    char err[256] = "";
+
+    assert_non_null(c);
+    snprintf(text, sizeof(text), "wringer 1\n%s", ops);
+    if (wrg_case_parse(text, strlen(text), "test", &list, err, sizeof(err)))
+        fail_msg("%s", err);
+    wrg_case_list_get(&list, 0, c);
+    wrg_case_list_fini(&list);
+    return c;
+}
+
+static inline struct wrg_world *fixture_world(enum wrg_engine engine, bool snapshot)
+{
+    const struct wrg_world_options options = {
+        .engine = engine, .oracles = true, .hash = true, .snapshot = snapshot
+    };
+    struct wrg_world *world = wrg_world_create(&options);
+
+    assert_non_null(world);
+    return world;
+}
+
+static inline struct wrg_verdict fixture_run(struct wrg_world *world, const struct wrg_case *c)
+{
+    struct wrg_verdict verdict;
+
+    assert_int_equal(wrg_world_run_case(world, c, &verdict), 0);
+    return verdict;
+}
+
+static inline void fixture_expect_clean(const struct wrg_verdict *verdict, const char *what)
+{
+    if (verdict->rule != WRG_RULE_CLEAN)
+        fail_msg("%s: %s at step %u: %s", what, wrg_rule_id(verdict->rule), verdict->step,
+                 verdict->detail);
+}
+
+/* Small cases that between them touch every feature. */
+static const char *const fixture_seeds[] = {
+    "config victim=none\nio op=write sector=8\nio op=read sector=8\n",
+    "config victim=none indirect-max=1024\nio op=write sector=8 count=4800\nwait for=idle\n"
+    "io op=read sector=8 count=4800\n",
+    "config victim=none ring-order=1 abi=x86_32\nio op=write times=40 stride=16\nio op=flush\n"
+    "io op=read times=40 stride=16\ndetach by=front\n",
+    "config victim=none readonly=yes\nio op=read\nio op=write\ndetach by=toolstack\n",
+    "config victim=back\nreq op=write nseg=3 sector=16\nreq op=indirect inner=read nseg=20 "
+    "sector=16\n"
+    "publish notify=yes\nwait for=idle\n",
+    "config victim=front\nio op=write sector=8 count=24\nwait for=idle\nio op=read sector=8 "
+    "count=24\n"
+    "rsp req=2 status=-1\n",
+    "config victim=none\nio op=write\nreconnect by=front\nio op=read\n",
+};
+
+#endif
