@@ -2,9 +2,10 @@
 /*
  * A set of numbered slots, of which always the lowest free one is taken.
  *
- * What it is    The allocator behind grefs, page slots, mappings and event channel ports. Lowest first
- *               makes the state after a run that returned everything equal to the state before it, so
- *               that a snapshot of it is a short copy, and makes early reuse (and its bugs) frequent.
+ * What it is    The allocator behind grefs, page slots, mappings and event channel ports. Lowest
+ *               first makes the state after a run that returned everything equal to the state
+ *               before it, so that a snapshot of it is a short copy, and makes early reuse (and its
+ *               bugs) frequent.
  * Layer         base
  * Bounds        1..2^24 slots; memory is the caller's: wrg_slots_words(n) words of 64 bits
  * Threads       none of its own; the owner holds his lock
@@ -24,7 +25,7 @@ struct wrg_slots {
     uint64_t *words; /* a set bit is a slot that is taken */
     uint32_t count;
     uint32_t taken;
-    uint32_t hint;  /* no word below it has room */
+    uint32_t hint;    /* no word below it has room */
     uint32_t touched; /* words ever written since the last restore, from 0 */
 };
 

@@ -2,17 +2,17 @@
 /*
  * The disk below a backend: a chain of filters with a memory disk at its end.
  *
- * What it is    One behaviour a link. A filter embeds struct wrg_disk, looks at a request, refuses it
- *               or hands it to `next`; the last link has no next. Requests run to completion in the
- *               caller's task; queue.h is what makes them asynchronous.
+ * What it is    One behaviour a link. A filter embeds struct wrg_disk, looks at a request, refuses
+ *               it or hands it to `next`; the last link has no next. Requests run to completion in
+ *               the caller's task; queue.h is what makes them asynchronous.
  * Layer         disk
  * Shapes        a request moves a run of sectors from or to a list of pages of one domain
  * Units         sectors of 512 bytes
  * Ownership     links are the caller's, linked by pointers that it keeps alive
  * Threads       one task at a time executes
  * Errors        0; -EIO the medium, -EROFS a write to a read-only disk, -EINVAL a vector that is no
- *               multiple of sectors, -EFAULT a page that the domain may not use; faulty.h may inject
- *               others. After an error any part of the data may have been moved
+ *               multiple of sectors, -EFAULT a page that the domain may not use; faulty.h may
+ *               inject others. After an error any part of the data may have been moved
  * Source        the port's wrg_disk_submit (wringer/port.h)
  * Left out      discard, barriers, a volatile cache: a write is durable at once
  */

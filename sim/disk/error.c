@@ -24,7 +24,8 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
     return wrg_disk_execute(disk->next, request, context);
 }
 
-static const struct wrg_disk_ops ops = { .execute = execute, .info = wrg_disk_pass_info,
+static const struct wrg_disk_ops ops = { .execute = execute,
+                                         .info = wrg_disk_pass_info,
                                          .reset = wrg_disk_pass_reset };
 
 void wrg_error_disk_init(struct wrg_error_disk *bad, struct wrg_disk *next)

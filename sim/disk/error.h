@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A filter with a bad spot: requests that touch a range of sectors fail with -EIO and move nothing.
- * Layer: disk. Units: sectors. Flushes pass. A reset of the chain keeps the range: it belongs to the
- * medium, and whoever sets up a run sets it (count 0: none). Nothing is allocated.
+ * Layer: disk. Units: sectors. Flushes pass. A reset of the chain keeps the range: it belongs to
+ * the medium, and whoever sets up a run sets it (count 0: none). Nothing is allocated.
  */
 #ifndef WRG_DISK_ERROR_H
 #define WRG_DISK_ERROR_H

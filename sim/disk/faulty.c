@@ -27,7 +27,8 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
     return status;
 }
 
-static const struct wrg_disk_ops ops = { .execute = execute, .info = wrg_disk_pass_info,
+static const struct wrg_disk_ops ops = { .execute = execute,
+                                         .info = wrg_disk_pass_info,
                                          .reset = wrg_disk_pass_reset };
 
 void wrg_faulty_disk_init(struct wrg_faulty_disk *faulty, struct wrg_disk *next)

@@ -44,12 +44,10 @@ static void bad_spot__fails_what_touches_it(void **state)
         uint32_t pages;
         int error;
     } cases[] = {
-        { 92, 1, 0 },    /* ends just before */
-        { 93, 1, -EIO }, /* last sector in it */
-        { 100, 1, -EIO },
-        { 109, 1, -EIO }, /* first sector in it */
-        { 110, 1, 0 },
-        { 60, 9, -EIO }, /* around it */
+        { 92, 1, 0 },                       /* ends just before */
+        { 93, 1, -EIO },                    /* last sector in it */
+        { 100, 1, -EIO }, { 109, 1, -EIO }, /* first sector in it */
+        { 110, 1, 0 },    { 60, 9, -EIO },  /* around it */
         { 0, 1, 0 },
     };
     struct wrg_error_disk bad;
@@ -80,8 +78,9 @@ static void bad_spot_to_the_end_of_numbers__does_not_wrap(void **state)
 
 static void fault_rules__asked_once_a_request_at_its_site(void **state)
 {
-    const struct wrg_fault_rule rule = { .site = WRG_FAULT_DISK_WRITE, .nth = 2, .count = 1,
-                                         .status = -ENOSPC };
+    const struct wrg_fault_rule rule = {
+        .site = WRG_FAULT_DISK_WRITE, .nth = 2, .count = 1, .status = -ENOSPC
+    };
     struct wrg_faulty_disk faulty;
 
     (void)state;
@@ -118,8 +117,9 @@ static void whole_chain__each_filter_in_its_turn(void **state)
     struct wrg_error_disk bad;
     struct wrg_readonly_disk ro;
     struct wrg_faulty_disk faulty;
-    const struct wrg_fault_rule rule = { .site = WRG_FAULT_DISK_READ, .nth = 2, .count = 1,
-                                         .status = -ENOMEM };
+    const struct wrg_fault_rule rule = {
+        .site = WRG_FAULT_DISK_READ, .nth = 2, .count = 1, .status = -ENOMEM
+    };
 
     (void)state;
     wrg_error_disk_init(&bad, &d.md.disk);

@@ -9,9 +9,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define CHUNK_BYTES WRG_MEMORY_DISK_CHUNK_BYTES
-#define BLOCK_SHIFT 12
-#define BLOCK_BYTES (1u << BLOCK_SHIFT)
+#define CHUNK_BYTES   WRG_MEMORY_DISK_CHUNK_BYTES
+#define BLOCK_SHIFT   12
+#define BLOCK_BYTES   (1u << BLOCK_SHIFT)
 #define SECTORS_A_VEC (WRG_PAGE_SIZE / WRG_SECTOR_SIZE)
 /* Fibonacci hashing: neighbouring chunks land in different buckets, and one multiply is enough. */
 #define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
@@ -122,8 +122,8 @@ static struct wrg_disk_chunk *find_chunk(struct wrg_memory_disk *md, uint64_t nu
             return &md->chunk[md->buckets[at].slot];
     if (!take || md->used == md->chunks)
         return NULL;
-    md->buckets[at] = (struct wrg_disk_bucket){ .number = number, .epoch = md->epoch,
-                                                .slot = md->used };
+    md->buckets[at] =
+        (struct wrg_disk_bucket){ .number = number, .epoch = md->epoch, .slot = md->used };
     md->chunk[md->used].present = 0;
     return &md->chunk[md->used++];
 }
@@ -253,8 +253,8 @@ static void emit_data(const struct run *run, const struct wrg_disk_request *requ
 
     wrg_xen_emit(context->xen, .kind = WRG_EV_DISK_DATA, .role = context->dom->role,
                  .a = context->ticket, .b = request->op, .c = sector,
-                 .d = frame << 32 | (uint32_t)vec->off << 16 | vec->len,
-                 .payload = run->digests, .len = run->ndigests * (uint32_t)sizeof(uint64_t));
+                 .d = frame << 32 | (uint32_t)vec->off << 16 | vec->len, .payload = run->digests,
+                 .len = run->ndigests * (uint32_t)sizeof(uint64_t));
 }
 
 static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request,
@@ -269,7 +269,9 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
     if (request->op != WRG_IO_READ && !write)
         return -EINVAL;
     error = check(md, request);
-    struct run run = { .md = md, .byte = request->sector << WRG_DISK_SECTOR_SHIFT, .write = write,
+    struct run run = { .md = md,
+                       .byte = request->sector << WRG_DISK_SECTOR_SHIFT,
+                       .write = write,
                        .digest = context->xen->trace->on };
     for (uint32_t i = 0; i < request->nvec && !error; i++) {
         const struct wrg_vec *vec = &request->vec[i];

@@ -2,16 +2,16 @@
 /*
  * A sparse disk in memory: the end of a chain.
  *
- * What it is    Chunks of 64 KiB from a pool, found by a hash of their number. What was never written
- *               reads as zeros. Nothing is allocated after init; a reset forgets all chunks at once,
- *               and a chunk that is taken anew is zeroed block by block, only where a write does not
- *               cover a block whole.
+ * What it is    Chunks of 64 KiB from a pool, found by a hash of their number. What was never
+ *               written reads as zeros. Nothing is allocated after init; a reset forgets all chunks
+ *               at once, and a chunk that is taken anew is zeroed block by block, only where a
+ *               write does not cover a block whole.
  * Layer         disk
  * Bounds        1..2^55 sectors; as many chunks with data as init says
  * Ownership     the memory is the disk's own; fini gives it back
  * Threads       one task at a time
- * Errors        as disk.h; -EIO also beyond the end, and when the pool of chunks is used up (a sparse
- *               image on a full file system)
+ * Errors        as disk.h; -EIO also beyond the end, and when the pool of chunks is used up (a
+ *               sparse image on a full file system)
  */
 #ifndef WRG_DISK_MEMORY_DISK_H
 #define WRG_DISK_MEMORY_DISK_H
@@ -39,10 +39,10 @@ struct wrg_memory_disk {
     struct wrg_disk disk; /* first: a link of a chain */
     uint64_t sectors;
     uint32_t epoch;
-    uint32_t used;      /* chunks taken, from slot 0 */
-    uint32_t chunks;    /* in the pool */
-    uint32_t mask;      /* buckets - 1 */
-    uint32_t shift;     /* of the hash, to a bucket */
+    uint32_t used;   /* chunks taken, from slot 0 */
+    uint32_t chunks; /* in the pool */
+    uint32_t mask;   /* buckets - 1 */
+    uint32_t shift;  /* of the hash, to a bucket */
     uint8_t *pool;
     struct wrg_disk_chunk *chunk; /* by slot */
     struct wrg_disk_bucket *buckets;

@@ -179,8 +179,8 @@ static void hash_of_many_chunks__finds_each(void **state)
 
 static void request_beyond_the_end__eio_and_nothing_moved(void **state)
 {
-    static const uint64_t at[] = { DISK_SECTORS - 7, DISK_SECTORS, DISK_SECTORS + 1, UINT64_MAX,
-                                   UINT64_MAX - 7, UINT64_C(1) << 63 };
+    static const uint64_t at[] = { DISK_SECTORS - 7, DISK_SECTORS,   DISK_SECTORS + 1,
+                                   UINT64_MAX,       UINT64_MAX - 7, UINT64_C(1) << 63 };
 
     (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(at); i++) {

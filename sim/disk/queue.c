@@ -68,7 +68,8 @@ static void work(void *arg)
     struct wrg_disk_queued queued;
 
     while (next_request(queue, &queued)) {
-        struct wrg_disk_context context = { .xen = queue->xen, .dom = queue->dom,
+        struct wrg_disk_context context = { .xen = queue->xen,
+                                            .dom = queue->dom,
                                             .ticket = queued.ticket };
         wrg_sched_point(queue->xen->sched, WRG_POINT_DISK);
         int error = wrg_disk_execute(queue->disk, &queued.request, &context);
@@ -78,8 +79,9 @@ static void work(void *arg)
 
 int wrg_disk_queue_start(struct wrg_disk_queue *queue)
 {
-    const struct wrg_task_args args = { .fn = work, .arg = queue, .name = "disk",
-                                        .role = queue->dom->role, .worker = true };
+    const struct wrg_task_args args = {
+        .fn = work, .arg = queue, .name = "disk", .role = queue->dom->role, .worker = true
+    };
     int task = wrg_sched_task_create(queue->xen->sched, &args);
 
     if (task < 0)
@@ -108,8 +110,9 @@ int wrg_disk_queue_submit(struct wrg_disk_queue *queue, const struct wrg_disk_su
         return -EAGAIN;
     }
     queued = &queue->ring[queue->tail % WRG_DISK_QUEUE_MAX];
-    queued->request = (struct wrg_disk_request){ .op = args->op, .sector = args->sector,
-                                                 .nvec = args->nvec, .vec = args->vec };
+    queued->request = (struct wrg_disk_request){
+        .op = args->op, .sector = args->sector, .nvec = args->nvec, .vec = args->vec
+    };
     queued->done = args->done;
     queued->ctx = args->ctx;
     queued->ticket = ++queue->tickets;

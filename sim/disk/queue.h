@@ -2,13 +2,14 @@
 /*
  * The front of a disk: takes requests from a backend and executes them in a task of its own.
  *
- * What it is    A ring of requests in order of submission, and a worker that executes them one by one,
- *               with a preemption point before each, and calls `done`. No data is copied at submission.
+ * What it is    A ring of requests in order of submission, and a worker that executes them one by
+ *               one, with a preemption point before each, and calls `done`. No data is copied at
+ *               submission.
  * Layer         disk
  * Bounds        WRG_DISK_QUEUE_MAX requests between submission and the call of done
  * Ownership     the chain and the vectors are the caller's; vectors live until done
- * Threads       any task submits; done is called by the worker. Thread engine: a mutex is held while
- *               the ring is touched, never while data are copied or done runs
+ * Threads       any task submits; done is called by the worker. Thread engine: a mutex is held
+ *               while the ring is touched, never while data are copied or done runs
  * Errors        -EAGAIN when the ring is full; what the disk says goes to done
  * Events        disk-info, disk-submit, disk-done; the disk itself tells of the data
  */

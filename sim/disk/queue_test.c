@@ -35,9 +35,11 @@ static void on_done(void *ctx, int error);
 
 static int submit(uint8_t op, uint64_t sector, uint32_t tag)
 {
-    const struct wrg_disk_submit args = { .op = op, .sector = sector,
+    const struct wrg_disk_submit args = { .op = op,
+                                          .sector = sector,
                                           .nvec = op == WRG_IO_FLUSH ? 0 : 1,
-                                          .vec = &d.vec[tag % DISK_PAGES], .done = on_done,
+                                          .vec = &d.vec[tag % DISK_PAGES],
+                                          .done = on_done,
                                           .ctx = (void *)(uintptr_t)tag };
 
     return wrg_disk_queue_submit(&q.queue, &args);
@@ -194,8 +196,9 @@ static void threads_submit_in_parallel__all_done_in_order_of_each(void **state)
 
     (void)state;
     for (uintptr_t i = 0; i < 3; i++) {
-        const struct wrg_task_args args = { .fn = submit_many, .arg = (void *)i, .name = "submit",
-                                            .role = WRG_ROLE_BACK };
+        const struct wrg_task_args args = {
+            .fn = submit_many, .arg = (void *)i, .name = "submit", .role = WRG_ROLE_BACK
+        };
         assert_true(wrg_sched_task_create(&t.sched, &args) >= 0);
     }
     assert_int_equal(wrg_sched_run(&t.sched), WRG_SCHED_IDLE);

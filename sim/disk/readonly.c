@@ -22,7 +22,8 @@ static void info(const struct wrg_disk *disk, struct wrg_disk_info *out)
     out->readonly |= self_of(disk)->on;
 }
 
-static const struct wrg_disk_ops ops = { .execute = execute, .info = info,
+static const struct wrg_disk_ops ops = { .execute = execute,
+                                         .info = info,
                                          .reset = wrg_disk_pass_reset };
 
 void wrg_readonly_disk_init(struct wrg_readonly_disk *ro, struct wrg_disk *next)

@@ -12,7 +12,7 @@
 
 struct wrg_readonly_disk {
     struct wrg_disk disk; /* first: a link of a chain */
-    bool on;              /* off: everything passes, so that a world keeps one chain for all cases */
+    bool on; /* off: everything passes, so that a world keeps one chain for all cases */
 };
 
 void wrg_readonly_disk_init(struct wrg_readonly_disk *ro, struct wrg_disk *next);

@@ -10,8 +10,8 @@
 #include "xen/test_xen.h"
 
 #define DISK_SECTORS (UINT64_C(1) << 41)
-#define DISK_CHUNKS 8
-#define DISK_PAGES 48
+#define DISK_CHUNKS  8
+#define DISK_PAGES   48
 
 struct test_disk {
     struct wrg_memory_disk md;
@@ -47,8 +47,9 @@ BENCH int teardown_disk(void **state)
 /* Moves the first nvec vectors of the bench. */
 BENCH int run_on(struct wrg_disk *disk, uint8_t op, uint64_t sector, uint32_t nvec)
 {
-    const struct wrg_disk_request request = { .op = op, .sector = sector, .nvec = nvec,
-                                              .vec = d.vec };
+    const struct wrg_disk_request request = {
+        .op = op, .sector = sector, .nvec = nvec, .vec = d.vec
+    };
 
     return wrg_disk_execute(disk, &request, &d.context);
 }

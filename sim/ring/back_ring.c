@@ -30,8 +30,7 @@ int wrg_back_ring_pending(struct wrg_back_ring *back)
      */
     /* Another task may put responses meanwhile; any value it had is a valid bound. */
     uint32_t answered = __atomic_load_n(&back->rsp_prod, __ATOMIC_RELAXED);
-    if (prod - answered > back->ring.entries ||
-        prod - back->req_cons > back->ring.entries)
+    if (prod - answered > back->ring.entries || prod - back->req_cons > back->ring.entries)
         return -EPROTO;
     return (int)(prod - back->req_cons);
 }
@@ -40,7 +39,8 @@ void wrg_back_ring_get(struct wrg_back_ring *back, struct wrg_blkif_request *req
 {
     uint8_t slot[WRG_BLKIF_MAX_REQUEST_BYTES];
 
-    /* One copy, of which everything is decoded and checked: the peer may write the slot at any time. */
+    /* One copy, of which everything is decoded and checked: the peer may write the slot at any
+     * time. */
     wrg_page_load(back->ring.port, back->ring.page, wrg_ring_slot(&back->ring, back->req_cons),
                   slot, wrg_wire_request_size((enum wrg_abi)back->ring.abi), WRG_SITE_REQUEST);
     wrg_wire_get_request((enum wrg_abi)back->ring.abi, slot, request);
@@ -50,8 +50,10 @@ void wrg_back_ring_get(struct wrg_back_ring *back, struct wrg_blkif_request *req
 bool wrg_back_ring_final_check(struct wrg_back_ring *back)
 {
     const struct wrg_ring_recheck recheck = {
-        .event_off = WRG_WIRE_REQ_EVENT, .index_off = WRG_WIRE_REQ_PROD,
-        .event_site = WRG_SITE_REQ_EVENT, .index_site = WRG_SITE_REQ_PROD,
+        .event_off = WRG_WIRE_REQ_EVENT,
+        .index_off = WRG_WIRE_REQ_PROD,
+        .event_site = WRG_SITE_REQ_EVENT,
+        .index_site = WRG_SITE_REQ_PROD,
         .cons = back->req_cons,
     };
 
@@ -60,25 +62,29 @@ bool wrg_back_ring_final_check(struct wrg_back_ring *back)
 
 void wrg_back_ring_put(struct wrg_back_ring *back, const struct wrg_blkif_response *response)
 {
-    /* id, operation and status are neighbours but for one pad byte, which must keep what it held. */
-    enum { ID_AND_OPERATION = 9, STATUS = 10, STATUS_BYTES = 2 };
-    uint8_t slot[WRG_BLKIF_MAX_RESPONSE_BYTES];
+    /*
+     * Up to the status, in one store: the pad byte between operation and status goes out as zero,
+     * and what lies behind the status keeps the frontend's own bytes. Nothing of ours can leak
+     * there.
+     */
+    enum { UP_TO_STATUS = 12 };
+    uint8_t slot[WRG_BLKIF_MAX_RESPONSE_BYTES] = { 0 };
     uint32_t off = wrg_ring_slot(&back->ring, back->rsp_prod);
 
     wrg_wire_put_response(response, slot);
-    wrg_page_store(back->ring.port, back->ring.page, off, slot, ID_AND_OPERATION,
-                   WRG_SITE_RESPONSE);
-    wrg_page_store(back->ring.port, back->ring.page, off + STATUS, slot + STATUS, STATUS_BYTES,
-                   WRG_SITE_RESPONSE);
+    wrg_page_store(back->ring.port, back->ring.page, off, slot, UP_TO_STATUS, WRG_SITE_RESPONSE);
     __atomic_store_n(&back->rsp_prod, back->rsp_prod + 1, __ATOMIC_RELAXED);
 }
 
 bool wrg_back_ring_push(struct wrg_back_ring *back)
 {
     const struct wrg_ring_publish publish = {
-        .index_off = WRG_WIRE_RSP_PROD, .event_off = WRG_WIRE_RSP_EVENT,
-        .index_site = WRG_SITE_RSP_PROD, .event_site = WRG_SITE_RSP_EVENT,
-        .from = back->published, .to = back->rsp_prod,
+        .index_off = WRG_WIRE_RSP_PROD,
+        .event_off = WRG_WIRE_RSP_EVENT,
+        .index_site = WRG_SITE_RSP_PROD,
+        .event_site = WRG_SITE_RSP_EVENT,
+        .from = back->published,
+        .to = back->rsp_prod,
     };
 
     back->published = back->rsp_prod;

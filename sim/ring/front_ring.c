@@ -25,7 +25,8 @@ void wrg_front_ring_put(struct wrg_front_ring *front, const struct wrg_blkif_req
     uint8_t slot[WRG_BLKIF_MAX_REQUEST_BYTES];
     enum wrg_abi abi = (enum wrg_abi)front->ring.abi;
 
-    /* Padding goes out as zeros: the bytes of the slot's last user are not this request's to show. */
+    /* Padding goes out as zeros: the bytes of the slot's last user are not this request's to show.
+     * */
     memset(slot, 0, sizeof(slot));
     uint32_t len = (uint32_t)wrg_wire_put_request(abi, request, slot);
     wrg_page_store(front->ring.port, front->ring.page, wrg_ring_slot(&front->ring, front->req_prod),
@@ -36,9 +37,12 @@ void wrg_front_ring_put(struct wrg_front_ring *front, const struct wrg_blkif_req
 bool wrg_front_ring_push(struct wrg_front_ring *front)
 {
     const struct wrg_ring_publish publish = {
-        .index_off = WRG_WIRE_REQ_PROD, .event_off = WRG_WIRE_REQ_EVENT,
-        .index_site = WRG_SITE_REQ_PROD, .event_site = WRG_SITE_REQ_EVENT,
-        .from = front->published, .to = front->req_prod,
+        .index_off = WRG_WIRE_REQ_PROD,
+        .event_off = WRG_WIRE_REQ_EVENT,
+        .index_site = WRG_SITE_REQ_PROD,
+        .event_site = WRG_SITE_REQ_EVENT,
+        .from = front->published,
+        .to = front->req_prod,
     };
 
     front->published = front->req_prod;
@@ -69,8 +73,10 @@ void wrg_front_ring_get(struct wrg_front_ring *front, struct wrg_blkif_response 
 bool wrg_front_ring_final_check(struct wrg_front_ring *front)
 {
     const struct wrg_ring_recheck recheck = {
-        .event_off = WRG_WIRE_RSP_EVENT, .index_off = WRG_WIRE_RSP_PROD,
-        .event_site = WRG_SITE_RSP_EVENT, .index_site = WRG_SITE_RSP_PROD,
+        .event_off = WRG_WIRE_RSP_EVENT,
+        .index_off = WRG_WIRE_RSP_PROD,
+        .event_site = WRG_SITE_RSP_EVENT,
+        .index_site = WRG_SITE_RSP_PROD,
         .cons = front->rsp_cons,
     };
 

@@ -13,8 +13,11 @@ void wrg_ring_setup(struct wrg_ring *ring, const struct wrg_ring_args *args)
 
 void wrg_ring_declare_to_port(const struct wrg_ring *ring, uint32_t index)
 {
-    struct wrg_ring_declare declare = { .page = ring->page, .npages = ring->npages,
-                                        .abi = ring->abi, .queue = ring->queue, .index = index };
+    struct wrg_ring_declare declare = { .page = ring->page,
+                                        .npages = ring->npages,
+                                        .abi = ring->abi,
+                                        .queue = ring->queue,
+                                        .index = index };
 
     (void)wrg_port_ring_declare(ring->port, &declare);
 }

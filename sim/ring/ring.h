@@ -19,8 +19,9 @@ static inline uint32_t wrg_ring_slot(const struct wrg_ring *ring, uint32_t index
 /*
  * Publishes a producer index and tells whether the peer asked for an event with one of the new
  * entries. The release orders the entries' bytes before the index: the peer may read a slot as soon
- * as it sees the index. The full barrier orders our index before the load of the peer's event index:
- * without it both sides may read stale values, and the peer sleeps on work nobody tells it of.
+ * as it sees the index. The full barrier orders our index before the load of the peer's event
+ * index: without it both sides may read stale values, and the peer sleeps on work nobody tells it
+ * of.
  */
 struct wrg_ring_publish {
     uint32_t index_off, event_off; /* of our producer index, of the peer's event index */
@@ -31,8 +32,8 @@ bool wrg_ring_publish(const struct wrg_ring *ring, const struct wrg_ring_publish
 
 /*
  * Asks for an event with the entry after `cons`, then looks once more. The full barrier orders our
- * event index before the load of the peer's producer index: an entry that is published in between is
- * either seen here, or its producer sees our event index and notifies.
+ * event index before the load of the peer's producer index: an entry that is published in between
+ * is either seen here, or its producer sees our event index and notifies.
  */
 struct wrg_ring_recheck {
     uint32_t event_off, index_off; /* of our event index, of the peer's producer index */

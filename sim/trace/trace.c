@@ -27,7 +27,6 @@ void wrg_trace_reset(struct wrg_trace *trace)
     trace->finding.detail[0] = 0;
     trace->count = 0;
     trace->chain = 0;
-    trace->fill = 0;
 }
 
 void wrg_trace_subscribe(struct wrg_trace *trace, enum wrg_event_kind kind, wrg_trace_fn *fn,
@@ -46,32 +45,36 @@ void wrg_trace_unsubscribe_all(struct wrg_trace *trace)
     memset(trace->nsubs, 0, sizeof(trace->nsubs));
 }
 
-static void absorb(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
-                   uint32_t len)
+/* The words of a payload; a rest of less than a word counts as if zeros followed. */
+static void absorb_payload(struct wrg_trace *trace, const uint8_t *payload, uint32_t len)
 {
-    uint32_t size = (uint32_t)sizeof(*ev) + ((len + 7) & ~7u);
+    uint64_t chain = trace->chain + len;
+    uint64_t word;
 
-    if (trace->fill + size > WRG_TRACE_BLOCK) {
-        trace->chain = XXH3_64bits_withSeed(trace->block, trace->fill, trace->chain);
-        trace->fill = 0;
+    for (; len >= sizeof(word); payload += sizeof(word), len -= (uint32_t)sizeof(word)) {
+        memcpy(&word, payload, sizeof(word));
+        chain = (chain ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        chain ^= chain >> 29;
     }
-    uint8_t *at = trace->block + trace->fill;
-    memcpy(at, ev, sizeof(*ev));
     if (len) {
-        at += sizeof(*ev);
-        memset(at + (len & ~7u), 0, ((len + 7) & ~7u) - (len & ~7u));
-        memcpy(at, payload, len);
+        word = 0;
+        memcpy(&word, payload, len);
+        chain = (chain ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        chain ^= chain >> 29;
     }
-    trace->fill += size;
+    trace->chain = chain;
 }
 
 static void deliver(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
                     uint32_t len)
 {
-    trace->window[trace->count % WRG_TRACE_WINDOW] = *ev;
-    trace->count++;
-    if (trace->hashing)
-        absorb(trace, ev, payload, len);
+    trace->window[trace->count++ % WRG_TRACE_WINDOW] = *ev;
+    if (trace->hashing) {
+        if (len)
+            absorb_payload(trace, payload, len);
+        if (trace->count % WRG_TRACE_WINDOW == 0)
+            trace->chain = XXH3_64bits_withSeed(trace->window, sizeof(trace->window), trace->chain);
+    }
     if (trace->tap)
         trace->tap(trace->tap_ctx, ev, payload, len);
     for (uint8_t i = 0; i < trace->nsubs[ev->kind]; i++)
@@ -107,17 +110,23 @@ void wrg_trace_report(struct wrg_trace *trace, enum wrg_rule rule, const struct 
     trace->finding.rule = rule;
 }
 
+/* Events of the turn that is not hashed yet. */
+static size_t unfinished(const struct wrg_trace *trace)
+{
+    return trace->count % WRG_TRACE_WINDOW;
+}
+
 uint64_t wrg_trace_hash(const struct wrg_trace *trace)
 {
-    return XXH3_64bits_withSeed(trace->block, trace->fill, trace->chain);
+    return XXH3_64bits_withSeed(trace->window, unfinished(trace) * sizeof(*trace->window),
+                                trace->chain);
 }
 
 void wrg_trace_save(const struct wrg_trace *trace, struct wrg_trace_saved *saved)
 {
     saved->chain = trace->chain;
     saved->count = trace->count;
-    saved->fill = trace->fill;
-    memcpy(saved->block, trace->block, trace->fill);
+    memcpy(saved->window, trace->window, unfinished(trace) * sizeof(*trace->window));
 }
 
 void wrg_trace_restore(struct wrg_trace *trace, const struct wrg_trace_saved *saved)
@@ -126,6 +135,5 @@ void wrg_trace_restore(struct wrg_trace *trace, const struct wrg_trace_saved *sa
     trace->finding.detail[0] = 0;
     trace->chain = saved->chain;
     trace->count = saved->count;
-    trace->fill = saved->fill;
-    memcpy(trace->block, saved->block, saved->fill);
+    memcpy(trace->window, saved->window, unfinished(trace) * sizeof(*trace->window));
 }

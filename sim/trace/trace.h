@@ -24,9 +24,8 @@
 #include "vocab/rules.h"
 
 #define WRG_TRACE_SUBSCRIBERS_MAX 8
-#define WRG_TRACE_PAYLOAD_MAX 128
-#define WRG_TRACE_WINDOW 64
-#define WRG_TRACE_BLOCK 1024
+#define WRG_TRACE_PAYLOAD_MAX     128
+#define WRG_TRACE_WINDOW          64
 
 typedef void wrg_trace_fn(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len);
 
@@ -38,7 +37,7 @@ struct wrg_finding {
 };
 
 struct wrg_trace {
-    bool on;      /* nobody listens otherwise, and nothing is emitted */
+    bool on; /* nobody listens otherwise, and nothing is emitted */
     bool hashing;
     bool parallel; /* thread engine */
     uint8_t nsubs[WRG_NR_EVENTS];
@@ -50,11 +49,11 @@ struct wrg_trace {
     void *tap_ctx;
     struct wrg_finding finding; /* the first one */
     uint64_t count;
+    /* The last events, as a ring. A full turn of it is hashed at once; payloads are mixed in as
+     * they come. So the whole state of the hash is one word and the events of the unfinished turn.
+     * */
     struct wrg_event window[WRG_TRACE_WINDOW];
-    /* hash: chained over blocks, so that its whole state is one word and a partial block */
     uint64_t chain;
-    uint32_t fill;
-    uint8_t block[WRG_TRACE_BLOCK];
     pthread_mutex_t lock;
 };
 
@@ -85,8 +84,7 @@ uint64_t wrg_trace_hash(const struct wrg_trace *trace);
 /* What a snapshot needs: the state of the hash, and the count. */
 struct wrg_trace_saved {
     uint64_t chain, count;
-    uint32_t fill;
-    uint8_t block[WRG_TRACE_BLOCK];
+    struct wrg_event window[WRG_TRACE_WINDOW];
 };
 void wrg_trace_save(const struct wrg_trace *trace, struct wrg_trace_saved *saved);
 void wrg_trace_restore(struct wrg_trace *trace, const struct wrg_trace_saved *saved);

@@ -7,7 +7,8 @@
  * Checked:  size, alignment, every member's offset and size, of both layouts against transcript.h
  *           and of the target's layout against libxen-dev; constants; ring sizes; grant structs.
  * Limits:   must compile freestanding (-m32 has no libc here), so no string.h and no libc header.
- * Includes: <xen/io/...> only, and grant_table.h through them: a name that sim/xen/ has too would be
+ * Includes: <xen/io/...> only, and grant_table.h through them: a name that sim/xen/ has too would
+ * be
  *           found there first.
  * Source:   xen/io/blkif.h, xen/io/ring.h, xen/io/xenbus.h, xen/grant_table.h.
  */
@@ -46,16 +47,19 @@
 WRG_WIRE_ALL_FIELDS(X64_FIELD, X32_ONLY)
 WRG_WIRE_STRUCTS(BOTH_STRUCTS)
 
+#define STRUCT32(st) CHECK_STRUCT(struct st, WRG_WIRE_SIZE32_##st, WRG_WIRE_ALIGN32_##st)
+#define STRUCT64(st) CHECK_STRUCT(struct st, WRG_WIRE_SIZE64_##st, WRG_WIRE_ALIGN64_##st)
+
 /* The layout of this target, against libxen-dev. */
 #if defined(__i386__)
 #define REAL_FIELD(st, member, o64, o32, size) CHECK_FIELD(struct st, member, o32, size)
 #define REAL_ONLY32(st, member, o32, size)     CHECK_FIELD(struct st, member, o32, size)
-#define REAL_STRUCT(st)                        CHECK_STRUCT(struct st, WRG_WIRE_SIZE32_##st, WRG_WIRE_ALIGN32_##st)
+#define REAL_STRUCT(st)                        STRUCT32(st)
 #define REAL_STRIDE                            WRG_WIRE_SIZE32_blkif_request
 #else
 #define REAL_FIELD(st, member, o64, o32, size) CHECK_FIELD(struct st, member, o64, size)
 #define REAL_ONLY32(st, member, o32, size)
-#define REAL_STRUCT(st) CHECK_STRUCT(struct st, WRG_WIRE_SIZE64_##st, WRG_WIRE_ALIGN64_##st)
+#define REAL_STRUCT(st) STRUCT64(st)
 #define REAL_STRIDE     WRG_WIRE_SIZE64_blkif_request
 #endif
 WRG_WIRE_FIELDS_blkif_request(REAL_FIELD, REAL_ONLY32)

@@ -110,7 +110,8 @@ int wrg_evtchn_send(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_evtc
     if (!chn)
         return -EINVAL;
     if (chn->state == EVTCHNSTAT_interdomain) { /* unbound: silently dropped */
-        struct wrg_evtchn *theirs = &xen->domains[chn->remote_domid].evtchns.ports[chn->remote_port];
+        struct wrg_evtchn *theirs =
+            &xen->domains[chn->remote_domid].evtchns.ports[chn->remote_port];
         fresh = !theirs->pending;
         theirs->pending = true;
         deliver(xen, theirs);
@@ -162,7 +163,8 @@ int wrg_evtchn_close(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_evt
         return -EINVAL;
     if (chn->state == EVTCHNSTAT_interdomain) {
         /* The peer falls back to unbound, for the closer's domain. */
-        struct wrg_evtchn *theirs = &xen->domains[chn->remote_domid].evtchns.ports[chn->remote_port];
+        struct wrg_evtchn *theirs =
+            &xen->domains[chn->remote_domid].evtchns.ports[chn->remote_port];
         theirs->state = EVTCHNSTAT_unbound;
         theirs->remote_domid = dom->domid;
         theirs->remote_port = 0;

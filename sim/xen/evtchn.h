@@ -2,8 +2,9 @@
 /*
  * Event channels: one pending bit a port, no data, no counting.
  *
- * What it is    Xen's table of ports of a domain, and the guest kernel's end of each: the task that an
- *               event wakes, and the late EOI that keeps the port masked until the driver is done.
+ * What it is    Xen's table of ports of a domain, and the guest kernel's end of each: the task that
+ *               an event wakes, and the late EOI that keeps the port masked until the driver is
+ *               done.
  * Layer         xen
  * Bounds        ports 1..1022 of a domain (libxl's default limit); port 0 is never valid
  * Errors        -errno as Xen's event_channel_op gives them

@@ -145,8 +145,7 @@ static struct wrg_tamper *due(struct wrg_fetch *fetch, uint8_t seat,
         return NULL;
     for (uint32_t i = 0; i < fetch->ntampers; i++) {
         struct wrg_tamper *tamper = &fetch->tampers[i];
-        if (!tamper->fired && tamper->request == scope->request &&
-            tamper->fetch == scope->fetches)
+        if (!tamper->fired && tamper->request == scope->request && tamper->fetch == scope->fetches)
             return tamper;
     }
     return NULL;
@@ -214,8 +213,7 @@ void wrg_fetch_keep(struct wrg_fetch *fetch, uint8_t seat, const struct wrg_fram
     uint32_t within = (ring_off - WRG_WIRE_RING) % ring->stride;
 
     if (slot < ring->entries)
-        memcpy(ring->scopes[slot].bytes + within, bytes,
-               wrg_min_u32(len, ring->stride - within));
+        memcpy(ring->scopes[slot].bytes + within, bytes, wrg_min_u32(len, ring->stride - within));
 }
 
 void wrg_fetch_published(struct wrg_fetch *fetch, uint8_t seat, uint32_t index)
@@ -245,13 +243,17 @@ void wrg_fetch_mapped(struct wrg_fetch *fetch, uint8_t seat, struct wrg_frame *m
 
     if (!ring->live || seat != WRG_SEAT_BACK)
         return;
-    /* Only the newest scope can be waiting for its indirect pages: a back maps them as it parses. */
+    /* Only the newest scope can be waiting for its indirect pages: a back maps them as it parses.
+     * */
     struct wrg_fetch_scope *scope = &ring->scopes[ring->newest];
     if (!names_gref(ring, scope, gref))
         return;
     struct wrg_fetch_indirect *page = &fetch->indirect[fetch->next_indirect];
     meta->indirect = (uint16_t)(fetch->next_indirect + 1);
     fetch->next_indirect = (fetch->next_indirect + 1) % WRG_FETCH_INDIRECT;
-    *page = (struct wrg_fetch_indirect){ .frame = frame, .slot = ring->newest, .seat = seat,
-                                         .position = scope->position, .epoch = ring->epoch };
+    *page = (struct wrg_fetch_indirect){ .frame = frame,
+                                         .slot = ring->newest,
+                                         .seat = seat,
+                                         .position = scope->position,
+                                         .epoch = ring->epoch };
 }

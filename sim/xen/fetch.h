@@ -3,16 +3,18 @@
  * The fetch shadow: which request a load of shared memory belongs to, and which bytes of it were
  * loaded before.
  *
- * What it is    For each declared ring, one scope a slot. A scope opens when the ring's own side first
- *               reads a slot of this lap, and counts its fetches; an indirect page joins the scope
- *               whose slot named its gref. Hostile writes (`tamper`) are keyed by scope and fetch.
+ * What it is    For each declared ring, one scope a slot. A scope opens when the ring's own side
+ *               first reads a slot of this lap, and counts its fetches; an indirect page joins the
+ *               scope whose slot named its gref. Hostile writes (`tamper`) are keyed by scope and
+ *               fetch.
  * Layer         xen
  * Bounds        2 seats x 1 queue, 512 slots a ring, 256 indirect pages under watch at one time
  * Units         requests and fetches count from 1
  * Threads       fiber engine only: the thread engine has no view of single accesses
  * Left out      a back that fetches several requests before it maps their indirect pages is not
- *               followed into them; two live requests that share an indirect page overwrite each other's marks; a slot
- *               that is read again after its place in the ring was answered counts as a new lap
+ *               followed into them; two live requests that share an indirect page overwrite each
+ *               other's marks; a slot that is read again after its place in the ring was answered
+ *               counts as a new lap
  * Source        XSA-155; the positions follow from xen/io/ring.h: at most one lap is outstanding
  */
 #ifndef WRG_XEN_FETCH_H
@@ -23,18 +25,18 @@
 
 #include <wringer/wire.h>
 
-#define WRG_FETCH_SEATS 2
-#define WRG_FETCH_SLOTS 512
+#define WRG_FETCH_SEATS      2
+#define WRG_FETCH_SLOTS      512
 #define WRG_FETCH_RING_PAGES 16
-#define WRG_FETCH_INDIRECT 256
-#define WRG_FETCH_TAMPERS 64
+#define WRG_FETCH_INDIRECT   256
+#define WRG_FETCH_TAMPERS    64
 
 struct wrg_fetch_scope { /* one slot of a ring */
-    uint32_t position; /* absolute index, modulo 2^32 */
-    uint32_t epoch;    /* valid while it is the ring's */
-    uint32_t request;  /* ordinal of the scope, from 1 */
+    uint32_t position;   /* absolute index, modulo 2^32 */
+    uint32_t epoch;      /* valid while it is the ring's */
+    uint32_t request;    /* ordinal of the scope, from 1 */
     uint32_t fetches;
-    uint64_t seen[2];  /* bytes of the slot that were loaded */
+    uint64_t seen[2];   /* bytes of the slot that were loaded */
     uint8_t bytes[112]; /* as they were loaded first */
 };
 
@@ -52,9 +54,9 @@ struct wrg_fetch_ring {
     uint8_t npages;
     uint32_t stride, entries;
     uint32_t epoch;
-    uint32_t requests;   /* ordinals given out */
-    uint32_t published;  /* the last index that this side has published */
-    uint32_t newest;     /* slot of the scope that was opened last */
+    uint32_t requests;  /* ordinals given out */
+    uint32_t published; /* the last index that this side has published */
+    uint32_t newest;    /* slot of the scope that was opened last */
     uint32_t frames[WRG_FETCH_RING_PAGES];
     struct wrg_fetch_scope scopes[WRG_FETCH_SLOTS];
 };
@@ -80,9 +82,9 @@ struct wrg_fetch {
 
 /* What a load turned out to be. */
 struct wrg_fetch_result {
-    uint8_t class;    /* enum wrg_shared */
-    bool again;       /* some byte was loaded before in this scope */
-    uint32_t request; /* 0: belongs to none */
+    uint8_t class;             /* enum wrg_shared */
+    bool again;                /* some byte was loaded before in this scope */
+    uint32_t request;          /* 0: belongs to none */
     struct wrg_tamper *tamper; /* due before this load, or NULL */
 };
 

@@ -5,9 +5,9 @@
 #include <wringer/wire.h>
 
 #define RING_FRAME 100
-#define RING_PAGES 2
-#define STRIDE 112
-#define ENTRIES 64 /* 2 pages, 64-bit layout */
+#define RING_PAGES 4
+#define STRIDE     112
+#define ENTRIES    128 /* 4 pages, 64-bit layout */
 
 static struct wrg_fetch f;
 static struct wrg_frame meta[RING_PAGES];
@@ -15,10 +15,11 @@ static struct wrg_frame indirect_meta;
 
 static void declare(uint8_t seat, uint32_t index)
 {
-    const uint32_t frames[RING_PAGES] = { RING_FRAME, RING_FRAME + 5 };
-    const struct wrg_fetch_declare args = { .seat = seat, .abi = WRG_ABI_X86_64,
-                                            .npages = RING_PAGES, .index = index,
-                                            .frames = frames };
+    const uint32_t frames[RING_PAGES] = { RING_FRAME, RING_FRAME + 5, RING_FRAME + 10,
+                                          RING_FRAME + 15 };
+    const struct wrg_fetch_declare args = {
+        .seat = seat, .abi = WRG_ABI_X86_64, .npages = RING_PAGES, .index = index, .frames = frames
+    };
 
     wrg_fetch_declare(&f, &args);
 }
@@ -171,8 +172,9 @@ static void index_words__exempt(void **state)
 
 static void slot_over_two_pages__one_scope(void **state)
 {
-    uint32_t first = (WRG_PAGE_SIZE - WRG_WIRE_RING) % STRIDE;
-    uint32_t slot = (WRG_PAGE_SIZE - WRG_WIRE_RING) / STRIDE;
+    /* Slot 36 begins with the second page; 72 is the first one that straddles. */
+    uint32_t first = (2 * WRG_PAGE_SIZE - WRG_WIRE_RING) % STRIDE;
+    uint32_t slot = (2 * WRG_PAGE_SIZE - WRG_WIRE_RING) / STRIDE;
 
     (void)state;
     assert_true(first != 0);

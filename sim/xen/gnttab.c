@@ -46,9 +46,11 @@ static void grant_one(struct wrg_xen *xen, struct wrg_domain *dom,
     dom->gnttab.given++;
     if (!xen->trace->on)
         return;
-    bool secret = wrg_memory_has_secret(view->base, WRG_PAGE_SIZE);
+    struct wrg_frame *meta = &xen->memory.frames[view->frame];
+    if (meta->tainted) /* a page that was found clean is not searched again */
+        meta->tainted = wrg_memory_has_secret(view->base, WRG_PAGE_SIZE);
     wrg_xen_emit(xen, .kind = WRG_EV_GRANT, .role = dom->role, .a = gref, .b = view->frame,
-                 .c = args->domid | (uint64_t)args->readonly << 16, .d = secret);
+                 .c = args->domid | (uint64_t)args->readonly << 16, .d = meta->tainted);
 }
 
 int wrg_gnttab_grant(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_grant *args)
@@ -95,6 +97,8 @@ void wrg_gnttab_end(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gntt
     args->still_in_use = 0;
     for (uint32_t i = 0; i < args->count; i++) {
         uint32_t gref = args->grefs[i];
+        if (gref == WRG_NO_GREF)
+            continue;
         if (gref < WRG_GNTTAB_RESERVED || !wrg_slots_is_taken(&dom->gnttab.refs, gref)) {
             wrg_xen_emit(xen, .kind = WRG_EV_VIEW_FAULT, .role = dom->role, .a = gref,
                          .c = WRG_RULE_MEM_001);
@@ -115,6 +119,7 @@ void wrg_gnttab_end(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gntt
             xen->memory.frames[frame].granted--;
         dom->gnttab.given--;
         wrg_slots_put(&dom->gnttab.refs, gref);
+        args->grefs[i] = WRG_NO_GREF;
     }
 }
 
@@ -250,7 +255,8 @@ static int16_t map_one(struct wrg_xen *xen, struct wrg_domain *dom,
     view->base = wrg_memory_at(&xen->memory, frame);
     view->frame = frame & 0xffffff;
     view->flags = args->readonly ? 0 : WRG_VIEW_WRITE;
-    dom->gnttab.maptrack[slot] = (struct wrg_maptrack){ .gref = op->gref, .granter = args->domid,
+    dom->gnttab.maptrack[slot] = (struct wrg_maptrack){ .gref = op->gref,
+                                                        .granter = args->domid,
                                                         .readonly = args->readonly };
     wrg_memory_mark(&xen->memory, frame);
     xen->memory.frames[frame].mapped++;
@@ -293,16 +299,18 @@ static void unmap_slot(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t slo
 /* One window for all: the entries' handles are neighbours and share a generation. */
 static int map_window(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_map *args)
 {
-    uint32_t first = args->count ? wrg_slots_take_run(&dom->mappings, args->count) : WRG_SLOTS_NONE;
+    uint32_t first = WRG_SLOTS_NONE;
     uint32_t done = 0;
     uint32_t generation = 1u << WRG_VIEW_BITS;
     int result = 0;
 
+    if (args->count)
+        first = wrg_slots_take_run(&dom->mappings, args->count);
     if (first == WRG_SLOTS_NONE)
         return -ENOSPC;
     for (uint32_t i = 0; i < args->count; i++)
-        generation = wrg_max_u32(generation,
-                                 dom->views[dom->nframes + first + i].handle & ~WRG_VIEW_MASK);
+        generation =
+            wrg_max_u32(generation, dom->views[dom->nframes + first + i].handle & ~WRG_VIEW_MASK);
     for (uint32_t i = 0; i < args->count; i++)
         dom->views[dom->nframes + first + i].handle = generation | (dom->nframes + first + i);
     for (; done < args->count && !result; done++) {

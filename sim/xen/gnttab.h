@@ -2,9 +2,10 @@
 /*
  * Grant table, version 1: the guest's side (give, revoke) and Xen's (map, unmap, copy).
  *
- * What it is    Entries are 8 bytes in frames of the guest, written by the guest's kernel through this
- *               module or by a hostile guest directly, and read by Xen as real Xen reads them: fields
- *               are checked while the entry is not pinned, and the recorded ones count while it is.
+ * What it is    Entries are 8 bytes in frames of the guest, written by the guest's kernel through
+ *               this module or by a hostile guest directly, and read by Xen as real Xen reads them:
+ *               fields are checked while the entry is not pinned, and the recorded ones count while
+ *               it is.
  * Layer         xen
  * Bounds        up to 64 grant frames of 512 entries; refs 0..7 are reserved; 128 pins of a kind
  * Errors        GNTST_* in statuses; -ENOSPC when the guest has no free ref
@@ -21,10 +22,10 @@
 
 #include "base/slots.h"
 
-#define WRG_GNTTAB_RESERVED 8
-#define WRG_GNTTAB_PER_FRAME 512
+#define WRG_GNTTAB_RESERVED   8
+#define WRG_GNTTAB_PER_FRAME  512
 #define WRG_GNTTAB_FRAMES_MAX 64
-#define WRG_GNTTAB_PINS_MAX 128
+#define WRG_GNTTAB_PINS_MAX   128
 
 struct wrg_xen;
 struct wrg_domain;
@@ -49,11 +50,11 @@ struct wrg_maptrack { /* one mapping, by its slot */
 
 struct wrg_gnttab {
     uint32_t nframes;
-    uint32_t first_frame;  /* grant frames are neighbours in the domain's memory */
-    struct wrg_slots refs; /* the guest's free list */
-    uint32_t given;        /* refs that the guest has given and not taken back */
-    struct wrg_grant_pin *pins; /* by ref */
-    uint32_t pinned;            /* pins that are not zero, together */
+    uint32_t first_frame;          /* grant frames are neighbours in the domain's memory */
+    struct wrg_slots refs;         /* the guest's free list */
+    uint32_t given;                /* refs that the guest has given and not taken back */
+    struct wrg_grant_pin *pins;    /* by ref */
+    uint32_t pinned;               /* pins that are not zero, together */
     struct wrg_maptrack *maptrack; /* of the mappings this domain made, by slot */
 };
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 /* Frames of the domains that are not the front's, which gets the rest. */
-#define BACK_FRAMES 256
-#define STRANGER_FRAMES 16
+#define BACK_FRAMES      256
+#define STRANGER_FRAMES  16
 #define TOOLSTACK_FRAMES 1
 /* Mappings of domains that map nothing but a hostile peer's whims. */
 #define FEW_MAPPINGS 64
@@ -217,9 +217,9 @@ void wrg_xen_saved_free(struct wrg_xen_saved *saved)
         return;
     for (unsigned i = 0; i < WRG_DOMAINS; i++) {
         struct saved_domain *dom = &saved->domains[i];
-        void *parts[] = { dom->own_words, dom->mapping_words, dom->ref_words, dom->evtchn_words,
-                          dom->own_views, dom->mapping_views, dom->maptrack,  dom->pins,
-                          dom->ports };
+        void *parts[] = { dom->own_words,    dom->mapping_words, dom->ref_words,
+                          dom->evtchn_words, dom->own_views,     dom->mapping_views,
+                          dom->maptrack,     dom->pins,          dom->ports };
         for (unsigned k = 0; k < WRG_ARRAY_LEN(parts); k++)
             free(parts[k]);
     }
@@ -257,8 +257,7 @@ static void restore_domain(struct wrg_xen *xen, struct wrg_domain *dom,
 
     memcpy(dom->views, saved->own_views, saved->nown * sizeof(*dom->views));
     forget_views(dom->views, saved->nown, own_high);
-    memcpy(dom->views + dom->nframes, saved->mapping_views,
-           saved->nmappings * sizeof(*dom->views));
+    memcpy(dom->views + dom->nframes, saved->mapping_views, saved->nmappings * sizeof(*dom->views));
     forget_views(dom->views + dom->nframes, saved->nmappings, mappings_high);
     memcpy(dom->gnttab.maptrack, saved->maptrack, saved->nmappings * sizeof(*saved->maptrack));
     memcpy(dom->evtchns.ports, saved->ports, saved->nports * sizeof(*saved->ports));
@@ -352,9 +351,14 @@ void wrg_xen_kill_domain(struct wrg_xen *xen, uint16_t domid)
 void wrg_xen_emit_slow(struct wrg_xen *xen, const struct wrg_xen_event *event)
 {
     int task = wrg_sched_current(xen->sched);
-    struct wrg_event ev = { .kind = (uint16_t)event->kind, .role = event->role,
-                            .task = (uint8_t)task, .step = (uint32_t)xen->sched->steps,
-                            .a = event->a, .b = event->b, .c = event->c, .d = event->d };
+    struct wrg_event ev = { .kind = (uint16_t)event->kind,
+                            .role = event->role,
+                            .task = (uint8_t)task,
+                            .step = (uint32_t)xen->sched->steps,
+                            .a = event->a,
+                            .b = event->b,
+                            .c = event->c,
+                            .d = event->d };
 
     wrg_trace_emit(xen->trace, &ev, event->payload, event->len);
     if (wrg_trace_has_finding(xen->trace) && task != WRG_TASK_NONE && !xen->parallel)

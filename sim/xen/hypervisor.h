@@ -4,8 +4,8 @@
  *
  * Layer         xen; driven by guest (the port), toolstack and world
  * Bounds        WRG_DOMAINS domains; the front's gets the bulk of memory
- * Threads       fiber engine: one task at a time. Thread engine: every call below runs under xen->lock,
- *               which is never held while an endpoint touches shared memory
+ * Threads       fiber engine: one task at a time. Thread engine: every call below runs under
+ *               xen->lock, which is never held while an endpoint touches shared memory
  * Errors        -errno and GNTST_* as real Xen gives them
  */
 #ifndef WRG_XEN_HYPERVISOR_H
@@ -30,11 +30,11 @@
 #include "xen/xenstore.h"
 
 enum { /* domids; the table is indexed by them */
-    WRG_DOM_TOOLSTACK = 0,
-    WRG_DOM_FRONT = 1,
-    WRG_DOM_BACK = 2,
-    WRG_DOM_STRANGER = 3,
-    WRG_DOMAINS = 4
+       WRG_DOM_TOOLSTACK = 0,
+       WRG_DOM_FRONT = 1,
+       WRG_DOM_BACK = 2,
+       WRG_DOM_STRANGER = 3,
+       WRG_DOMAINS = 4
 };
 
 struct wrg_domain {
@@ -127,12 +127,14 @@ void wrg_xen_page_free(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t pag
 struct wrg_view *wrg_xen_view(const struct wrg_domain *dom, uint32_t page);
 /* The long way of an access of an endpoint: instrumented, straddling, or wrong. */
 void wrg_xen_access(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_access *access);
-/* Simulated hardware or a committed hostile store: memory without preemption, judgement or marks. */
+/* Simulated hardware or a committed hostile store: memory without preemption, judgement or marks.
+ * */
 void wrg_xen_peek(struct wrg_xen *xen, uint32_t frame, uint32_t off, void *dst, uint32_t len);
-void wrg_xen_patch(struct wrg_xen *xen, uint32_t frame, uint32_t off, const void *src, uint32_t len);
+void wrg_xen_patch(struct wrg_xen *xen, uint32_t frame, uint32_t off, const void *src,
+                   uint32_t len);
 /*
- * The bytes of a page for a transfer by a device, or NULL after telling the checkers that the handle
- * is not valid, not writable, or the range is not within one page.
+ * The bytes of a page for a transfer by a device, or NULL after telling the checkers that the
+ * handle is not valid, not writable, or the range is not within one page.
  */
 uint8_t *wrg_xen_dma(struct wrg_xen *xen, struct wrg_domain *dom, const struct wrg_vec *vec,
                      bool write);

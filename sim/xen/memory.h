@@ -21,12 +21,13 @@
 /* Fresh pages and port allocations carry it, so that bytes nobody meant to share are seen. */
 #define WRG_SECRET UINT64_C(0x9ae5c3f17bd24e6f)
 
-struct wrg_frame { /* 8 bytes */
-    uint16_t granted;   /* grant entries that name it, given through the port */
-    uint16_t mapped;    /* live mappings by another domain */
-    uint8_t ring;       /* 1 + number of the ring it is part of, 0: none */
-    uint8_t ring_page;
-    uint16_t indirect;  /* 1 + index of its record in the fetch shadow, 0: none */
+struct wrg_frame {    /* 8 bytes */
+    uint16_t granted; /* grant entries that name it, given through the port */
+    uint16_t mapped;  /* live mappings by another domain */
+    uint8_t ring;     /* 1 + number of the ring it is part of, 0: none */
+    uint8_t ring_page : 7;
+    uint8_t tainted : 1; /* was filled with the secret pattern, and may still carry it */
+    uint16_t indirect;   /* 1 + index of its record in the fetch shadow, 0: none */
 };
 
 struct wrg_memory {
@@ -69,7 +70,8 @@ bool wrg_memory_has_secret(const void *buf, size_t len);
 
 /* False: too many frames are in use for a snapshot. */
 WRG_MUST_USE bool wrg_memory_save(struct wrg_memory *mem);
-/* Back to the snapshot. Frames outside of it keep bytes that nobody may read before they are filled. */
+/* Back to the snapshot. Frames outside of it keep bytes that nobody may read before they are
+ * filled. */
 void wrg_memory_restore(struct wrg_memory *mem);
 /* Back to nothing: as after init, without a snapshot. */
 void wrg_memory_reset(struct wrg_memory *mem);

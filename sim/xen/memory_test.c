@@ -166,8 +166,8 @@ static uint64_t hash_more(uint64_t hash, const void *bytes, size_t len)
 /* The bytes of frames in `only`, and the tables of all domains. */
 static uint64_t hash_of_xen(const uint32_t *only, uint32_t nonly)
 {
-    uint64_t hash = hash_more(0, t.xen.memory.frames,
-                              t.xen.memory.nframes * sizeof(struct wrg_frame));
+    uint64_t hash =
+        hash_more(0, t.xen.memory.frames, t.xen.memory.nframes * sizeof(struct wrg_frame));
 
     for (uint32_t i = 0; i < nonly; i++)
         hash = hash_more(hash, wrg_memory_at(&t.xen.memory, only[i]), WRG_PAGE_SIZE);
@@ -218,7 +218,7 @@ static void assert_store_holds(const char *path, const char *value)
 /* Does a little of everything; `n` makes rounds differ. */
 static void disturb(uint32_t ring, uint32_t mapped, uint32_t port, uint32_t n)
 {
-    uint32_t page = page_of(t.front, 3 + n);
+    uint32_t page = page_of(t.front, 100 + n); /* beyond what the snapshot has used */
     uint32_t gref = grant_page(t.front, WRG_DOM_BACK, page, false);
     uint32_t other = back_maps(gref, false);
     struct wrg_evtchn_alloc_unbound alloc = { .remote_domid = WRG_DOM_BACK };

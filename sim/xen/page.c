@@ -25,6 +25,8 @@ uint32_t wrg_xen_page_alloc(struct wrg_xen *xen, struct wrg_domain *dom, uint32_
             memset(bytes, 0, WRG_PAGE_SIZE);
         else
             wrg_memory_fill_secret(bytes, WRG_PAGE_SIZE);
+        xen->memory.frames[frame].tainted = !zero;
+        xen->memory.frames[frame].ring = 0;
         view->base = bytes;
         view->frame = frame & 0xffffff;
         view->flags = WRG_VIEW_WRITE;
@@ -176,8 +178,8 @@ static void load_piece(struct wrg_xen *xen, struct wrg_domain *dom, const struct
     int seat = seat_of(dom);
 
     if (seat >= 0 && (meta->ring || meta->indirect)) {
-        fetch = wrg_fetch_load(&xen->fetch, (uint8_t)seat, meta, piece->frame, piece->off,
-                               piece->len);
+        fetch =
+            wrg_fetch_load(&xen->fetch, (uint8_t)seat, meta, piece->frame, piece->off, piece->len);
         if (fetch.tamper)
             apply_tamper(xen, piece->frame, piece->off, fetch.tamper);
     }
@@ -201,7 +203,8 @@ static void load_piece(struct wrg_xen *xen, struct wrg_domain *dom, const struct
 static void note_index(struct wrg_xen *xen, int seat, const struct wrg_frame *meta,
                        const struct piece *piece)
 {
-    uint32_t off = wrg_fetch_ring_offset(&xen->fetch, (uint8_t)seat, meta, piece->frame, piece->off);
+    uint32_t off =
+        wrg_fetch_ring_offset(&xen->fetch, (uint8_t)seat, meta, piece->frame, piece->off);
     uint32_t own = seat == WRG_SEAT_BACK ? WRG_WIRE_RSP_PROD : WRG_WIRE_REQ_PROD;
     uint32_t index;
 
@@ -247,11 +250,13 @@ static void store_piece(struct wrg_xen *xen, struct wrg_domain *dom,
     }
     if (class == WRG_SHARED_RING_INDEX)
         note_index(xen, seat, meta, piece);
-    bool shared = meta->granted || meta->mapped;
-    bool secret = shared && wrg_memory_has_secret(piece->buf, piece->len);
+    bool secret = wrg_memory_has_secret(piece->buf, piece->len);
+    if (secret) /* found again when the page is granted later */
+        xen->memory.frames[piece->frame].tainted = true;
+    secret = secret && (meta->granted || meta->mapped);
     wrg_xen_emit(xen, .kind = WRG_EV_STORE, .role = dom->role, .a = piece->frame,
                  .b = piece->off << 16 | piece->len,
-                 .c = access->site | (uint64_t)class << 8 | (uint64_t)secret << 16 |
+                 .c = access->site | (uint64_t) class << 8 | (uint64_t)secret << 16 |
                       (uint64_t)access->order << 24,
                  .d = first_bytes(piece->buf, piece->len), .payload = payload, .len = 2 * shown);
 }

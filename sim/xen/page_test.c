@@ -3,16 +3,22 @@
 
 static void load(struct wrg_domain *dom, uint32_t page, uint32_t off, void *buf, uint32_t len)
 {
-    struct wrg_access access = { .page = page, .off = off, .len = len, .buf = buf,
-                                 .site = WRG_SITE_USER };
+    struct wrg_access access = {
+        .page = page, .off = off, .len = len, .buf = buf, .site = WRG_SITE_USER
+    };
 
     wrg_xen_access(&t.xen, dom, &access);
 }
 
-static void store(struct wrg_domain *dom, uint32_t page, uint32_t off, const void *buf, uint32_t len)
+static void store(struct wrg_domain *dom, uint32_t page, uint32_t off, const void *buf,
+                  uint32_t len)
 {
-    struct wrg_access access = { .page = page, .off = off, .len = len, .buf = (void *)(uintptr_t)buf,
-                                 .write = true, .site = WRG_SITE_USER };
+    struct wrg_access access = { .page = page,
+                                 .off = off,
+                                 .len = len,
+                                 .buf = (void *)(uintptr_t)buf,
+                                 .write = true,
+                                 .site = WRG_SITE_USER };
 
     wrg_xen_access(&t.xen, dom, &access);
 }
@@ -95,8 +101,8 @@ static void free_of_page_not_owned__gnt_008(void **state)
     wrg_xen_page_free(&t.xen, t.front, page, 1); /* twice */
     assert_int_equal(violation(), WRG_RULE_GNT_008);
     forget_events();
-    uint32_t mapped = back_maps(grant_page(t.front, WRG_DOM_BACK, page_of(t.front, 1), false),
-                                false);
+    uint32_t mapped =
+        back_maps(grant_page(t.front, WRG_DOM_BACK, page_of(t.front, 1), false), false);
     forget_events();
     wrg_xen_page_free(&t.xen, t.back, mapped, 1); /* a mapping is unmapped, not freed */
     assert_int_equal(violation(), WRG_RULE_GNT_008);
@@ -143,8 +149,8 @@ static void store_and_load__move_bytes_and_emit(void **state)
 
 static void use_after_unmap__gnt_001_and_zeros(void **state)
 {
-    uint32_t mapped = back_maps(grant_page(t.front, WRG_DOM_BACK, page_of(t.front, 1), false),
-                                false);
+    uint32_t mapped =
+        back_maps(grant_page(t.front, WRG_DOM_BACK, page_of(t.front, 1), false), false);
     uint8_t buf[4] = { 9, 9, 9, 9 };
 
     (void)state;
@@ -234,8 +240,9 @@ static void straddling_two_mappings__not_neighbours_in_memory(void **state)
     uint32_t a = page_of(t.front, 1), gap = page_of(t.front, 1), b = page_of(t.front, 1);
     struct wrg_gnttab_map_op ops[2] = { { .gref = grant_page(t.front, WRG_DOM_BACK, b, false) },
                                         { .gref = grant_page(t.front, WRG_DOM_BACK, a, false) } };
-    struct wrg_gnttab_map map = { .domid = WRG_DOM_FRONT, .contiguous = true, .count = 2,
-                                  .ops = ops };
+    struct wrg_gnttab_map map = {
+        .domid = WRG_DOM_FRONT, .contiguous = true, .count = 2, .ops = ops
+    };
     uint8_t out[8];
 
     (void)state;
@@ -264,11 +271,25 @@ static void secret_stored_into_granted_page__flagged(void **state)
     assert_int_equal(wrg_event_flag(&nth_event(WRG_EV_STORE, 1)->ev), 1);
 }
 
+static void secret_stored_before_the_grant__grant_tells(void **state)
+{
+    uint32_t page = page_of(t.front, 1);
+    uint8_t secret[8];
+
+    (void)state;
+    wrg_memory_fill_secret(secret, sizeof(secret));
+    end_grant(t.front, grant_page(t.front, WRG_DOM_BACK, page, false)); /* found clean once */
+    store(t.front, page, 512, secret, sizeof(secret));
+    forget_events();
+    grant_page(t.front, WRG_DOM_BACK, page, false);
+    assert_int_equal(nth_event(WRG_EV_GRANT, 0)->ev.d, 1);
+}
+
 static void dma__bytes_or_violation(void **state)
 {
     uint32_t page = page_of(t.back, 1);
-    uint32_t readonly = back_maps(grant_page(t.front, WRG_DOM_BACK, page_of(t.front, 1), true),
-                                  true);
+    uint32_t readonly =
+        back_maps(grant_page(t.front, WRG_DOM_BACK, page_of(t.front, 1), true), true);
     const struct {
         struct wrg_vec vec;
         bool write;
@@ -337,6 +358,7 @@ int main(void)
         X(access_straddling_pages__two_events_one_copy),
         X(straddling_two_mappings__not_neighbours_in_memory),
         X(secret_stored_into_granted_page__flagged),
+        X(secret_stored_before_the_grant__grant_tells),
         X(dma__bytes_or_violation),
 #ifdef HAS_ASAN
         X(access_with_freed_buffer__asan_ends_the_process),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A simulated Xen with a scheduler on fibers and a trace that is kept: the bench of the tests of xen
- * and of the layers above it. Layer: xen, tests only. Each test has a fresh one, `t`.
+ * A simulated Xen with a scheduler on fibers and a trace that is kept: the bench of the tests of
+ * xen and of the layers above it. Layer: xen, tests only. Each test has a fresh one, `t`.
  */
 #ifndef WRG_XEN_TEST_XEN_H
 #define WRG_XEN_TEST_XEN_H
@@ -24,7 +24,7 @@
 #include <xen/event_channel.h>
 
 /* Not every test file needs every part. */
-#define BENCH __attribute__((unused)) static
+#define BENCH    __attribute__((unused)) static
 
 #define SEEN_MAX 16384
 
@@ -199,8 +199,9 @@ BENCH uint32_t frame_of(const struct wrg_domain *dom, uint32_t page)
 BENCH uint32_t grant_page(struct wrg_domain *dom, uint16_t to, uint32_t page, bool readonly)
 {
     uint32_t gref = WRG_NO_GREF;
-    struct wrg_gnttab_grant args = { .domid = to, .readonly = readonly, .count = 1,
-                                     .pages = &page, .grefs = &gref };
+    struct wrg_gnttab_grant args = {
+        .domid = to, .readonly = readonly, .count = 1, .pages = &page, .grefs = &gref
+    };
 
     assert_int_equal(wrg_gnttab_grant(&t.xen, dom, &args), 0);
     return gref;

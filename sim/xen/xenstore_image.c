@@ -273,9 +273,13 @@ size_t wrg_xenstore_save_bytes(const struct wrg_xenstore *xs)
 
 int wrg_xenstore_save(const struct wrg_xenstore *xs, void *buf, size_t cap)
 {
-    struct header header = { .magic = IMAGE_MAGIC, .limits = xs->limits };
     struct span spans[NSPANS];
+    struct header header;
     char *at = buf;
+
+    memset(&header, 0, sizeof(header)); /* its padding is part of the image */
+    header.magic = IMAGE_MAGIC;
+    header.limits = xs->limits;
 
     list_spans(xs, &xs->s, spans);
     header.bytes = image_bytes(spans);

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include "fault/fault.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct wrg_fault f;
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&f, 0xff, sizeof(f)); /* begin must not rely on what was there */
+    wrg_fault_begin(&f);
+    return 0;
+}
+
+#define F(fn) cmocka_unit_test_setup(fn, setup)
+
+static void add(uint8_t site, uint32_t nth, uint16_t count, int32_t status)
+{
+    const struct wrg_fault_rule rule = {
+        .site = site, .nth = nth, .count = count, .status = status, .fired = true
+    };
+
+    assert_true(wrg_fault_add(&f, &rule));
+}
+
+static int32_t ask(enum wrg_fault_site site)
+{
+    return wrg_fault_point(&f, site);
+}
+
+static void no_rule__never_armed(void **state)
+{
+    (void)state;
+    wrg_fault_enable(&f, true);
+    assert_false(f.armed);
+    for (int site = 0; site < WRG_COUNT_SITE; site++)
+        assert_int_equal(ask((enum wrg_fault_site)site), 0);
+    assert_int_equal(f.any_count, 0);
+}
+
+static void nth_call_at_a_site__fails_alone(void **state)
+{
+    (void)state;
+    add(WRG_FAULT_ALLOC, 3, 1, -12);
+    wrg_fault_enable(&f, true);
+    assert_false(f.rules[0].fired); /* add clears it */
+    for (unsigned i = 1; i <= 5; i++) {
+        assert_int_equal(ask(WRG_FAULT_PAGE_ALLOC), 0); /* other sites do not count */
+        assert_int_equal(ask(WRG_FAULT_ALLOC), i == 3 ? -12 : 0);
+        assert_int_equal(f.rules[0].fired, i >= 3);
+    }
+}
+
+static void count__so_many_calls_in_a_row(void **state)
+{
+    (void)state;
+    add(WRG_FAULT_GNTTAB_MAP, 2, 3, -9);
+    wrg_fault_enable(&f, true);
+    for (unsigned i = 1; i <= 7; i++)
+        assert_int_equal(ask(WRG_FAULT_GNTTAB_MAP), i >= 2 && i < 5 ? -9 : 0);
+}
+
+static void several_rules__the_first_that_hits(void **state)
+{
+    (void)state;
+    add(WRG_FAULT_XS_READ, 1, 2, -2);
+    add(WRG_FAULT_XS_READ, 2, 2, -13);
+    add(WRG_FAULT_XS_WRITE, 1, 1, -28);
+    wrg_fault_enable(&f, true);
+    assert_int_equal(ask(WRG_FAULT_XS_READ), -2);
+    assert_int_equal(ask(WRG_FAULT_XS_READ), -2);
+    assert_int_equal(ask(WRG_FAULT_XS_READ), -13);
+    assert_int_equal(ask(WRG_FAULT_XS_WRITE), -28);
+}
+
+static void rule_for_call_0__never_hits(void **state)
+{
+    (void)state;
+    add(WRG_FAULT_ALLOC, 0, 1, -12);
+    wrg_fault_enable(&f, true);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(ask(WRG_FAULT_ALLOC), 0);
+}
+
+static void any_nth__counts_over_all_sites_and_gives_the_default(void **state)
+{
+    static const enum wrg_fault_site sites[] = { WRG_FAULT_ALLOC, WRG_FAULT_GNTTAB_MAP,
+                                                 WRG_FAULT_XS_TRANSACTION_END,
+                                                 WRG_FAULT_DISK_FLUSH };
+
+    (void)state;
+    for (uint32_t nth = 1; nth <= 4; nth++) {
+        wrg_fault_begin(&f);
+        f.any_nth = nth;
+        wrg_fault_enable(&f, true);
+        for (uint32_t i = 1; i <= 4; i++)
+            assert_int_equal(ask(sites[i - 1]),
+                             i == nth ? wrg_fault_info(sites[i - 1])->statuses[0] : 0);
+        assert_int_equal(f.any_count, 4);
+        assert_int_equal(f.any_site, sites[nth - 1]);
+    }
+}
+
+static void disarmed__nothing_fails_and_nothing_counts(void **state)
+{
+    (void)state;
+    add(WRG_FAULT_ALLOC, 1, 1, -12);
+    wrg_fault_enable(&f, true);
+    wrg_fault_enable(&f, false);
+    assert_int_equal(ask(WRG_FAULT_ALLOC), 0);
+    wrg_fault_enable(&f, true);
+    assert_int_equal(ask(WRG_FAULT_ALLOC), -12);
+}
+
+static void begin__forgets_rules_and_counts(void **state)
+{
+    (void)state;
+    add(WRG_FAULT_ALLOC, 1, 1, -12);
+    wrg_fault_enable(&f, true);
+    (void)ask(WRG_FAULT_ALLOC);
+    wrg_fault_begin(&f);
+    assert_false(f.armed);
+    assert_int_equal(f.nrules, 0);
+    assert_int_equal(f.calls[WRG_FAULT_ALLOC], 0);
+}
+
+static void no_room_for_a_rule__refused(void **state)
+{
+    const struct wrg_fault_rule rule = { .site = WRG_FAULT_ALLOC, .nth = 1, .count = 1 };
+
+    (void)state;
+    for (unsigned i = 0; i < WRG_FAULT_RULES_MAX; i++)
+        assert_true(wrg_fault_add(&f, &rule));
+    assert_false(wrg_fault_add(&f, &rule));
+    assert_int_equal(f.nrules, WRG_FAULT_RULES_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        F(no_rule__never_armed),
+        F(nth_call_at_a_site__fails_alone),
+        F(count__so_many_calls_in_a_row),
+        F(several_rules__the_first_that_hits),
+        F(rule_for_call_0__never_hits),
+        F(any_nth__counts_over_all_sites_and_gives_the_default),
+        F(disarmed__nothing_fails_and_nothing_counts),
+        F(begin__forgets_rules_and_counts),
+        F(no_room_for_a_rule__refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include "trace/trace.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct wrg_trace tr;
+
+static struct {
+    uint32_t calls;
+    uint32_t a;
+    uint8_t payload[WRG_TRACE_PAYLOAD_MAX];
+    uint32_t len;
+    char order[16];
+} s;
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&s, 0, sizeof(s));
+    wrg_trace_init(&tr);
+    tr.on = tr.hashing = true;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    wrg_trace_fini(&tr);
+    return 0;
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+/* Letters that subscribers leave in s.order. */
+static char letter_1[] = "1", letter_2[] = "2", letter_t[] = "t";
+
+static void emit(enum wrg_event_kind kind, uint32_t a, const char *payload)
+{
+    const struct wrg_event ev = { .kind = (uint16_t)kind, .a = a, .step = a };
+
+    wrg_trace_emit(&tr, &ev, payload, payload ? (uint32_t)strlen(payload) : 0);
+}
+
+static void listen(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    s.calls++;
+    s.a = ev->a;
+    s.len = len;
+    if (len)
+        memcpy(s.payload, payload, len);
+    strncat(s.order, ctx, sizeof(s.order) - strlen(s.order) - 1);
+}
+
+static uint64_t hash_of(uint32_t first, uint32_t n, const char *payload)
+{
+    wrg_trace_reset(&tr);
+    for (uint32_t i = first; i < first + n; i++)
+        emit(WRG_EV_LOAD, i, payload);
+    return wrg_trace_hash(&tr);
+}
+
+static void subscriber__sees_its_kind_only(void **state)
+{
+    (void)state;
+    wrg_trace_subscribe(&tr, WRG_EV_LOAD, listen, letter_1);
+    emit(WRG_EV_STORE, 1, NULL);
+    assert_int_equal(s.calls, 0);
+    emit(WRG_EV_LOAD, 7, "bytes");
+    assert_int_equal(s.calls, 1);
+    assert_int_equal(s.a, 7);
+    assert_int_equal(s.len, 5);
+    assert_memory_equal(s.payload, "bytes", 5);
+    wrg_trace_unsubscribe_all(&tr);
+    emit(WRG_EV_LOAD, 8, NULL);
+    assert_int_equal(s.calls, 1);
+}
+
+static void several_subscribers__in_order_after_the_tap(void **state)
+{
+    (void)state;
+    wrg_trace_subscribe(&tr, WRG_EV_LOAD, listen, letter_1);
+    wrg_trace_subscribe(&tr, WRG_EV_LOAD, listen, letter_2);
+    tr.tap = listen;
+    tr.tap_ctx = letter_t;
+    emit(WRG_EV_LOAD, 1, NULL);
+    emit(WRG_EV_STORE, 1, NULL);
+    assert_string_equal(s.order, "t12t");
+}
+
+static void hash__same_events_same_hash(void **state)
+{
+    (void)state;
+    uint64_t want = hash_of(0, 500, "payload");
+    assert_true(want != 0);
+    assert_true(hash_of(0, 500, "payload") == want);
+}
+
+static void hash__any_difference_shows(void **state)
+{
+    (void)state;
+    uint64_t want = hash_of(0, 100, "payload");
+    assert_true(hash_of(1, 100, "payload") != want);
+    assert_true(hash_of(0, 99, "payload") != want);
+    assert_true(hash_of(0, 101, "payload") != want);
+    assert_true(hash_of(0, 100, "payloae") != want);
+    assert_true(hash_of(0, 100, "payloa") != want);
+    assert_true(hash_of(0, 100, NULL) != want);
+    (void)hash_of(0, 50, "payload"); /* one kind differs */
+    emit(WRG_EV_STORE, 50, "payload");
+    for (uint32_t i = 51; i < 100; i++)
+        emit(WRG_EV_LOAD, i, "payload");
+    assert_true(wrg_trace_hash(&tr) != want);
+}
+
+static void hash_of_odd_payload__of_its_bytes_alone(void **state)
+{
+    (void)state;
+    char first[9] = "odd\0aaaa", second[9] = "odd\0bbbb"; /* what lies behind the payload */
+    uint64_t want = hash_of(0, 10, first);
+    memset(tr.window, 0x55, sizeof(tr.window));
+    assert_true(hash_of(0, 10, second) == want);
+}
+
+static void restore__hash_of_a_run_from_the_start(void **state)
+{
+    static const uint32_t prefixes[] = {
+        0, 1, 63, 64, 65, 200
+    }; /* around a full turn of the window */
+    struct wrg_trace_saved saved;
+
+    (void)state;
+    for (size_t i = 0; i < WRG_ARRAY_LEN(prefixes); i++) {
+        uint32_t n = prefixes[i];
+        uint64_t fresh = hash_of(0, n + 50, NULL);
+        (void)hash_of(0, n, NULL);
+        wrg_trace_save(&tr, &saved);
+        for (unsigned round = 0; round < 3; round++) {
+            for (uint32_t k = 0; k < 77 * round; k++)
+                emit(WRG_EV_STORE, k, "another run");
+            wrg_trace_restore(&tr, &saved);
+            for (uint32_t k = n; k < n + 50; k++)
+                emit(WRG_EV_LOAD, k, NULL);
+            assert_true(wrg_trace_hash(&tr) == fresh);
+            assert_int_equal(tr.count, n + 50);
+        }
+    }
+}
+
+static void hash_asked_for_in_between__changes_nothing(void **state)
+{
+    (void)state;
+    uint64_t want = hash_of(0, 200, "x");
+    wrg_trace_reset(&tr);
+    for (uint32_t i = 0; i < 200; i++) {
+        emit(WRG_EV_LOAD, i, "x");
+        (void)wrg_trace_hash(&tr);
+    }
+    assert_true(wrg_trace_hash(&tr) == want);
+}
+
+static void finding__first_counts_and_ends_the_stream(void **state)
+{
+    const struct wrg_event ev = { .step = 12, .role = WRG_ROLE_BACK };
+    const struct wrg_event later = { .step = 13 };
+
+    (void)state;
+    wrg_trace_subscribe(&tr, WRG_EV_LOAD, listen, letter_1);
+    assert_false(wrg_trace_has_finding(&tr));
+    wrg_trace_report(&tr, WRG_RULE_GNT_002, &ev, "page %u", 5);
+    wrg_trace_report(&tr, WRG_RULE_GNT_001, &later, "other");
+    assert_int_equal(tr.finding.rule, WRG_RULE_GNT_002);
+    assert_int_equal(tr.finding.step, 12);
+    assert_int_equal(tr.finding.role, WRG_ROLE_BACK);
+    assert_string_equal(tr.finding.detail, "page 5");
+    emit(WRG_EV_LOAD, 1, NULL);
+    assert_int_equal(s.calls, 0);
+    assert_int_equal(tr.count, 0);
+    wrg_trace_reset(&tr);
+    emit(WRG_EV_LOAD, 1, NULL);
+    assert_int_equal(s.calls, 1); /* forgets what was seen, keeps who listens */
+}
+
+static void detail_too_long__cut(void **state)
+{
+    const struct wrg_event ev = { 0 };
+    char text[400];
+
+    (void)state;
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = 0;
+    wrg_trace_report(&tr, WRG_RULE_GNT_001, &ev, "%s", text);
+    assert_int_equal(strlen(tr.finding.detail), sizeof(tr.finding.detail) - 1);
+}
+
+static void window__holds_the_last_events(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < WRG_TRACE_WINDOW + 5; i++)
+        emit(WRG_EV_LOAD, i, NULL);
+    assert_int_equal(tr.count, WRG_TRACE_WINDOW + 5);
+    assert_int_equal(tr.window[(tr.count - 1) % WRG_TRACE_WINDOW].a, WRG_TRACE_WINDOW + 4);
+    assert_int_equal(tr.window[tr.count % WRG_TRACE_WINDOW].a, 5);
+}
+
+static void payload_of_any_length__each_byte_counts(void **state)
+{
+    uint8_t payload[WRG_TRACE_PAYLOAD_MAX] = { 0 };
+    const struct wrg_event ev = { .kind = WRG_EV_LOAD };
+    uint64_t before = 0;
+
+    (void)state;
+    for (uint32_t len = 0; len <= sizeof(payload); len++) {
+        wrg_trace_reset(&tr);
+        wrg_trace_emit(&tr, &ev, payload, len);
+        uint64_t zeros = wrg_trace_hash(&tr);
+        assert_true(zeros != before); /* of zeros alone, but one more */
+        before = zeros;
+        for (uint32_t i = 0; i < len; i++) {
+            payload[i] = 0x80;
+            wrg_trace_reset(&tr);
+            wrg_trace_emit(&tr, &ev, payload, len);
+            assert_true(wrg_trace_hash(&tr) != zeros);
+            payload[i] = 0;
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(subscriber__sees_its_kind_only),
+        T(several_subscribers__in_order_after_the_tap),
+        T(hash__same_events_same_hash),
+        T(hash__any_difference_shows),
+        T(hash_of_odd_payload__of_its_bytes_alone),
+        T(restore__hash_of_a_run_from_the_start),
+        T(hash_asked_for_in_between__changes_nothing),
+        T(finding__first_counts_and_ends_the_stream),
+        T(detail_too_long__cut),
+        T(window__holds_the_last_events),
+        T(payload_of_any_length__each_byte_counts),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
