@@ -39,15 +39,6 @@ uint32_t wrg_slots_take_run(struct wrg_slots *slots, uint32_t run)
     return WRG_SLOTS_NONE;
 }
 
-void wrg_slots_put(struct wrg_slots *slots, uint32_t slot)
-{
-    WRG_ASSERT(wrg_slots_is_taken(slots, slot));
-    slots->words[slot / 64] &= ~(1ull << (slot % 64));
-    slots->taken--;
-    if (slots->hint > slot / 64)
-        slots->hint = slot / 64;
-}
-
 void wrg_slots_save(const struct wrg_slots *slots, struct wrg_slots_saved *saved, uint64_t *buf)
 {
     saved->slots = *slots;

@@ -37,7 +37,6 @@ static inline size_t wrg_slots_words(uint32_t count)
 void wrg_slots_init(struct wrg_slots *slots, uint64_t *words, uint32_t count);
 /* Takes `run` neighbours; 1 is the fast and usual case. */
 uint32_t wrg_slots_take_run(struct wrg_slots *slots, uint32_t run);
-void wrg_slots_put(struct wrg_slots *slots, uint32_t slot);
 
 static inline uint32_t wrg_slots_take(struct wrg_slots *slots)
 {
@@ -60,6 +59,15 @@ static inline uint32_t wrg_slots_take(struct wrg_slots *slots)
 static inline bool wrg_slots_is_taken(const struct wrg_slots *slots, uint32_t slot)
 {
     return slot < slots->count && (slots->words[slot / 64] >> (slot % 64) & 1);
+}
+
+static inline void wrg_slots_put(struct wrg_slots *slots, uint32_t slot)
+{
+    WRG_ASSERT(wrg_slots_is_taken(slots, slot));
+    slots->words[slot / 64] &= ~(1ull << (slot % 64));
+    slots->taken--;
+    if (slots->hint > slot / 64)
+        slots->hint = slot / 64;
 }
 
 /* One past the highest slot that may have been taken since the last restore. */

@@ -243,8 +243,7 @@ void wrg_fetch_mapped(struct wrg_fetch *fetch, uint8_t seat, struct wrg_frame *m
 
     if (!ring->live || seat != WRG_SEAT_BACK)
         return;
-    /* Only the newest scope can be waiting for its indirect pages: a back maps them as it parses.
-     * */
+    /* Only the newest scope can be waiting for indirect pages: a back maps them as it parses. */
     struct wrg_fetch_scope *scope = &ring->scopes[ring->newest];
     if (!names_gref(ring, scope, gref))
         return;

@@ -27,51 +27,55 @@ static void mark_entry(struct wrg_xen *xen, const struct wrg_domain *dom, uint32
 
 /* ---- the guest's kernel ---- */
 
-static void grant_one(struct wrg_xen *xen, struct wrg_domain *dom,
-                      const struct wrg_gnttab_grant *args, uint32_t i)
+static void emit_grant(struct wrg_xen *xen, struct wrg_domain *dom,
+                       const struct wrg_gnttab_grant *args, uint32_t gref,
+                       const struct wrg_view *view)
 {
-    uint32_t page = args->pages[i];
-    uint32_t gref = args->grefs[i];
-    const struct wrg_view *view = wrg_xen_view(dom, page);
-    struct wrg_grant_entry *entry = entry_at(xen, dom, gref);
-
-    mark_entry(xen, dom, gref);
-    wrg_memory_mark(&xen->memory, view->frame);
-    xen->memory.frames[view->frame].granted++;
-    /* The order of xen/grant_table.h: domid and frame, barrier, flags. */
-    entry->domid = args->domid;
-    entry->frame = view->frame;
-    uint16_t flags = (uint16_t)(GTF_permit_access | (args->readonly ? GTF_readonly : 0));
-    __atomic_store_n(&entry->flags, flags, __ATOMIC_RELEASE);
-    dom->gnttab.given++;
-    if (!xen->trace->on)
-        return;
     struct wrg_frame *meta = &xen->memory.frames[view->frame];
+
     if (meta->tainted) /* a page that was found clean is not searched again */
         meta->tainted = wrg_memory_has_secret(view->base, WRG_PAGE_SIZE);
     wrg_xen_emit(xen, .kind = WRG_EV_GRANT, .role = dom->role, .a = gref, .b = view->frame,
                  .c = args->domid | (uint64_t)args->readonly << 16, .d = meta->tainted);
 }
 
+static int grant_one(struct wrg_xen *xen, struct wrg_domain *dom,
+                     const struct wrg_gnttab_grant *args, uint32_t i)
+{
+    const struct wrg_view *view = wrg_xen_view(dom, args->pages[i]);
+    uint32_t gref;
+
+    if (!view)
+        return -EINVAL;
+    gref = wrg_slots_take(&dom->gnttab.refs);
+    if (gref == WRG_SLOTS_NONE)
+        return -ENOSPC;
+    args->grefs[i] = gref;
+    mark_entry(xen, dom, gref);
+    wrg_memory_mark(&xen->memory, view->frame);
+    xen->memory.frames[view->frame].granted++;
+    dom->gnttab.given++;
+    /* The order of xen/grant_table.h: domid and frame, barrier, flags. */
+    struct wrg_grant_entry *entry = entry_at(xen, dom, gref);
+    uint16_t flags = (uint16_t)(GTF_permit_access | (args->readonly ? GTF_readonly : 0));
+    entry->domid = args->domid;
+    entry->frame = view->frame;
+    __atomic_store_n(&entry->flags, flags, __ATOMIC_RELEASE);
+    if (xen->trace->on)
+        emit_grant(xen, dom, args, gref, view);
+    return 0;
+}
+
 int wrg_gnttab_grant(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_grant *args)
 {
-    uint32_t taken;
-
-    for (uint32_t i = 0; i < args->count; i++)
-        if (!wrg_xen_view(dom, args->pages[i]))
-            return -EINVAL;
-    for (taken = 0; taken < args->count; taken++) {
-        args->grefs[taken] = wrg_slots_take(&dom->gnttab.refs);
-        if (args->grefs[taken] == WRG_SLOTS_NONE)
-            break;
+    for (uint32_t i = 0; i < args->count; i++) {
+        int result = grant_one(xen, dom, args, i);
+        if (result) {
+            struct wrg_gnttab_end undo = { .count = i, .grefs = args->grefs };
+            wrg_gnttab_end(xen, dom, &undo);
+            return result;
+        }
     }
-    if (taken < args->count) {
-        while (taken > 0)
-            wrg_slots_put(&dom->gnttab.refs, args->grefs[--taken]);
-        return -ENOSPC;
-    }
-    for (uint32_t i = 0; i < args->count; i++)
-        grant_one(xen, dom, args, i);
     return 0;
 }
 
@@ -269,8 +273,11 @@ static int16_t map_one(struct wrg_xen *xen, struct wrg_domain *dom,
 static void emit_map(struct wrg_xen *xen, struct wrg_domain *dom, const struct wrg_gnttab_map *args,
                      const struct wrg_gnttab_map_op *op)
 {
-    const struct wrg_view *view = op->status == GNTST_okay ? wrg_xen_view(dom, op->page) : NULL;
+    const struct wrg_view *view;
 
+    if (!xen->trace->on)
+        return;
+    view = op->status == GNTST_okay ? wrg_xen_view(dom, op->page) : NULL;
     wrg_xen_emit(xen, .kind = WRG_EV_MAP, .role = dom->role, .a = op->gref, .b = op->page,
                  .c = view ? view->frame : UINT32_MAX,
                  .d = args->domid | (uint64_t)args->readonly << 16 |

@@ -124,11 +124,17 @@ void wrg_xen_emit_slow(struct wrg_xen *xen, const struct wrg_xen_event *event);
 uint32_t wrg_xen_page_alloc(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t count, bool zero);
 void wrg_xen_page_free(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t page, uint32_t count);
 /* The view behind a handle, or NULL if the handle is not valid (any more). */
-struct wrg_view *wrg_xen_view(const struct wrg_domain *dom, uint32_t page);
+static inline struct wrg_view *wrg_xen_view(const struct wrg_domain *dom, uint32_t page)
+{
+    uint32_t slot = page & WRG_VIEW_MASK;
+
+    if (slot >= dom->nviews || dom->views[slot].handle != page || !dom->views[slot].base)
+        return NULL;
+    return &dom->views[slot];
+}
 /* The long way of an access of an endpoint: instrumented, straddling, or wrong. */
 void wrg_xen_access(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_access *access);
-/* Simulated hardware or a committed hostile store: memory without preemption, judgement or marks.
- * */
+/* Hardware, or a committed hostile store: memory without preemption, judgement or marks. */
 void wrg_xen_peek(struct wrg_xen *xen, uint32_t frame, uint32_t off, void *dst, uint32_t len);
 void wrg_xen_patch(struct wrg_xen *xen, uint32_t frame, uint32_t off, const void *src,
                    uint32_t len);

@@ -78,15 +78,6 @@ void wrg_xen_page_free(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t pag
     }
 }
 
-struct wrg_view *wrg_xen_view(const struct wrg_domain *dom, uint32_t page)
-{
-    uint32_t slot = page & WRG_VIEW_MASK;
-
-    if (slot >= dom->nviews || dom->views[slot].handle != page || !dom->views[slot].base)
-        return NULL;
-    return &dom->views[slot];
-}
-
 void wrg_xen_peek(struct wrg_xen *xen, uint32_t frame, uint32_t off, void *dst, uint32_t len)
 {
     memcpy(dst, wrg_memory_at(&xen->memory, frame) + off, len);
@@ -114,19 +105,19 @@ static enum wrg_rule view_check(const struct wrg_domain *dom, uint32_t first, ui
 uint8_t *wrg_xen_dma(struct wrg_xen *xen, struct wrg_domain *dom, const struct wrg_vec *vec,
                      bool write)
 {
-    struct wrg_access access = { .page = vec->page, .off = vec->off, .len = vec->len };
-    enum wrg_rule rule = view_check(dom, vec->page, vec->page, write);
-
-    if (rule == WRG_RULE_CLEAN && (uint32_t)vec->off + vec->len > WRG_PAGE_SIZE)
-        rule = WRG_RULE_GNT_008;
-    if (rule != WRG_RULE_CLEAN) {
-        view_fault(xen, dom, &access, rule);
-        return NULL;
-    }
+    const struct wrg_access access = { .page = vec->page, .off = vec->off, .len = vec->len };
     const struct wrg_view *view = wrg_xen_view(dom, vec->page);
-    if (write)
-        wrg_memory_mark(&xen->memory, view->frame);
-    return view->base + vec->off;
+    enum wrg_rule rule;
+
+    if (WRG_LIKELY(view && (uint32_t)vec->off + vec->len <= WRG_PAGE_SIZE &&
+                   (!write || (view->flags & WRG_VIEW_WRITE)))) {
+        if (write)
+            wrg_memory_mark(&xen->memory, view->frame);
+        return view->base + vec->off;
+    }
+    rule = view_check(dom, vec->page, vec->page, write);
+    view_fault(xen, dom, &access, rule == WRG_RULE_CLEAN ? WRG_RULE_GNT_008 : rule);
+    return NULL;
 }
 
 static uint64_t first_bytes(const void *buf, uint32_t len)
@@ -170,6 +161,23 @@ static int seat_of(const struct wrg_domain *dom)
     return dom->role == WRG_ROLE_BACK ? WRG_SEAT_BACK : -1;
 }
 
+/* Bulk loads are shown in events of what a payload holds: checkers follow the bytes. */
+static void emit_load(struct wrg_xen *xen, const struct wrg_domain *dom,
+                      const struct wrg_access *access, const struct piece *piece,
+                      const struct wrg_fetch_result *fetch)
+{
+    for (uint32_t done = 0; done < piece->len; done += WRG_TRACE_PAYLOAD_MAX) {
+        uint32_t len = wrg_min_u32(piece->len - done, WRG_TRACE_PAYLOAD_MAX);
+        const uint8_t *bytes = piece->buf + done;
+        wrg_xen_emit(xen, .kind = WRG_EV_LOAD, .role = dom->role, .a = piece->frame,
+                     .b = (piece->off + done) << 16 | len,
+                     .c = access->site | (uint64_t)fetch->class << 8 |
+                          (uint64_t)fetch->again << 16 | (uint64_t)access->order << 24 |
+                          (uint64_t)fetch->request << 32,
+                     .d = first_bytes(bytes, len), .payload = bytes, .len = len);
+    }
+}
+
 static void load_piece(struct wrg_xen *xen, struct wrg_domain *dom, const struct wrg_access *access,
                        const struct piece *piece)
 {
@@ -192,12 +200,8 @@ static void load_piece(struct wrg_xen *xen, struct wrg_domain *dom, const struct
     if (fetch.class == WRG_SHARED_RING_SLOT && fetch.request && !fetch.again)
         wrg_fetch_keep(&xen->fetch, (uint8_t)seat, meta, piece->frame, piece->off, piece->buf,
                        piece->len);
-    uint32_t shown = wrg_min_u32(piece->len, WRG_TRACE_PAYLOAD_MAX);
-    wrg_xen_emit(xen, .kind = WRG_EV_LOAD, .role = dom->role, .a = piece->frame,
-                 .b = piece->off << 16 | piece->len,
-                 .c = access->site | (uint64_t)fetch.class << 8 | (uint64_t)fetch.again << 16 |
-                      (uint64_t)access->order << 24 | (uint64_t)fetch.request << 32,
-                 .d = first_bytes(piece->buf, piece->len), .payload = piece->buf, .len = shown);
+    if (xen->trace->on)
+        emit_load(xen, dom, access, piece, &fetch);
 }
 
 static void note_index(struct wrg_xen *xen, int seat, const struct wrg_frame *meta,
