@@ -162,6 +162,8 @@ static inline void wrg_page_fence(struct wrg_port *port, enum wrg_fence kind)
 {
     if (__builtin_expect(port->hooks != 0, 0))
         port->fence(port, kind);
+    else if (!port->parallel) /* one task at a time, on one processor */
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
     else if (kind == WRG_FENCE_MB)
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     else if (kind == WRG_FENCE_RMB)

@@ -340,8 +340,7 @@ struct wrg_blk_gone {
 
 struct wrg_view;
 
-/* What a kernel would take from module parameters: how implementations differ, within the protocol.
- * */
+/* What a kernel would take from module parameters: how implementations may differ. */
 struct wrg_params {
     uint32_t
         indirect_max; /* segments; a back's feature-max-indirect-segments, a front's own limit */
@@ -362,6 +361,7 @@ struct wrg_port {
     uint8_t *dirty;         /* one byte a frame; same */
     uint32_t nviews;
     uint32_t hooks; /* nonzero: every access goes the long way */
+    bool parallel;  /* tasks run at the same time: fences are real ones */
     uint16_t domid, peer_domid;
     uint16_t device;
     struct wrg_params params;
@@ -398,14 +398,17 @@ static inline void wrg_port_section(struct wrg_port *port, enum wrg_at kind, uin
 
 /* ---- a driver, as a whole ---- */
 
+#define WRG_IO_DRIVER_WORDS 8
+
 enum wrg_seat { WRG_SEAT_FRONT, WRG_SEAT_BACK };
 
-struct wrg_io { /* what the block layer hands to a frontend */
+struct wrg_io { /* what the block layer hands to a frontend; lives until completion */
     uint64_t tag;
     uint64_t sector;
     uint32_t nvec;
     uint8_t op;                /* enum wrg_io_op */
     const struct wrg_vec *vec; /* pages of the frontend's domain; live until completion */
+    uint64_t driver[WRG_IO_DRIVER_WORDS]; /* the frontend's own, while it has the I/O */
 };
 
 enum {
@@ -430,7 +433,7 @@ struct wrg_endpoint {
     int (*start)(struct wrg_port *port, void **self);
     void (*stop)(void *self);
     void (*detach)(void *self);
-    int (*submit)(void *self, const struct wrg_io *io);
+    int (*submit)(void *self, struct wrg_io *io);
 };
 
 #endif

@@ -77,7 +77,7 @@ static void xenbus_work(void *arg)
         on_frontend[state](back);
     else
         on_invalid(back);
-    if (back->detaching)
+    if (back->detaching && back->bus.state != WRG_XENBUS_CLOSED)
         on_closing(back);
 }
 
@@ -194,7 +194,7 @@ static void detach(void *self)
     (void)wrg_port_task_wake(back->port, &wake);
 }
 
-static int submit(void *self, const struct wrg_io *io)
+static int submit(void *self, struct wrg_io *io)
 {
     (void)self;
     (void)io;

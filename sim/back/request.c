@@ -36,8 +36,7 @@ static void free_request(struct back_request *req)
 
 /* ---- indirect segments ---- */
 
-/* Copies the segments of one indirect page, once; the page is unmapped before anything is checked.
- * */
+/* Copies the segments of an indirect page, once; it is unmapped before anything is checked. */
 static int copy_page(struct wrg_back *back, uint32_t gref, struct wrg_blkif_segment *segs,
                      uint32_t count)
 {

@@ -30,7 +30,10 @@ enum {
     FRONT_CLOSE_TIMEOUT_MS = 10000,
 };
 
-/* A request of the block layer; split into ring requests of what the backend takes. */
+/*
+ * A request of the block layer, in the room that it leaves for its driver; split into ring requests
+ * of what the backend takes.
+ */
 struct front_io {
     struct front_io *next;
     uint64_t tag;
@@ -45,6 +48,9 @@ struct front_io {
     bool stuck;      /* a grant of it could not be taken back */
     bool pages_kept; /* of a data page */
 };
+
+_Static_assert(sizeof(struct front_io) <= WRG_IO_DRIVER_WORDS * sizeof(uint64_t),
+               "the block layer leaves room for this");
 
 /* What is remembered of a ring request; its index is the id. */
 struct front_slot {
@@ -88,9 +94,9 @@ struct wrg_front {
     uint32_t max_segments;
     uint64_t deadline_ns; /* of the wait in state CLOSING, 0: none yet */
     struct front_ring *ring;
-    struct front_io *head, *tail; /* waiting, under list_lock */
-    uint32_t waiting;
-    uint32_t responses; /* seen: names the sections */
+    struct front_io *head, *tail;      /* submitted, under list_lock */
+    struct front_io *todo, *todo_tail; /* to be put on the ring, under ring_lock */
+    uint32_t responses;                /* seen: names the sections */
     uint32_t requests;
     uint32_t nkept;
     struct front_kept kept[FRONT_KEPT_MAX];
@@ -112,7 +118,7 @@ void wrg_front_work(void *front);
 void wrg_front_enter_error(struct wrg_front *front, const char *why);
 
 /* Requests (request.c). */
-int wrg_front_submit(void *front, const struct wrg_io *io);
+int wrg_front_submit(void *front, struct wrg_io *io);
 /* Puts what waits while there is room; under ring_lock. */
 void wrg_front_issue(struct wrg_front *front);
 /* Fails all that waits. */

@@ -23,75 +23,67 @@ static void unlock_list(struct wrg_front *front)
     (void)wrg_port_lock_drop(front->port, &drop);
 }
 
-int wrg_front_submit(void *self, const struct wrg_io *io)
+int wrg_front_submit(void *self, struct wrg_io *io)
 {
     struct wrg_front *front = self;
-    struct wrg_alloc alloc = { .size = sizeof(struct front_io), .kind = WRG_ALLOC_POOL };
-    int result = 0;
+    struct front_io *mine = (struct front_io *)(void *)io->driver;
+    bool first = false;
+    bool taken = false;
 
-    if (__atomic_load_n(&front->state, __ATOMIC_ACQUIRE) != FRONT_UP)
-        return -EIO;
-    if (wrg_port_alloc(front->port, &alloc))
-        return -EAGAIN;
-    struct front_io *mine = alloc.ptr;
     *mine = (struct front_io){
         .tag = io->tag, .sector = io->sector, .vec = io->vec, .nvec = io->nvec, .op = io->op
     };
     lock_list(front);
     /* Closing fails what waits under this lock: nothing may slip in behind it. */
-    if (__atomic_load_n(&front->state, __ATOMIC_ACQUIRE) != FRONT_UP)
-        result = -EIO;
-    else if (front->tail)
-        front->tail->next = mine;
-    else
-        front->head = mine;
-    if (!result)
+    if (__atomic_load_n(&front->state, __ATOMIC_ACQUIRE) == FRONT_UP) {
+        first = front->head == NULL;
+        if (first)
+            front->head = mine;
+        else
+            front->tail->next = mine;
         front->tail = mine;
-    unlock_list(front);
-    if (result) {
-        struct wrg_free args = { .ptr = mine };
-        (void)wrg_port_free(front->port, &args);
-        return result;
+        taken = true;
     }
+    unlock_list(front);
+    if (!taken)
+        return -EIO;
     struct wrg_task_wake wake = { .task = front->ring_task };
-    return wrg_port_task_wake(front->port, &wake);
+    return first ? wrg_port_task_wake(front->port, &wake) : 0;
 }
 
-static void complete(struct wrg_front *front, struct front_io *io)
+static void complete(struct wrg_front *front, const struct front_io *io)
 {
     struct wrg_blk_complete done = { .tag = io->tag,
                                      .error = io->error,
                                      .pages_kept = io->pages_kept };
-    struct wrg_free args = { .ptr = io };
 
-    (void)wrg_port_free(front->port, &args);
     (void)wrg_port_blk_complete(front->port, &done);
 }
 
-/* Takes the first I/O off the list. */
-static struct front_io *pop(struct wrg_front *front)
-{
-    struct front_io *io = front->head;
-
-    front->head = io->next;
-    if (!front->head)
-        front->tail = NULL;
-    io->all_put = true;
-    return io;
-}
-
-/* False: nothing waits. */
-static bool fail_one(struct wrg_front *front, int error)
+/* Under ring_lock: takes over what was submitted since the last time. */
+static void collect(struct wrg_front *front)
 {
     lock_list(front);
-    struct front_io *io = front->head ? pop(front) : NULL;
+    if (front->todo_tail)
+        front->todo_tail->next = front->head;
+    else
+        front->todo = front->head;
+    if (front->tail)
+        front->todo_tail = front->tail;
+    front->head = front->tail = NULL;
     unlock_list(front);
-    if (!io)
-        return false;
-    io->error = error;
-    if (io->parts == 0) /* else its last part completes it */
-        complete(front, io);
-    return true;
+}
+
+/* Under ring_lock: nothing more of the first I/O is to be put on the ring. */
+static struct front_io *pop(struct wrg_front *front)
+{
+    struct front_io *io = front->todo;
+
+    front->todo = io->next;
+    if (!front->todo)
+        front->todo_tail = NULL;
+    io->all_put = true;
+    return io;
 }
 
 void wrg_front_fail_waiting(struct wrg_front *front, int error)
@@ -101,8 +93,13 @@ void wrg_front_fail_waiting(struct wrg_front *front, int error)
 
     /* The ring's task may be putting the parts of the first I/O on the ring. */
     (void)wrg_port_lock_take(front->port, &take);
-    while (fail_one(front, error))
-        ;
+    collect(front);
+    while (front->todo) {
+        struct front_io *io = pop(front);
+        io->error = error;
+        if (io->parts == 0) /* else its last part completes it */
+            complete(front, io);
+    }
     (void)wrg_port_lock_drop(front->port, &drop);
 }
 
@@ -272,15 +269,7 @@ static struct part next_part(const struct wrg_front *front, struct front_io *io)
     return part;
 }
 
-static void pop_first(struct wrg_front *front)
-{
-    lock_list(front);
-    (void)pop(front);
-    unlock_list(front);
-}
-
-/* 0: the I/O's next part is on the ring (or the I/O is over); -errno: try again when there is room.
- * */
+/* 0: the next part is on the ring (or the I/O is over); -errno: again when there is room. */
 static int issue_part(struct wrg_front *front, struct front_io *io)
 {
     struct front_ring *ring = front->ring;
@@ -293,7 +282,7 @@ static int issue_part(struct wrg_front *front, struct front_io *io)
         return result; /* something will be given back */
     if (result) {
         io->error = -EIO;
-        pop_first(front);
+        (void)pop(front);
         complete(front, io);
         return 0;
     }
@@ -305,7 +294,7 @@ static int issue_part(struct wrg_front *front, struct front_io *io)
     io->done_vec += part.nseg;
     io->sector += part.nsectors;
     if (io->done_vec == io->nvec)
-        pop_first(front);
+        (void)pop(front);
     return 0;
 }
 
@@ -314,22 +303,18 @@ static bool skip_flush(struct wrg_front *front, struct front_io *io)
 {
     if (io->op != WRG_IO_FLUSH || front->flush)
         return false;
-    pop_first(front);
+    (void)pop(front);
     complete(front, io);
     return true;
 }
 
 void wrg_front_issue(struct wrg_front *front)
 {
-    for (;;) {
-        lock_list(front);
-        struct front_io *io = front->head;
-        unlock_list(front);
-        if (!io || __atomic_load_n(&front->state, __ATOMIC_ACQUIRE) != FRONT_UP)
-            return;
-        if (skip_flush(front, io))
+    collect(front);
+    while (front->todo && __atomic_load_n(&front->state, __ATOMIC_ACQUIRE) == FRONT_UP) {
+        if (skip_flush(front, front->todo))
             continue;
-        if (front->ring->free_slot == FRONT_NO_SLOT || issue_part(front, io))
+        if (front->ring->free_slot == FRONT_NO_SLOT || issue_part(front, front->todo))
             return;
     }
 }

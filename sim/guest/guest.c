@@ -40,6 +40,7 @@ int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_args *args)
     guest->port.views = guest->dom->views;
     guest->port.nviews = guest->dom->nviews;
     guest->port.dirty = args->xen->memory.dirty;
+    guest->port.parallel = args->xen->parallel;
     guest->port.domid = args->domid;
     guest->port.peer_domid = args->peer_domid;
     return wrg_pool_init(&guest->pool);

@@ -123,8 +123,7 @@ static int lock_take(struct wrg_guest *guest, void *ptr)
     if (args->lock >= WRG_GUEST_LOCKS)
         return -EINVAL;
     struct wrg_guest_lock *lock = &guest->locks[args->lock];
-    /* Yields instead of a mutex: a task that is stopped meanwhile must not leave one locked behind.
-     * */
+    /* Yields instead of a mutex: a task that is stopped must not leave one locked behind. */
     if (guest->xen->parallel) {
         while (__atomic_exchange_n(&lock->held, true, __ATOMIC_ACQUIRE))
             wrg_sched_yield(sched);
@@ -171,7 +170,7 @@ static int alloc(struct wrg_guest *guest, void *ptr)
 
     args->ptr = wrg_pool_alloc(&guest->pool, args->size, (enum wrg_alloc_kind)args->kind);
     if (!args->ptr)
-        return -ENOMEM;
+        return wrg_guest_refuse(guest, WRG_FAULT_ALLOC, -ENOMEM);
     if (args->zero)
         memset(args->ptr, 0, args->size);
     else if (guest->xen->trace->on)
@@ -381,13 +380,14 @@ static int blk_gone(struct wrg_guest *guest, void *args)
 /* ---- the table ---- */
 
 enum { NO_FAULT = 255 };
-enum { UNLOCKED = 1 }; /* blocks, or hands over to somebody who takes locks of his own */
 
 #define XS_CALLS(X)                                                                                \
     X(xs_open)                                                                                     \
     X(xs_read)                                                                                     \
-    X(xs_write) X(xs_mkdir) X(xs_rm) X(xs_directory) X(xs_get_perms) X(xs_set_perms) X(xs_watch)   \
-        X(xs_unwatch) X(xs_next_event) X(xs_transaction_start) X(xs_transaction_end)
+    X(xs_write)                                                                                    \
+    X(xs_mkdir)                                                                                    \
+    X(xs_rm) X(xs_directory) X(xs_get_perms) X(xs_set_perms) X(xs_watch) X(xs_unwatch)             \
+        X(xs_next_event) X(xs_transaction_start) X(xs_transaction_end)
 #define XS_HANDLER(name)                                                                           \
     static int name(struct wrg_guest *guest, void *args)                                           \
     {                                                                                              \
@@ -397,28 +397,31 @@ XS_CALLS(XS_HANDLER)
 
 typedef int handler(struct wrg_guest *guest, void *args);
 
-static handler *const handlers[WRG_NR_CALLS] = {
-#define free                               free_block
-#define log                                log_text
-#define WRG_PORT_CALL(symbol, name, fault) [WRG_CALL_##symbol] = name,
+#define WRG_FAULT_NONE NO_FAULT
+static const struct {
+    handler *handle;
+    uint8_t fault; /* site that may refuse the call, or NO_FAULT */
+} calls[WRG_NR_CALLS] = {
+#define free                              free_block
+#define log                               log_text
+#define WRG_PORT_CALL(symbol, name, site) [WRG_CALL_##symbol] = { name, WRG_FAULT_##site },
 #include <wringer/calls.def>
 #undef free
 #undef log
 };
 
-#define WRG_FAULT_NONE NO_FAULT
-static const uint8_t faults[WRG_NR_CALLS] = {
-#define WRG_PORT_CALL(symbol, name, fault) [WRG_CALL_##symbol] = WRG_FAULT_##fault,
-#include <wringer/calls.def>
-};
+/* Calls that block, or hand over to somebody who takes locks of his own. */
+static bool is_unlocked(enum wrg_call call)
+{
+    static const bool unlocked[WRG_NR_CALLS] = {
+        [WRG_CALL_TASK_WAIT] = true,   [WRG_CALL_TASK_WAKE] = true, [WRG_CALL_CLOCK_READ] = true,
+        [WRG_CALL_LOCK_TAKE] = true,   [WRG_CALL_LOCK_DROP] = true, [WRG_CALL_DISK_INFO] = true,
+        [WRG_CALL_DISK_SUBMIT] = true, [WRG_CALL_BLK_READY] = true, [WRG_CALL_BLK_COMPLETE] = true,
+        [WRG_CALL_BLK_GONE] = true,
+    };
 
-static const uint8_t traits[WRG_NR_CALLS] = {
-    [WRG_CALL_TASK_WAIT] = UNLOCKED,    [WRG_CALL_LOCK_TAKE] = UNLOCKED,
-    [WRG_CALL_LOCK_DROP] = UNLOCKED,    [WRG_CALL_DISK_INFO] = UNLOCKED,
-    [WRG_CALL_DISK_SUBMIT] = UNLOCKED,  [WRG_CALL_BLK_READY] = UNLOCKED,
-    [WRG_CALL_BLK_COMPLETE] = UNLOCKED, [WRG_CALL_BLK_GONE] = UNLOCKED,
-    [WRG_CALL_TASK_WAKE] = UNLOCKED,    [WRG_CALL_CLOCK_READ] = UNLOCKED,
-};
+    return unlocked[call];
+}
 
 int wrg_guest_refuse(struct wrg_guest *guest, uint8_t site, int32_t status)
 {
@@ -430,18 +433,18 @@ int wrg_guest_refuse(struct wrg_guest *guest, uint8_t site, int32_t status)
 int wrg_guest_call(struct wrg_port *port, enum wrg_call call, void *args)
 {
     struct wrg_guest *guest = wrg_guest_of(port);
-    int result;
+    uint8_t site = calls[call].fault;
 
     wrg_sched_point(guest->xen->sched, WRG_POINT_CALL);
-    if (faults[call] != NO_FAULT) {
-        int32_t status = wrg_fault_point(guest->xen->fault, (enum wrg_fault_site)faults[call]);
+    if (site != NO_FAULT) {
+        int32_t status = wrg_fault_point(guest->xen->fault, (enum wrg_fault_site)site);
         if (status)
-            return wrg_guest_refuse(guest, faults[call], status);
+            return wrg_guest_refuse(guest, site, status);
     }
-    if (traits[call] & UNLOCKED)
-        return handlers[call](guest, args);
+    if (WRG_LIKELY(!guest->xen->parallel) || is_unlocked(call))
+        return calls[call].handle(guest, args);
     wrg_xen_lock(guest->xen);
-    result = handlers[call](guest, args);
+    int result = calls[call].handle(guest, args);
     wrg_xen_unlock(guest->xen);
     return result;
 }

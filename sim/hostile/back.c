@@ -119,7 +119,7 @@ static void stop(void *self)
     wrg_hostile_free(back->peer.port, back);
 }
 
-static int submit(void *self, const struct wrg_io *io)
+static int submit(void *self, struct wrg_io *io)
 {
     (void)self;
     (void)io;

@@ -114,7 +114,7 @@ static void stop(void *self)
     wrg_hostile_free(front->peer.port, front);
 }
 
-static int submit(void *self, const struct wrg_io *io)
+static int submit(void *self, struct wrg_io *io)
 {
     (void)self;
     (void)io;

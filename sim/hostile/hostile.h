@@ -86,9 +86,7 @@ enum wrg_hostile_grant_kind { /* as the op `grant` numbers them */
                               WRG_HOSTILE_GOOD,
                               WRG_HOSTILE_READONLY,
                               WRG_HOSTILE_REVOKED,
-                              /* a number that is granted in another domain's table, not in this one
-                               * */
-                              WRG_HOSTILE_FOREIGN,
+                              WRG_HOSTILE_FOREIGN, /* granted in another domain's table only */
                               WRG_HOSTILE_ZERO,
                               WRG_HOSTILE_ALL_ONES,
                               WRG_HOSTILE_RING,

@@ -25,8 +25,7 @@ void wrg_front_ring_put(struct wrg_front_ring *front, const struct wrg_blkif_req
     uint8_t slot[WRG_BLKIF_MAX_REQUEST_BYTES];
     enum wrg_abi abi = (enum wrg_abi)front->ring.abi;
 
-    /* Padding goes out as zeros: the bytes of the slot's last user are not this request's to show.
-     * */
+    /* Padding goes out as zeros: what the slot's last user left is not this request's to show. */
     memset(slot, 0, sizeof(slot));
     uint32_t len = (uint32_t)wrg_wire_put_request(abi, request, slot);
     wrg_page_store(front->ring.port, front->ring.page, wrg_ring_slot(&front->ring, front->req_prod),

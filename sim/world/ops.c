@@ -195,6 +195,15 @@ static bool xs_path(struct wrg_world *w, const struct wrg_op_xs *op, char *path,
     return true;
 }
 
+/* A driver is judged by what it writes, a script in its seat too; not for what a case writes for
+ * it. */
+static bool xs_is_scripted(const struct wrg_world *w, const struct wrg_op_xs *op)
+{
+    return op->by == WRG_CASE_BY_PEER || op->by == WRG_CASE_BY_TOOLSTACK ||
+           (op->by == WRG_CASE_BY_FRONT && wrg_world_scripted(w, WRG_SEAT_FRONT)) ||
+           (op->by == WRG_CASE_BY_BACK && wrg_world_scripted(w, WRG_SEAT_BACK));
+}
+
 static bool op_xs(struct wrg_world *w, const struct wrg_op *op)
 {
     const struct wrg_xs_call call = { .conn = xs_conn(w, &op->xs) };
@@ -205,12 +214,14 @@ static bool op_xs(struct wrg_world *w, const struct wrg_op *op)
         return false;
     wrg_sched_point(&w->sched, WRG_POINT_CALL);
     wrg_xen_lock(&w->xen);
+    w->scripting = !xs_is_scripted(w, &op->xs);
     if (op->xs.action == WRG_CASE_XS_RM)
         result = wrg_xenstore_rm(w->xen.store, &call, path);
     else if (op->xs.action == WRG_CASE_XS_MKDIR)
         result = wrg_xenstore_mkdir(w->xen.store, &call, path);
     else
         result = wrg_xenstore_write(w->xen.store, &call, path, op->xs.value, strlen(op->xs.value));
+    w->scripting = false;
     wrg_xen_unlock(&w->xen);
     w->closing = true; /* the device may be anything now: the run ends with a close */
     return result == 0;

@@ -73,8 +73,7 @@ enum wrg_world_end {
 struct wrg_world *wrg_world_create(const struct wrg_world_options *options);
 void wrg_world_destroy(struct wrg_world *world);
 
-/* Makes the world ready for a case. -ENOMEM; the case must stay where it is until the next start.
- * */
+/* Makes the world ready for a case, which must stay where it is until the next start. -ENOMEM */
 WRG_MUST_USE int wrg_world_start(struct wrg_world *world, const struct wrg_case *c);
 /* Seeds the strategy of a case that has none, or another one: `run --schedules`. After start. */
 void wrg_world_schedule(struct wrg_world *world, uint64_t seed);

@@ -124,6 +124,7 @@ struct wrg_world {
     bool reconnected;           /* the connection is not the one of the start */
     bool closing;               /* an op has closed or killed something */
     bool over_budget, ended;
+    bool scripting; /* an op writes to the store */
     int director;
     int kill_dom; /* domid to kill at the alarm, 0: none */
     uint64_t alarm_kill, alarm_pause, pause_steps;
