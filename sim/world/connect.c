@@ -155,7 +155,7 @@ static void on_end(void *ctx, const struct wrg_event *ev, const void *payload, u
     w->peer_hash = (w->peer_hash ^ ((uint64_t)ev->a << 32 | ev->b)) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-static void begin_checkers(struct wrg_world *w)
+void wrg_world_begin_checkers(struct wrg_world *w)
 {
     const struct wrg_op_config *config = &w->config;
     struct wrg_oracle_config oracle = {
@@ -202,7 +202,7 @@ static void connect_afresh(struct wrg_world *w)
     w->peer_hash = 0;
     w->disk.tickets = 0;
     wrg_edge_reset(w);
-    begin_checkers(w);
+    wrg_world_begin_checkers(w);
     wrg_world_begin_sched(w, true);
 
     dom0 = w->xen.domains[WRG_DOM_TOOLSTACK].xs_conn;
@@ -224,105 +224,9 @@ static void connect_afresh(struct wrg_world *w)
     WRG_ASSERT(result == 0);
 }
 
-/* ---- snapshot ---- */
-
-void wrg_world_drop_snapshot(struct wrg_world *w)
-{
-    struct wrg_snapshot *snap = &w->snapshot;
-
-    wrg_xen_saved_free(snap->xen);
-    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
-        wrg_guest_saved_free(snap->guests[seat]);
-    snap->xen = NULL;
-    snap->guests[0] = snap->guests[1] = NULL;
-    snap->valid = false;
-}
-
-void wrg_world_take_snapshot(struct wrg_world *w)
-{
-    struct wrg_snapshot *snap = &w->snapshot;
-
-    wrg_world_drop_snapshot(w);
-    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
-        if (!(w->endpoints[seat]->traits & WRG_TRAIT_SNAPSHOT))
-            return;
-    if (!wrg_sched_save(&w->sched, snap->sched, WRG_SCHED_SAVE_MAX))
-        return;
-    if (w->oracles && !wrg_oracles_save(w->oracles, &snap->oracles))
-        return;
-    snap->xen = wrg_xen_save(&w->xen);
-    if (!snap->xen)
-        return;
-    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
-        snap->guests[seat] = wrg_guest_save(&w->guests[seat]);
-        snap->self[seat] = w->self[seat];
-    }
-    wrg_trace_save(&w->trace, &snap->trace);
-    memcpy(snap->fault_calls, w->fault.calls, sizeof(snap->fault_calls));
-    memcpy(snap->baseline, w->baseline, sizeof(snap->baseline));
-    snap->edge = w->edge.state;
-    snap->peer_hash = w->peer_hash;
-    snap->disk_tickets = w->disk.tickets;
-    snap->profile = w->profile;
-    snap->valid = true;
-}
-
-/* A fault that hits during negotiation has to happen there. */
-static bool faults_allow_snapshot(const struct wrg_world *w)
-{
-    if (w->fail_nth)
-        return false;
-    for (uint32_t i = 0; i < w->fault.nrules; i++)
-        if (w->fault.rules[i].nth <= w->snapshot.fault_calls[w->fault.rules[i].site])
-            return false;
-    return true;
-}
-
-static bool preempts_allow_snapshot(const struct wrg_world *w)
-{
-    for (uint32_t i = 0; i < w->npreempts; i++) {
-        unsigned kind = w->preempts[i].section >> 16;
-        if (kind == WRG_SECTION_CONNECT || kind == WRG_SECTION_IDLE)
-            return false;
-    }
-    return true;
-}
-
-static bool restore(struct wrg_world *w)
-{
-    struct wrg_snapshot *snap = &w->snapshot;
-
-    if (!w->options.snapshot || !snap->valid || w->early ||
-        memcmp(&snap->profile, &w->profile, sizeof(w->profile)) != 0 || !faults_allow_snapshot(w) ||
-        !preempts_allow_snapshot(w))
-        return false;
-    wrg_sched_restore(&w->sched, snap->sched);
-    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
-        if (!wrg_guest_restore(&w->guests[seat], snap->guests[seat])) {
-            snap->valid = false;
-            return false;
-        }
-        w->self[seat] = snap->self[seat];
-    }
-    wrg_xen_restore(&w->xen, snap->xen);
-    wrg_disk_queue_reset(&w->disk);
-    wrg_edge_reset(w);
-    begin_checkers(w);
-    if (w->oracles)
-        wrg_oracles_restore(w->oracles, &snap->oracles);
-    wrg_trace_restore(&w->trace, &snap->trace);
-    for (unsigned i = 0; i < WRG_COUNT_SITE; i++)
-        w->fault.calls[i] = snap->fault_calls[i];
-    memcpy(w->baseline, snap->baseline, sizeof(w->baseline));
-    w->edge.state = snap->edge;
-    w->peer_hash = snap->peer_hash;
-    w->disk.tickets = snap->disk_tickets;
-    return true;
-}
-
 void wrg_world_prepare(struct wrg_world *w)
 {
-    w->from_snapshot = restore(w);
+    w->from_snapshot = wrg_world_restore(w);
     if (w->from_snapshot)
         return;
     wrg_world_drop_snapshot(w);

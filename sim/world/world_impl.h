@@ -2,9 +2,10 @@
 /*
  * The inside of a world. Layer: world; private to it.
  *
- * A run goes through stages (world.c); in stage SAFETY the director (director.c), a task of the
+ * A run goes through stages (stages.c); in stage SAFETY the director (director.c), a task of the
  * scheduler, carries out the ops of the case; the block edge (edge.c) stands above the frontend and
- * hands the disk to the backend; connect.c sets the device up, or takes it from the snapshot.
+ * hands the disk to the backend; connect.c sets the device up, snapshot.c
+ * keeps the connected world for the next run.
  */
 #ifndef WRG_WORLD_WORLD_IMPL_H
 #define WRG_WORLD_WORLD_IMPL_H
@@ -159,13 +160,18 @@ extern const struct wrg_vbd_id wrg_world_vbd;
 /* connect.c */
 void wrg_world_prepare(struct wrg_world *w); /* fresh or from the snapshot: at stage CONNECT */
 void wrg_world_begin_sched(struct wrg_world *w, bool negotiating);
-void wrg_world_take_snapshot(struct wrg_world *w); /* of a quiet, connected, unspoilt world */
-void wrg_world_drop_snapshot(struct wrg_world *w);
+void wrg_world_begin_checkers(struct wrg_world *w);
 WRG_MUST_USE int wrg_world_start_seat(struct wrg_world *w, unsigned seat);
 void wrg_world_stop_seat(struct wrg_world *w, unsigned seat);
 /* State of a seat in the store, as anybody can read it; 0 if its node is gone. */
 uint32_t wrg_world_state(struct wrg_world *w, unsigned seat);
 bool wrg_world_connected(struct wrg_world *w);
+
+/* snapshot.c */
+void wrg_world_take_snapshot(struct wrg_world *w); /* of a quiet, connected, unspoilt world */
+void wrg_world_drop_snapshot(struct wrg_world *w);
+/* False: there is none that fits, or it is spoilt. */
+bool wrg_world_restore(struct wrg_world *w);
 
 /* edge.c */
 WRG_MUST_USE int wrg_edge_init(struct wrg_world *w);

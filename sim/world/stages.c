@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The stages of a run: connect, safety, liveness, close. Each ends when nothing is runnable any more,
+ * and a table says what comes next.
+ */
+#include <string.h>
+
+#include "world/world_impl.h"
+
+static void set_disk(struct wrg_world *w)
+{
+    wrg_disk_queue_reset(&w->disk);
+    wrg_memory_disk_resize(&w->memory_disk, w->config.sectors);
+    wrg_error_disk_set(&w->error_disk, w->config.error_first, w->config.error_count);
+    w->readonly_disk.on = w->config.readonly;
+}
+
+/* At the first run after start, when all options of the run are known. */
+static void begin_run(struct wrg_world *w)
+{
+    w->fresh = false;
+    w->director_done = false;
+    w->director = WRG_TASK_NONE;
+    w->dead[0] = w->dead[1] = false;
+    w->closing = w->reconnected = w->over_budget = w->ended = false;
+    w->kill_dom = 0;
+    w->alarm_kill = w->alarm_pause = UINT64_MAX;
+    set_disk(w);
+    w->fault.any_nth = w->fail_nth;
+    wrg_fault_enable(&w->fault, true);
+    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
+        wrg_guest_set_hooks(&w->guests[seat],
+                            w->instrumented && w->options.engine == WRG_ENGINE_FIBER);
+    wrg_world_prepare(w);
+}
+
+/* ---- stages ---- */
+
+static void ledgers(struct wrg_world *w, unsigned seat, uint32_t counts[WRG_NR_LEDGERS])
+{
+    wrg_guest_ledger(&w->guests[seat], counts);
+    /* The block layer's buffers and the grant frames are not the driver's. */
+    uint32_t buffers = w->edge.lost_pages;
+    for (uint32_t i = 0; i < w->edge.high; i++)
+        buffers += w->edge.slots[i].npages;
+    if (seat == WRG_SEAT_FRONT)
+        counts[WRG_LEDGER_PAGES] -= wrg_min_u32(buffers, counts[WRG_LEDGER_PAGES]);
+}
+
+static void emit_ledgers(struct wrg_world *w, bool closed)
+{
+    static const uint8_t roles[] = { WRG_ROLE_FRONT, WRG_ROLE_BACK };
+
+    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
+        uint32_t counts[WRG_NR_LEDGERS];
+        /* A frontend cannot take back what its peer still maps. */
+        bool held = seat == WRG_SEAT_FRONT && w->xen.domains[WRG_DOM_BACK].mappings.taken;
+        if (w->dead[seat] || !(w->judged & 1u << seat))
+            continue;
+        ledgers(w, seat, counts);
+        for (unsigned kind = 0; kind < WRG_NR_LEDGERS; kind++) {
+            bool excused =
+                closed && held && (kind == WRG_LEDGER_GRANTS || kind == WRG_LEDGER_PAGES);
+            if (!excused)
+                wrg_xen_emit(&w->xen, .kind = WRG_EV_LEDGER, .role = roles[seat], .a = kind,
+                             .b = counts[kind], .d = closed ? 0 : w->baseline[seat][kind]);
+        }
+    }
+}
+
+/* As far as memory shows: every request that was published has been answered. */
+static bool ring_is_quiet(struct wrg_world *w)
+{
+    const struct wrg_fetch_ring *ring = &w->xen.fetch.rings[WRG_SEAT_BACK];
+    uint32_t req_prod, rsp_prod;
+
+    if (!ring->live)
+        return true;
+    wrg_xen_peek(&w->xen, ring->frames[0], WRG_WIRE_REQ_PROD, &req_prod, sizeof(req_prod));
+    wrg_xen_peek(&w->xen, ring->frames[0], WRG_WIRE_RSP_PROD, &rsp_prod, sizeof(rsp_prod));
+    return req_prod == rsp_prod;
+}
+
+static bool must_close(struct wrg_world *w)
+{
+    if (w->config.end != WRG_CASE_END_AUTO || w->closing || w->reconnected || w->early)
+        return true;
+    return !wrg_world_connected(w) || w->edge.outstanding || !ring_is_quiet(w);
+}
+
+/* The caller's step limit counts from here. */
+static void arm_pause(struct wrg_world *w)
+{
+    w->alarm_pause = w->pause_steps ? w->sched.steps + w->pause_steps : UINT64_MAX;
+    wrg_sched_alarm(&w->sched, wrg_min_u64(w->alarm_kill, w->alarm_pause));
+}
+
+/* Ops after which the connection is not the one of the snapshot any more. */
+static bool case_spoils(const struct wrg_world *w)
+{
+    for (uint16_t i = 0; i < w->c->nops; i++) {
+        uint8_t kind = w->c->ops[i].kind;
+        if (kind == WRG_OP_DETACH || kind == WRG_OP_RECONNECT || kind == WRG_OP_KILL ||
+            kind == WRG_OP_XS)
+            return true;
+    }
+    return w->config.end != WRG_CASE_END_AUTO;
+}
+
+static void enter_safety(struct wrg_world *w)
+{
+    const struct wrg_task_args director = {
+        .fn = wrg_director_main, .arg = w, .name = "director", .role = WRG_ROLE_SCRIPT
+    };
+
+    if (!w->from_snapshot && !w->early) {
+        for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
+            ledgers(w, seat, w->baseline[seat]);
+        /* The second world of a profile is worth a snapshot: the first might stay the only one. */
+        bool again = memcmp(&w->seen, &w->profile, sizeof(w->seen)) == 0;
+        w->seen = w->profile;
+        if (w->options.snapshot && again && !w->fail_nth && wrg_world_connected(w) &&
+            !w->fault.nrules && !w->npreempts && !case_spoils(w))
+            wrg_world_take_snapshot(w);
+    }
+    if (!w->early) {
+        wrg_world_begin_sched(w, false);
+        arm_pause(w);
+    }
+    w->rsp_start = w->xen.fetch.rings[WRG_SEAT_BACK].published;
+    wrg_world_emit_phase(w, WRG_PHASE_SAFETY);
+    w->director = wrg_sched_task_create(&w->sched, &director);
+    WRG_ASSERT(w->director >= 0);
+    w->stage = WRG_STAGE_SAFETY;
+}
+
+/* Faults, hostile writes and deviations stop; what is scripted behaves from now on. */
+static void enter_liveness(struct wrg_world *w)
+{
+    if (w->kill_dom) {
+        wrg_director_kill(w, (uint16_t)w->kill_dom);
+        w->kill_dom = 0;
+        w->alarm_kill = UINT64_MAX;
+    }
+    wrg_director_account(w);
+    wrg_fault_enable(&w->fault, false);
+    w->xen.fetch.tamper_on = false;
+    wrg_sched_liveness(&w->sched);
+    wrg_world_emit_phase(w, WRG_PHASE_LIVENESS);
+    w->sched.budget_steps += 20000;
+    if (wrg_world_scripted(w, WRG_SEAT_FRONT) && w->self[WRG_SEAT_FRONT])
+        wrg_hostile_kick(w->self[WRG_SEAT_FRONT]);
+    if (wrg_world_scripted(w, WRG_SEAT_BACK) && w->self[WRG_SEAT_BACK])
+        wrg_hostile_repent(w->self[WRG_SEAT_BACK]);
+    w->stage = WRG_STAGE_LIVENESS;
+}
+
+/* A driver in state Closing, or a device never connected, has nothing more to ask for. */
+static void ask_to_close(struct wrg_world *w)
+{
+    unsigned seat = w->victim == WRG_CASE_VICTIM_FRONT ? WRG_SEAT_BACK : WRG_SEAT_FRONT;
+
+    if (w->config.end == WRG_CASE_END_DIE && w->victim != WRG_CASE_VICTIM_NONE) {
+        wrg_director_kill(w, wrg_world_domid(seat));
+        return;
+    }
+    if (!w->self[seat])
+        seat = 1 - seat;
+    if (w->self[seat])
+        w->endpoints[seat]->detach(w->self[seat]);
+}
+
+static void leave_liveness(struct wrg_world *w)
+{
+    /* A hostile back that never answered has to go before its victim can be called stuck. */
+    bool closes_first = w->victim == WRG_CASE_VICTIM_FRONT && w->edge.outstanding &&
+                        !(w->judged & 1u << WRG_SEAT_BACK);
+
+    if (!closes_first)
+        wrg_world_emit_phase(w, WRG_PHASE_QUIET);
+    if (!must_close(w)) {
+        emit_ledgers(w, false);
+        w->stage = WRG_STAGE_DONE;
+        return;
+    }
+    if (wrg_trace_has_finding(&w->trace)) {
+        w->stage = WRG_STAGE_DONE;
+        return;
+    }
+    wrg_world_emit_phase(w, WRG_PHASE_CLOSE);
+    w->sched.budget_steps += 20000;
+    ask_to_close(w);
+    w->stage = WRG_STAGE_CLOSE;
+}
+
+static void leave_close(struct wrg_world *w)
+{
+    if (w->victim == WRG_CASE_VICTIM_FRONT && !(w->judged & 1u << WRG_SEAT_BACK))
+        wrg_world_emit_phase(w, WRG_PHASE_QUIET);
+    wrg_world_emit_phase(w, WRG_PHASE_CLOSED);
+    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
+        wrg_world_stop_seat(w, seat);
+    emit_ledgers(w, true);
+    w->stage = WRG_STAGE_DONE;
+}
+
+static void (*const leave[])(struct wrg_world *w) = {
+    [WRG_STAGE_CONNECT] = enter_safety,
+    [WRG_STAGE_SAFETY] = enter_liveness,
+    [WRG_STAGE_LIVENESS] = leave_liveness,
+    [WRG_STAGE_CLOSE] = leave_close,
+};
+
+static void on_budget(struct wrg_world *w, uint32_t kind)
+{
+    int task = kind == WRG_BUDGET_TASK ? w->sched.guilty : wrg_sched_stood(&w->sched);
+    uint8_t role = task >= 0 ? w->sched.tasks[task].role : WRG_ROLE_SCRIPT;
+
+    w->over_budget = true;
+    wrg_xen_emit(&w->xen, .kind = WRG_EV_BUDGET, .role = role, .a = (uint32_t)task, .b = kind,
+                 .c = w->sched.steps);
+    w->stage = WRG_STAGE_DONE;
+}
+
+/* True: the caller's step limit is reached. */
+static bool on_alarm(struct wrg_world *w)
+{
+    if (w->kill_dom && w->sched.steps >= w->alarm_kill) {
+        uint16_t domid = (uint16_t)w->kill_dom;
+        w->kill_dom = 0;
+        w->alarm_kill = UINT64_MAX;
+        wrg_director_kill(w, domid);
+    }
+    bool pause = w->sched.steps >= w->alarm_pause;
+    if (pause)
+        w->alarm_pause = UINT64_MAX;
+    wrg_sched_alarm(&w->sched, wrg_min_u64(w->alarm_kill, w->alarm_pause));
+    return pause;
+}
+
+enum wrg_world_end wrg_world_run(struct wrg_world *w, uint64_t steps)
+{
+    if (w->fresh)
+        begin_run(w);
+    w->pause_steps = steps;
+    arm_pause(w);
+    if (w->from_snapshot && w->stage == WRG_STAGE_CONNECT)
+        enter_safety(w);
+    else if (w->early && w->stage == WRG_STAGE_CONNECT)
+        enter_safety(w);
+    while (w->stage != WRG_STAGE_DONE) {
+        enum wrg_sched_end end = wrg_sched_run(&w->sched);
+        if (wrg_trace_has_finding(&w->trace) || end == WRG_SCHED_STOPPED)
+            w->stage = WRG_STAGE_DONE;
+        else if (end == WRG_SCHED_IDLE)
+            leave[w->stage](w);
+        else if (end == WRG_SCHED_ALARM && on_alarm(w))
+            return WRG_WORLD_BUDGET_SPENT;
+        else if (end == WRG_SCHED_BUDGET || end == WRG_SCHED_TASK_BUDGET)
+            on_budget(w, end == WRG_SCHED_BUDGET ? WRG_BUDGET_RUN : WRG_BUDGET_TASK);
+    }
+    if (!w->ended) {
+        w->ended = true;
+        wrg_director_account(w);
+        wrg_world_emit_phase(w, WRG_PHASE_END);
+    }
+    return WRG_WORLD_FINISHED;
+}
