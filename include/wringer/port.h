@@ -128,7 +128,11 @@ struct wrg_gnttab_grant { /* all or nothing: -ENOSPC when no gref is free */
 };
 struct wrg_gnttab_end { /* revoke in one atomic step; entries in use stay granted */
     uint32_t count;
-    uint32_t *grefs;       /* in, out: those that were taken back become WRG_NO_GREF */
+    uint32_t *grefs; /* in, out: those that were taken back become WRG_NO_GREF */
+    /* What is still in use becomes the kernel's, for a driver that goes: neither the grefs nor this
+     * many pages of the driver behind them are ever used again. */
+    bool abandon;
+    uint32_t abandoned_pages;
     uint32_t still_in_use; /* out: how many the peer still maps; 0 is success */
 };
 struct wrg_gnttab_map_op {

@@ -275,6 +275,7 @@ static void stop(void *self)
     wrg_front_fail_waiting(front, -EIO);
     wrg_front_tear_down(front);
     wrg_front_retry_kept(front);
+    wrg_front_abandon_kept(front);
     stop_timer(front);
     wrg_xenbus_fini(&front->bus);
     exit_task(front, front->ring_task);

@@ -24,8 +24,6 @@
 enum {
     FRONT_NO_SLOT = UINT16_MAX,
     FRONT_INLINE_GREFS = WRG_BLKIF_MAX_DIRECT_SEGMENTS,
-    /* More than a ring and the indirect pages of a request; what does not fit is lost for good. */
-    FRONT_KEPT_MAX = 64,
     /* How long a backend may take to answer what is in flight, or to follow into Closing. */
     FRONT_CLOSE_TIMEOUT_MS = 10000,
 };
@@ -78,9 +76,12 @@ struct front_ring {
 
 enum front_state { FRONT_DOWN, FRONT_UP, FRONT_CLOSING, FRONT_ERROR };
 
-/* A grant that the backend still used when it was to be taken back, and its page (or none). */
+/* Grants that the backend still used when they were to be taken back. */
 struct front_kept {
-    uint32_t gref, page;
+    struct front_kept *next;
+    uint32_t page; /* of the first grant; of the others, and where it is none, the block layer's */
+    uint32_t count;
+    uint32_t grefs[];
 };
 
 struct wrg_front {
@@ -98,8 +99,7 @@ struct wrg_front {
     struct front_io *todo, *todo_tail; /* to be put on the ring, under ring_lock */
     uint32_t responses;                /* seen: names the sections */
     uint32_t requests;
-    uint32_t nkept;
-    struct front_kept kept[FRONT_KEPT_MAX];
+    struct front_kept *kept;
 };
 
 /* Driver (front.c). */
@@ -125,11 +125,13 @@ void wrg_front_issue(struct wrg_front *front);
 void wrg_front_fail_waiting(struct wrg_front *front, int error);
 
 /* Pages that the backend would not let go of (kept.c). */
-void wrg_front_keep(struct wrg_front *front, uint32_t gref, uint32_t page);
+void wrg_front_keep(struct wrg_front *front, uint32_t *grefs, uint32_t count, uint32_t page);
 /* Takes a grant back and frees its page; false: the backend still maps it, both are kept. */
 bool wrg_front_unshare(struct wrg_front *front, uint32_t gref, uint32_t page);
 /* Tries again with all that was kept. */
 void wrg_front_retry_kept(struct wrg_front *front);
+/* The driver goes; what is still in use is the kernel's from now on. */
+void wrg_front_abandon_kept(struct wrg_front *front);
 
 /* Responses and the slots they belong to (response.c). */
 void wrg_front_take(struct wrg_front *front, const struct wrg_blkif_response *response);

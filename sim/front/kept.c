@@ -5,16 +5,37 @@
  */
 #include "front/front.h"
 
-void wrg_front_keep(struct wrg_front *front, uint32_t gref, uint32_t page)
+/* The kernel keeps what the driver cannot. */
+static void abandon(struct wrg_front *front, uint32_t *grefs, uint32_t count, uint32_t page)
 {
-    if (front->nkept < FRONT_KEPT_MAX)
-        front->kept[front->nkept++] = (struct front_kept){ .gref = gref, .page = page };
+    struct wrg_gnttab_end end = {
+        .count = count, .grefs = grefs, .abandon = true, .abandoned_pages = page != WRG_NO_PAGE
+    };
+
+    (void)wrg_port_gnttab_end(front->port, &end);
 }
 
-/* One atomic step: the grant is gone, or it was in use; never first a look and then the deed. */
-static bool take_back(struct wrg_front *front, uint32_t gref, uint32_t page)
+void wrg_front_keep(struct wrg_front *front, uint32_t *grefs, uint32_t count, uint32_t page)
 {
-    struct wrg_gnttab_end end = { .count = 1, .grefs = &gref };
+    struct wrg_alloc alloc = { .size = sizeof(struct front_kept) + count * sizeof(*grefs),
+                               .kind = WRG_ALLOC_POOL };
+
+    if (wrg_port_alloc(front->port, &alloc)) {
+        abandon(front, grefs, count, page);
+        return;
+    }
+    struct front_kept *kept = alloc.ptr;
+    *kept = (struct front_kept){ .next = front->kept, .page = page };
+    for (uint32_t i = 0; i < count; i++)
+        if (grefs[i] != WRG_NO_GREF)
+            kept->grefs[kept->count++] = grefs[i];
+    front->kept = kept;
+}
+
+/* One atomic step each: a grant is gone, or it was in use; never first a look and then the deed. */
+static bool take_back(struct wrg_front *front, uint32_t *grefs, uint32_t count, uint32_t page)
+{
+    struct wrg_gnttab_end end = { .count = count, .grefs = grefs };
     struct wrg_page_free free_page = { .page = page, .count = 1 };
 
     (void)wrg_port_gnttab_end(front->port, &end);
@@ -27,18 +48,35 @@ static bool take_back(struct wrg_front *front, uint32_t gref, uint32_t page)
 
 bool wrg_front_unshare(struct wrg_front *front, uint32_t gref, uint32_t page)
 {
-    if (take_back(front, gref, page))
+    if (take_back(front, &gref, 1, page))
         return true;
-    wrg_front_keep(front, gref, page);
+    wrg_front_keep(front, &gref, 1, page);
     return false;
 }
 
 void wrg_front_retry_kept(struct wrg_front *front)
 {
-    uint32_t left = 0;
+    struct front_kept **link = &front->kept;
 
-    for (uint32_t i = 0; i < front->nkept; i++)
-        if (!take_back(front, front->kept[i].gref, front->kept[i].page))
-            front->kept[left++] = front->kept[i];
-    front->nkept = left;
+    while (*link) {
+        struct front_kept *kept = *link;
+        struct wrg_free args = { .ptr = kept };
+        if (!take_back(front, kept->grefs, kept->count, kept->page)) {
+            link = &kept->next;
+            continue;
+        }
+        *link = kept->next;
+        (void)wrg_port_free(front->port, &args);
+    }
+}
+
+void wrg_front_abandon_kept(struct wrg_front *front)
+{
+    while (front->kept) {
+        struct front_kept *kept = front->kept;
+        struct wrg_free args = { .ptr = kept };
+        abandon(front, kept->grefs, kept->count, kept->page);
+        front->kept = kept->next;
+        (void)wrg_port_free(front->port, &args);
+    }
 }

@@ -328,11 +328,11 @@ static bool end_data_grants(struct wrg_front *front, struct front_slot *slot)
     if (slot->nseg == 0)
         return true;
     (void)wrg_port_gnttab_end(front->port, &end);
-    for (uint32_t i = 0; end.still_in_use && i < slot->nseg; i++)
-        if (slot->grefs[i] !=
-            WRG_NO_GREF) /* the page is the block layer's: it is told to keep it */
-            wrg_front_keep(front, slot->grefs[i], WRG_NO_PAGE);
-    return end.still_in_use == 0;
+    if (end.still_in_use == 0)
+        return true;
+    /* The pages are the block layer's: it is told to keep them. */
+    wrg_front_keep(front, slot->grefs, slot->nseg, WRG_NO_PAGE);
+    return false;
 }
 
 void wrg_front_finish(struct wrg_front *front, struct front_slot *slot, int error)

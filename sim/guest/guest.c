@@ -51,19 +51,17 @@ void wrg_guest_fini(struct wrg_guest *guest)
     wrg_pool_fini(&guest->pool);
 }
 
-static void reset_locks(struct wrg_guest *guest)
+void wrg_guest_drop_locks(struct wrg_guest *guest)
 {
-    for (unsigned i = 0; i < WRG_GUEST_LOCKS; i++) {
+    for (unsigned i = 0; i < WRG_GUEST_LOCKS; i++)
         guest->locks[i].held = false;
-        guest->locks[i].waiters[0] = guest->locks[i].waiters[1] = 0;
-    }
 }
 
 void wrg_guest_reset(struct wrg_guest *guest)
 {
     wrg_pool_reset(&guest->pool);
     memset(&guest->state, 0, sizeof(guest->state));
-    reset_locks(guest);
+    wrg_guest_drop_locks(guest);
     for (unsigned i = 0; i < WRG_GUEST_LOCKS; i++)
         guest->locks[i].used = false;
 }
@@ -102,7 +100,7 @@ bool wrg_guest_restore(struct wrg_guest *guest, const struct wrg_guest_saved *sa
     if (!wrg_pool_restore(&guest->pool, saved->pool))
         return false;
     guest->state = saved->state;
-    reset_locks(guest);
+    wrg_guest_drop_locks(guest);
     for (unsigned i = 0; i < WRG_GUEST_LOCKS; i++)
         guest->locks[i].used = saved->locks_used[i];
     return true;
@@ -121,7 +119,7 @@ void wrg_guest_ledger(struct wrg_guest *guest, uint32_t counts[WRG_NR_LEDGERS])
 
     counts[WRG_LEDGER_MAPPINGS] = dom->mappings.taken;
     counts[WRG_LEDGER_GRANTS] = dom->gnttab.given;
-    counts[WRG_LEDGER_PAGES] = dom->own.taken - dom->gnttab.nframes;
+    counts[WRG_LEDGER_PAGES] = dom->own.taken - dom->gnttab.nframes - dom->gnttab.abandoned_pages;
     counts[WRG_LEDGER_POOL_BLOCKS] = guest->pool.npool;
     counts[WRG_LEDGER_HEAP_BLOCKS] = guest->pool.nheap;
     counts[WRG_LEDGER_EVTCHNS] = dom->evtchns.slots.taken - 1;

@@ -34,7 +34,6 @@ struct wrg_edge {
 struct wrg_guest_lock {
     bool used;
     bool held;
-    uint64_t waiters[2]; /* fiber engine: by task */
 };
 
 struct wrg_guest_state {    /* what a snapshot copies */
@@ -71,6 +70,8 @@ WRG_MUST_USE int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_
 void wrg_guest_fini(struct wrg_guest *guest);
 /* As after init: nothing allocated, no task, no watch. */
 void wrg_guest_reset(struct wrg_guest *guest);
+/* The domain is dead: whoever of it held a lock does not come back to drop it. */
+void wrg_guest_drop_locks(struct wrg_guest *guest);
 /* Whether accesses go the long way. */
 void wrg_guest_set_hooks(struct wrg_guest *guest, bool on);
 /* The store has queued an event for this guest's connection. */

@@ -110,34 +110,18 @@ static int lock_destroy(struct wrg_guest *guest, void *ptr)
 }
 
 /*
- * Fibers: a task that finds the lock held sleeps. A wake for its real work may come meanwhile; it
- * is put back afterwards, so that waiting for a lock never swallows an event.
+ * Who holds a lock never blocks, so whoever finds it held just lets the others go on. Sleeping
+ * instead would have to tell the wake of the lock from the wakes of the task's own work; and a task
+ * that is stopped meanwhile must not leave a host's mutex locked behind.
  */
 static int lock_take(struct wrg_guest *guest, void *ptr)
 {
     const struct wrg_lock_take *args = ptr;
-    struct wrg_sched *sched = guest->xen->sched;
-    int task = wrg_sched_current(sched);
-    bool slept = false;
 
     if (args->lock >= WRG_GUEST_LOCKS)
         return -EINVAL;
-    struct wrg_guest_lock *lock = &guest->locks[args->lock];
-    /* Yields instead of a mutex: a task that is stopped must not leave one locked behind. */
-    if (guest->xen->parallel) {
-        while (__atomic_exchange_n(&lock->held, true, __ATOMIC_ACQUIRE))
-            wrg_sched_yield(sched);
-        return 0;
-    }
-    while (lock->held) {
-        WRG_ASSERT(task != WRG_TASK_NONE);
-        lock->waiters[task / 64] |= 1ull << (task % 64);
-        (void)!wrg_sched_wait(sched, WRG_SCHED_FOREVER);
-        slept = true;
-    }
-    lock->held = true;
-    if (slept)
-        wrg_sched_wake(sched, task);
+    while (__atomic_exchange_n(&guest->locks[args->lock].held, true, __ATOMIC_ACQUIRE))
+        wrg_sched_yield(guest->xen->sched);
     return 0;
 }
 
@@ -147,18 +131,7 @@ static int lock_drop(struct wrg_guest *guest, void *ptr)
 
     if (args->lock >= WRG_GUEST_LOCKS)
         return -EINVAL;
-    struct wrg_guest_lock *lock = &guest->locks[args->lock];
-    if (guest->xen->parallel) {
-        __atomic_store_n(&lock->held, false, __ATOMIC_RELEASE);
-        return 0;
-    }
-    lock->held = false;
-    for (unsigned word = 0; word < 2; word++) {
-        uint64_t waiters = lock->waiters[word];
-        lock->waiters[word] = 0;
-        for (; waiters; waiters &= waiters - 1)
-            wrg_sched_wake(guest->xen->sched, (int)(word * 64) + __builtin_ctzll(waiters));
-    }
+    __atomic_store_n(&guest->locks[args->lock].held, false, __ATOMIC_RELEASE);
     return 0;
 }
 
@@ -327,7 +300,8 @@ static int ring_declare(struct wrg_guest *guest, void *ptr)
                                                .abi = args->abi,
                                                .npages = args->npages,
                                                .index = args->index,
-                                               .frames = frames };
+                                               .frames = frames,
+                                               .page = args->page };
     wrg_fetch_declare(&guest->xen->fetch, &declare);
     wrg_xen_emit(guest->xen, .kind = WRG_EV_RING_DECLARE, .role = guest->dom->role,
                  .a = args->queue, .b = guest->xen->fetch.rings[seat].entries,
@@ -381,19 +355,24 @@ static int blk_gone(struct wrg_guest *guest, void *args)
 
 enum { NO_FAULT = 255 };
 
-#define XS_CALLS(X)                                                                                \
-    X(xs_open)                                                                                     \
-    X(xs_read)                                                                                     \
-    X(xs_write)                                                                                    \
-    X(xs_mkdir)                                                                                    \
-    X(xs_rm) X(xs_directory) X(xs_get_perms) X(xs_set_perms) X(xs_watch) X(xs_unwatch)             \
-        X(xs_next_event) X(xs_transaction_start) X(xs_transaction_end)
 #define XS_HANDLER(name)                                                                           \
-    static int name(struct wrg_guest *guest, void *args)                                           \
+    static int xs_##name(struct wrg_guest *guest, void *args)                                      \
     {                                                                                              \
-        return wrg_guest_##name(guest, args);                                                      \
+        return wrg_guest_xs_##name(guest, args);                                                   \
     }
-XS_CALLS(XS_HANDLER)
+XS_HANDLER(open)
+XS_HANDLER(read)
+XS_HANDLER(write)
+XS_HANDLER(mkdir)
+XS_HANDLER(rm)
+XS_HANDLER(directory)
+XS_HANDLER(get_perms)
+XS_HANDLER(set_perms)
+XS_HANDLER(watch)
+XS_HANDLER(unwatch)
+XS_HANDLER(next_event)
+XS_HANDLER(transaction_start)
+XS_HANDLER(transaction_end)
 
 typedef int handler(struct wrg_guest *guest, void *args);
 

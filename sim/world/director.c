@@ -110,6 +110,7 @@ void wrg_director_kill(struct wrg_world *w, uint16_t domid)
     w->self[seat] = NULL; /* what it had allocated goes with the world */
     if (seat == WRG_SEAT_FRONT)
         w->edge.state.ready = false;
+    wrg_guest_drop_locks(&w->guests[seat]);
     wrg_xen_kill_domain(&w->xen, domid);
 }
 

@@ -11,9 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
+#include "base/digest.h"
 #include "world/world_impl.h"
 
 enum { SECTORS_PER_PAGE = WRG_PAGE_SIZE / WRG_SECTOR_SIZE };
@@ -110,8 +108,7 @@ static void emit_data(struct wrg_world *w, const struct wrg_io_slot *slot)
     for (uint32_t i = 0; i < slot->io.nvec; i++) {
         const uint8_t *bytes = vec_bytes(w, &slot->vec[i]);
         uint32_t n = slot->vec[i].len / WRG_SECTOR_SIZE;
-        for (uint32_t k = 0; k < n; k++)
-            digests[k] = XXH3_64bits(bytes + k * WRG_SECTOR_SIZE, WRG_SECTOR_SIZE);
+        wrg_digest_sectors(bytes, n, digests);
         wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_DATA, .role = WRG_ROLE_FRONT,
                      .a = (uint32_t)slot->io.tag, .b = slot->io.op, .c = sector, .payload = digests,
                      .len = n * (uint32_t)sizeof(*digests));

@@ -328,7 +328,6 @@ static bool restart(struct wrg_world *w, unsigned seat)
     struct wrg_xs_call call = { .conn = w->xen.domains[wrg_world_domid(seat)].xs_conn };
     char path[WRG_VBD_PATH_MAX + 8];
 
-    wrg_world_stop_seat(w, seat);
     if (seat == WRG_SEAT_FRONT)
         wrg_vbd_front_path(&wrg_world_vbd, path);
     else
@@ -352,6 +351,12 @@ static bool op_reconnect(struct wrg_world *w, const struct wrg_op *op)
     if (!wait_until(w, seat == WRG_SEAT_FRONT ? front_closed : is_closed, 0, CLOSE_PATIENCE_NS) ||
         !wait_until(w, is_closed, 0, CLOSE_PATIENCE_NS))
         return false;
+    /* Closed may be said before the last task is done, and a seat that starts wakes the other. */
+    while (!world_is_idle(w, 1))
+        ;
+    if (seat == WRG_SEAT_BACK)
+        wrg_world_stop_seat(w, WRG_SEAT_BACK);
+    wrg_world_stop_seat(w, WRG_SEAT_FRONT);
     result = seat == WRG_SEAT_FRONT || restart(w, WRG_SEAT_BACK);
     result = result && restart(w, WRG_SEAT_FRONT);
     return result && wait_until(w, is_connected, 0, CLOSE_PATIENCE_NS);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stages of a run: connect, safety, liveness, close. Each ends when nothing is runnable any more,
- * and a table says what comes next.
+ * The stages of a run: connect, safety, liveness, close. Each ends when nothing is runnable any
+ * more, and a table says what comes next.
  */
 #include <string.h>
 

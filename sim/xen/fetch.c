@@ -33,6 +33,7 @@ void wrg_fetch_save(const struct wrg_fetch *fetch, struct wrg_fetch_saved *saved
         saved->rings[i].entries = ring->entries;
         saved->rings[i].requests = ring->requests;
         saved->rings[i].published = ring->published;
+        saved->rings[i].page = ring->page;
         memcpy(saved->rings[i].frames, ring->frames, sizeof(ring->frames));
     }
 }
@@ -49,6 +50,7 @@ void wrg_fetch_restore(struct wrg_fetch *fetch, const struct wrg_fetch_saved *sa
         ring->entries = saved->rings[i].entries;
         ring->requests = saved->rings[i].requests;
         ring->published = saved->rings[i].published;
+        ring->page = saved->rings[i].page;
         ring->epoch++;
         memcpy(ring->frames, saved->rings[i].frames, sizeof(ring->frames));
     }
@@ -68,6 +70,7 @@ void wrg_fetch_declare(struct wrg_fetch *fetch, const struct wrg_fetch_declare *
     /* Requests and responses share the slots, so both sides step by the size of a request. */
     ring->stride = wrg_wire_request_size((enum wrg_abi)args->abi);
     ring->published = args->index;
+    ring->page = args->page;
     ring->epoch++;
     memcpy(ring->frames, args->frames, args->npages * sizeof(*args->frames));
 }

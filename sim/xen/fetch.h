@@ -57,6 +57,7 @@ struct wrg_fetch_ring {
     uint32_t requests;  /* ordinals given out */
     uint32_t published; /* the last index that this side has published */
     uint32_t newest;    /* slot of the scope that was opened last */
+    uint32_t page;      /* handle of its first page: frames may be mapped elsewhere too */
     uint32_t frames[WRG_FETCH_RING_PAGES];
     struct wrg_fetch_scope scopes[WRG_FETCH_SLOTS];
 };
@@ -96,7 +97,7 @@ struct wrg_fetch_saved {
     struct {
         bool live;
         uint8_t abi, npages;
-        uint32_t stride, entries, requests, published;
+        uint32_t stride, entries, requests, published, page;
         uint32_t frames[WRG_FETCH_RING_PAGES];
     } rings[WRG_FETCH_SEATS];
 };
@@ -106,6 +107,7 @@ void wrg_fetch_restore(struct wrg_fetch *fetch, const struct wrg_fetch_saved *sa
 struct wrg_fetch_declare {
     uint8_t seat, abi, npages;
     uint32_t index; /* published so far by this side */
+    uint32_t page;  /* handle of the first page; 0: any handle of these frames is the ring */
     const uint32_t *frames;
 };
 void wrg_fetch_declare(struct wrg_fetch *fetch, const struct wrg_fetch_declare *args);

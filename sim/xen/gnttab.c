@@ -117,6 +117,7 @@ void wrg_gnttab_end(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gntt
                      .c = in_use);
         if (in_use) {
             args->still_in_use++;
+            dom->gnttab.given -= args->abandon;
             continue;
         }
         if (frame < xen->memory.nframes && xen->memory.frames[frame].granted)
@@ -125,6 +126,8 @@ void wrg_gnttab_end(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gntt
         wrg_slots_put(&dom->gnttab.refs, gref);
         args->grefs[i] = WRG_NO_GREF;
     }
+    if (args->abandon && args->still_in_use)
+        dom->gnttab.abandoned_pages += args->abandoned_pages;
 }
 
 void wrg_gnttab_poke(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t gref,

@@ -53,6 +53,7 @@ struct wrg_gnttab {
     uint32_t first_frame;          /* grant frames are neighbours in the domain's memory */
     struct wrg_slots refs;         /* the guest's free list */
     uint32_t given;                /* refs that the guest has given and not taken back */
+    uint32_t abandoned_pages;      /* of drivers that are gone: a peer still mapped them */
     struct wrg_grant_pin *pins;    /* by ref */
     uint32_t pinned;               /* pins that are not zero, together */
     struct wrg_maptrack *maptrack; /* of the mappings this domain made, by slot */

@@ -135,7 +135,7 @@ struct saved_domain {
     struct wrg_maptrack *maptrack;
     struct wrg_grant_pin *pins; /* of the refs that the saved mappings pin, by mapping slot */
     struct wrg_evtchn *ports;
-    uint32_t gnttab_nframes, gnttab_given, gnttab_pinned;
+    uint32_t gnttab_nframes, gnttab_given, gnttab_pinned, abandoned_pages;
 };
 
 struct wrg_xen_saved {
@@ -191,6 +191,7 @@ static void save_domain(struct wrg_xen *xen, const struct wrg_domain *dom,
     saved->gnttab_nframes = dom->gnttab.nframes;
     saved->gnttab_given = dom->gnttab.given;
     saved->gnttab_pinned = dom->gnttab.pinned;
+    saved->abandoned_pages = dom->gnttab.abandoned_pages;
 }
 
 struct wrg_xen_saved *wrg_xen_save(struct wrg_xen *xen)
@@ -275,6 +276,7 @@ static void restore_domain(struct wrg_xen *xen, struct wrg_domain *dom,
     dom->gnttab.nframes = saved->gnttab_nframes;
     dom->gnttab.given = saved->gnttab_given;
     dom->gnttab.pinned = saved->gnttab_pinned;
+    dom->gnttab.abandoned_pages = saved->abandoned_pages;
 }
 
 void wrg_xen_restore(struct wrg_xen *xen, const struct wrg_xen_saved *saved)
@@ -304,7 +306,7 @@ static void reset_domain(struct wrg_domain *dom)
     wrg_slots_init(&dom->mappings, dom->mappings.words, dom->nviews - dom->nframes);
     wrg_slots_init(&dom->gnttab.refs, dom->gnttab.refs.words, nrefs);
     wrg_evtchn_init(dom);
-    dom->gnttab.given = dom->gnttab.pinned = 0;
+    dom->gnttab.given = dom->gnttab.pinned = dom->gnttab.abandoned_pages = 0;
     dom->gnttab.nframes = 0;
     dom->alive = true;
 }
@@ -348,19 +350,8 @@ void wrg_xen_kill_domain(struct wrg_xen *xen, uint16_t domid)
     wrg_sched_kill_role(xen->sched, dom->role);
 }
 
-void wrg_xen_emit_slow(struct wrg_xen *xen, const struct wrg_xen_event *event)
+void wrg_xen_emit_finding(struct wrg_xen *xen)
 {
-    int task = wrg_sched_current(xen->sched);
-    struct wrg_event ev = { .kind = (uint16_t)event->kind,
-                            .role = event->role,
-                            .task = (uint8_t)task,
-                            .step = (uint32_t)xen->sched->steps,
-                            .a = event->a,
-                            .b = event->b,
-                            .c = event->c,
-                            .d = event->d };
-
-    wrg_trace_emit(xen->trace, &ev, event->payload, event->len);
-    if (wrg_trace_has_finding(xen->trace) && task != WRG_TASK_NONE && !xen->parallel)
+    if (wrg_xen_task(xen) != WRG_TASK_NONE && !xen->parallel)
         wrg_sched_stop(xen->sched);
 }

@@ -110,12 +110,42 @@ struct wrg_xen_event {
     const void *payload;
     uint32_t len;
 };
-void wrg_xen_emit_slow(struct wrg_xen *xen, const struct wrg_xen_event *event);
+/* Ends the run if the event was reported, unless no task does it. */
+void wrg_xen_emit_finding(struct wrg_xen *xen);
+
+static inline int wrg_xen_task(const struct wrg_xen *xen)
+{
+    const struct wrg_sched *sched = xen->sched;
+
+    if (WRG_UNLIKELY(xen->parallel))
+        return wrg_sched_current(sched);
+    return sched->cur ? (int)(sched->cur - sched->tasks) : WRG_TASK_NONE;
+}
+
+/* By value, and inline: the operands are written to where the trace keeps the event. */
+static inline void wrg_xen_emit_on(struct wrg_xen *xen, const struct wrg_xen_event event)
+{
+    struct wrg_event *ev = wrg_trace_begin(xen->trace);
+
+    if (WRG_LIKELY(ev)) {
+        ev->kind = (uint16_t)event.kind;
+        ev->role = event.role;
+        ev->task = (uint8_t)wrg_xen_task(xen);
+        ev->step = (uint32_t)xen->sched->steps;
+        ev->a = event.a;
+        ev->b = event.b;
+        ev->c = event.c;
+        ev->d = event.d;
+        wrg_trace_end(xen->trace, event.payload, event.len);
+    }
+    if (WRG_UNLIKELY(wrg_trace_has_finding(xen->trace)))
+        wrg_xen_emit_finding(xen);
+}
 
 #define wrg_xen_emit(xen, ...)                                                                     \
     do {                                                                                           \
         if ((xen)->trace->on)                                                                      \
-            wrg_xen_emit_slow((xen), &(struct wrg_xen_event){ __VA_ARGS__ });                      \
+            wrg_xen_emit_on((xen), (struct wrg_xen_event){ __VA_ARGS__ });                         \
     } while (0)
 
 /* ---- pages (page.c) ---- */

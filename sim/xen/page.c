@@ -161,6 +161,18 @@ static int seat_of(const struct wrg_domain *dom)
     return dom->role == WRG_ROLE_BACK ? WRG_SEAT_BACK : -1;
 }
 
+/* What is known of a frame, as seen through this handle: a ring is one through its own handle only.
+ * */
+static struct wrg_frame seen_through(const struct wrg_xen *xen, int seat, uint32_t frame,
+                                     uint32_t page)
+{
+    struct wrg_frame meta = xen->memory.frames[frame];
+
+    if (seat >= 0 && xen->fetch.rings[seat].page && xen->fetch.rings[seat].page != page)
+        meta.ring = 0;
+    return meta;
+}
+
 /* Bulk loads are shown in events of what a payload holds: checkers follow the bytes. */
 static void emit_load(struct wrg_xen *xen, const struct wrg_domain *dom,
                       const struct wrg_access *access, const struct piece *piece,
@@ -181,9 +193,10 @@ static void emit_load(struct wrg_xen *xen, const struct wrg_domain *dom,
 static void load_piece(struct wrg_xen *xen, struct wrg_domain *dom, const struct wrg_access *access,
                        const struct piece *piece)
 {
-    const struct wrg_frame *meta = &xen->memory.frames[piece->frame];
     struct wrg_fetch_result fetch = { .class = WRG_SHARED_NONE };
     int seat = seat_of(dom);
+    const struct wrg_frame seen = seen_through(xen, seat, piece->frame, access->page);
+    const struct wrg_frame *meta = &seen;
 
     if (seat >= 0 && (meta->ring || meta->indirect)) {
         fetch =
@@ -236,7 +249,8 @@ static void store_piece(struct wrg_xen *xen, struct wrg_domain *dom,
 {
     const struct wrg_frame *meta = &xen->memory.frames[piece->frame];
     int seat = seat_of(dom);
-    uint8_t class = store_class(xen, seat, meta, piece);
+    const struct wrg_frame seen = seen_through(xen, seat, piece->frame, access->page);
+    uint8_t class = store_class(xen, seat, &seen, piece);
 
     /* What lay there goes out with the event, behind the new bytes: padding is judged by it. */
     uint8_t payload[WRG_TRACE_PAYLOAD_MAX];
@@ -253,7 +267,7 @@ static void store_piece(struct wrg_xen *xen, struct wrg_domain *dom,
         memcpy(piece->bytes, piece->buf, piece->len);
     }
     if (class == WRG_SHARED_RING_INDEX)
-        note_index(xen, seat, meta, piece);
+        note_index(xen, seat, &seen, piece);
     bool secret = wrg_memory_has_secret(piece->buf, piece->len);
     if (secret) /* found again when the page is granted later */
         xen->memory.frames[piece->frame].tainted = true;
