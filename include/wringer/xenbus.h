@@ -41,6 +41,8 @@ void wrg_xenbus_fatal(struct wrg_xenbus_device *dev, int error, const char *text
 
 /* A number of a node of the other end, or `absent` if it is missing or no number. */
 uint64_t wrg_xenbus_read_u64(struct wrg_xenbus_device *dev, const char *name, uint64_t absent);
+/* The same, of an own node that the toolstack writes. */
+uint64_t wrg_xenbus_read_own_u64(struct wrg_xenbus_device *dev, const char *name, uint64_t absent);
 /* A text node of the other end; -ENOENT, -ERANGE. */
 int wrg_xenbus_read_text(struct wrg_xenbus_device *dev, const char *name, char *buf, size_t cap);
 /* Writes an own node, in a transaction or outside of one (0). */

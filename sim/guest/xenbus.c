@@ -129,14 +129,25 @@ void wrg_xenbus_fatal(struct wrg_xenbus_device *dev, int error, const char *text
     (void)wrg_xenbus_switch_state(dev, WRG_XENBUS_CLOSING);
 }
 
-uint64_t wrg_xenbus_read_u64(struct wrg_xenbus_device *dev, const char *name, uint64_t absent)
+static uint64_t read_number(struct wrg_xenbus_device *dev, uint32_t dir, const char *name,
+                            uint64_t absent)
 {
     char value[TEXT_MAX];
     uint64_t number;
 
-    if (read_node(dev, dev->other_dir, name, value, sizeof(value)) || wrg_scan_u64(value, &number))
+    if (read_node(dev, dir, name, value, sizeof(value)) || wrg_scan_u64(value, &number))
         return absent;
     return number;
+}
+
+uint64_t wrg_xenbus_read_u64(struct wrg_xenbus_device *dev, const char *name, uint64_t absent)
+{
+    return read_number(dev, dev->other_dir, name, absent);
+}
+
+uint64_t wrg_xenbus_read_own_u64(struct wrg_xenbus_device *dev, const char *name, uint64_t absent)
+{
+    return read_number(dev, dev->dir, name, absent);
 }
 
 int wrg_xenbus_read_text(struct wrg_xenbus_device *dev, const char *name, char *buf, size_t cap)
