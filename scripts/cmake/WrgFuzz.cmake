@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 # Fuzz targets.
 #
-#   wrg_fuzz_target(<target> SOURCES ... UNDER_TEST <layers...> [LIBS ...])
+#   wrg_fuzz_target(<target> SOURCES ... MUTATOR ... UNDER_TEST <layers...> [LIBS ...])
 #
-# With WRG_FUZZ: fuzz-<target>, libFuzzer with ASan. Only the layers named under test (and the
-# target's own sources, for ASan) are instrumented; everything else is the plain -O2 object,
-# because coverage and UBSan of the simulator would cost more than the driver itself.
-# Always: replay-<target>, a plain replayer of files, from the same SOURCES and
-# fuzz/replay_main.c.
+# With WRG_FUZZ: fuzz-<target>, libFuzzer with ASan. Only the layers named under test are
+# instrumented; everything else is the plain -O2 object, because coverage and UBSan of the simulator
+# would cost more than the driver itself.
+# Always: replay-<target>, a replayer of files, from the same SOURCES and fuzz/replay_main.c; with
+# WRG_FUZZ its layers under test are the instrumented ones, so that it shows what sanitizers say.
 
 # trace-cmp costs more than it finds when inputs are built of typed ops; stack-depth stores on
 # every call. The checks left out of UBSan fire on each access of a packed shared structure.
@@ -41,24 +41,30 @@ function(wrg_link_layers program)
 endfunction()
 
 function(wrg_fuzz_target target)
-    cmake_parse_arguments(arg "" "" "SOURCES;UNDER_TEST;LIBS" ${ARGN})
+    cmake_parse_arguments(arg "" "" "SOURCES;MUTATOR;UNDER_TEST;LIBS" ${ARGN})
     foreach(layer IN LISTS arg_UNDER_TEST)
         if(NOT layer IN_LIST WRG_LAYERS)
             message(FATAL_ERROR "wrg_fuzz_target(${target}): no layer '${layer}'")
         endif()
     endforeach()
 
-    if(EXISTS "${PROJECT_SOURCE_DIR}/fuzz/replay_main.c")
-        add_executable(replay-${target} ${arg_SOURCES} "${PROJECT_SOURCE_DIR}/fuzz/replay_main.c")
-        target_compile_definitions(replay-${target} PRIVATE WRG_FUZZ_TARGET="${target}")
-        target_link_libraries(replay-${target} PRIVATE ${arg_LIBS} wrg_sim)
-    endif()
+    set(definition WRG_FUZZ_TARGET="${target}")
+    add_executable(replay-${target} ${arg_SOURCES} "${PROJECT_SOURCE_DIR}/fuzz/replay_main.c")
+    target_compile_definitions(replay-${target} PRIVATE ${definition})
+    set_target_properties(replay-${target} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
     if(NOT WRG_FUZZ)
+        target_link_libraries(replay-${target} PRIVATE ${arg_LIBS} wrg_sim)
         return()
     endif()
-    add_executable(fuzz-${target} ${arg_SOURCES})
-    target_compile_definitions(fuzz-${target} PRIVATE WRG_FUZZ_TARGET="${target}" WRG_LIBFUZZER=1)
-    target_compile_options(fuzz-${target} PRIVATE -fsanitize=address)
+    wrg_link_layers(replay-${target} ${arg_UNDER_TEST})
+    target_link_options(replay-${target} PRIVATE -fsanitize=address,undefined)
+    target_link_libraries(replay-${target} PRIVATE ${arg_LIBS} Threads::Threads)
+
+    add_executable(fuzz-${target} ${arg_SOURCES} ${arg_MUTATOR})
+    target_compile_definitions(fuzz-${target} PRIVATE ${definition})
+    set_target_properties(fuzz-${target} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
     wrg_link_layers(fuzz-${target} ${arg_UNDER_TEST})
     target_link_options(fuzz-${target} PRIVATE -fsanitize=fuzzer,address,undefined)
     target_link_libraries(fuzz-${target} PRIVATE ${arg_LIBS} Threads::Threads)

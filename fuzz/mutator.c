@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Glue between libFuzzer and the mutator of cases (case/mutate.h).
+ *
+ * With WRG_FUZZ_FIXED in the environment inputs stay as they are: that is how scripts/campaign
+ * measures what a fixed corpus costs inside the engine.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "case/mutate.h"
+#include "target.h"
+
+/*
+ * What one input may ask for at most: two of the largest requests, and so many of the small ones.
+ * The mutator keeps to less nearly always, but what once is beyond may grow, and one such input
+ * takes as long as ten thousand others.
+ */
+#define PAGES_MAX    8192u
+#define REQUESTS_MAX 512u
+
+static struct wrg_case bounded; /* too large for the stack */
+
+/* One mutation in so many is of raw bytes: what typed ops cannot express, the decoder must bear. */
+#define RAW_SHARE 20u
+
+static enum wrg_profile profile(void)
+{
+    return strcmp(WRG_FUZZ_TARGET, "front") == 0 ? WRG_PROFILE_FRONT : WRG_PROFILE_BACK;
+}
+
+static bool is_fixed(void)
+{
+    static int fixed = -1;
+
+    if (fixed < 0)
+        fixed = getenv("WRG_FUZZ_FIXED") != NULL;
+    return fixed;
+}
+
+static uint64_t pages_of(const struct wrg_op *op)
+{
+    if (op->kind == WRG_OP_REQ)
+        return op->req.nseg < 4096u ? op->req.nseg : 4096u;
+    return op->kind == WRG_OP_IO ? (op->io.count / 8u + 1u) * (uint64_t)op->io.times : 0;
+}
+
+/* True if it was beyond. */
+static bool bound_op(struct wrg_op *op, uint64_t *pages, uint64_t *requests)
+{
+    uint64_t times = op->kind == WRG_OP_IO ? op->io.times : op->kind == WRG_OP_REQ;
+
+    if (op->kind == WRG_OP_CONFIG &&
+        op->config.memory != wrg_op_make(WRG_OP_CONFIG).config.memory) {
+        /* A world is built anew for another size, which takes longer than a thousand cases. */
+        op->config.memory = wrg_op_make(WRG_OP_CONFIG).config.memory;
+        return true;
+    }
+    if (*pages + pages_of(op) <= PAGES_MAX && *requests + times <= REQUESTS_MAX) {
+        *pages += pages_of(op);
+        *requests += times;
+        return false;
+    }
+    if (op->kind == WRG_OP_IO) {
+        op->io.times = 1;
+        op->io.count = 8;
+    } else if (op->kind == WRG_OP_REQ) {
+        op->req.nseg = 1;
+    }
+    return true;
+}
+
+/* Bytes that ask for too much are replaced by canonical ones that do not; others stay. */
+static size_t bound(uint8_t *data, size_t size, size_t max)
+{
+    uint64_t pages = 0, requests = 0;
+    bool beyond = false;
+
+    wrg_case_decode(data, size, &bounded);
+    for (unsigned i = 0; i < bounded.nops; i++)
+        beyond |= bound_op(&bounded.ops[i], &pages, &requests);
+    return beyond ? wrg_case_encode(&bounded, data, max) : size;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+    if (is_fixed())
+        return size;
+    if (seed % RAW_SHARE == 0)
+        size = LLVMFuzzerMutate(data, size, max);
+    else
+        size = wrg_mutate(data, size, max, seed, profile());
+    return bound(data, size, max);
+}
+
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size,
+                                 uint8_t *out, size_t max, unsigned seed)
+{
+    if (is_fixed()) {
+        size_t size = a_size < max ? a_size : max;
+
+        memcpy(out, a, size);
+        return size;
+    }
+    size_t size = wrg_crossover((struct wrg_bytes){ a, a_size }, (struct wrg_bytes){ b, b_size },
+                                out, max, seed);
+    return bound(out, size, max);
+}
