@@ -34,9 +34,8 @@ static bool rule_hits(const struct wrg_fault_rule *rule, enum wrg_fault_site sit
 
 int32_t wrg_fault_ask(struct wrg_fault *fault, enum wrg_fault_site site)
 {
-    uint32_t call = ++fault->calls[site];
+    uint32_t call = fault->calls[site];
 
-    fault->any_count++;
     if (fault->any_count == fault->any_nth) {
         fault->any_site = (uint8_t)site;
         return wrg_fault_info(site)->statuses[0];

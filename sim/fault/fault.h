@@ -43,11 +43,14 @@ void wrg_fault_begin(struct wrg_fault *fault);
 bool wrg_fault_add(struct wrg_fault *fault, const struct wrg_fault_rule *rule);
 /* Arms or disarms all rules. */
 void wrg_fault_enable(struct wrg_fault *fault, bool on);
+/* For wrg_fault_point, which has counted the call. */
 int32_t wrg_fault_ask(struct wrg_fault *fault, enum wrg_fault_site site);
 
 /* 0: go on. Else the status that the call shall fail with. */
 static inline int32_t wrg_fault_point(struct wrg_fault *fault, enum wrg_fault_site site)
 {
+    fault->calls[site]++;
+    fault->any_count++;
     return __builtin_expect(fault->armed, 0) ? wrg_fault_ask(fault, site) : 0;
 }
 

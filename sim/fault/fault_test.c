@@ -41,7 +41,7 @@ static void no_rule__never_armed(void **state)
     assert_false(f.armed);
     for (int site = 0; site < WRG_COUNT_SITE; site++)
         assert_int_equal(ask((enum wrg_fault_site)site), 0);
-    assert_int_equal(f.any_count, 0);
+    assert_int_equal(f.any_count, WRG_COUNT_SITE);
 }
 
 static void nth_call_at_a_site__fails_alone(void **state)
@@ -107,15 +107,16 @@ static void any_nth__counts_over_all_sites_and_gives_the_default(void **state)
     }
 }
 
-static void disarmed__nothing_fails_and_nothing_counts(void **state)
+static void disarmed__nothing_fails_but_calls_count(void **state)
 {
     (void)state;
-    add(WRG_FAULT_ALLOC, 1, 1, -12);
+    add(WRG_FAULT_ALLOC, 2, 1, -12);
     wrg_fault_enable(&f, true);
     wrg_fault_enable(&f, false);
     assert_int_equal(ask(WRG_FAULT_ALLOC), 0);
     wrg_fault_enable(&f, true);
     assert_int_equal(ask(WRG_FAULT_ALLOC), -12);
+    assert_int_equal(f.calls[WRG_FAULT_ALLOC], 2);
 }
 
 static void begin__forgets_rules_and_counts(void **state)
@@ -150,7 +151,7 @@ int main(void)
         F(several_rules__the_first_that_hits),
         F(rule_for_call_0__never_hits),
         F(any_nth__counts_over_all_sites_and_gives_the_default),
-        F(disarmed__nothing_fails_and_nothing_counts),
+        F(disarmed__nothing_fails_but_calls_count),
         F(begin__forgets_rules_and_counts),
         F(no_room_for_a_rule__refused),
     };

@@ -301,6 +301,7 @@ void wrg_hostile_back_finish(struct back_task *task, int16_t status)
                                                  .status = status };
     bool keeps = answer.misdeed == WRG_HOSTILE_KEEP_MAPPED && task->nmapped;
 
+    back->keep_ring |= answer.misdeed == WRG_HOSTILE_KEEP_RING;
     if (answer.misdeed == WRG_HOSTILE_WRONG_DATA)
         read_other_data(task);
     if (!keeps && answer.misdeed != WRG_HOSTILE_EARLY)

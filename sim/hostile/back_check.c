@@ -42,7 +42,8 @@ int16_t wrg_hostile_back_check_segments(const struct hostile_back *back, struct 
             return WRG_BLKIF_RSP_ERROR;
         task->nsectors += (uint64_t)seg->last_sect - seg->first_sect + 1;
     }
-    if (task->io_op == WRG_IO_WRITE && back->readonly)
+    if (task->io_op == WRG_IO_WRITE && back->readonly &&
+        task->answer.misdeed != WRG_HOSTILE_WRITE_ANYWAY)
         return WRG_BLKIF_RSP_ERROR;
     if (task->sector > back->sectors || task->nsectors > back->sectors - task->sector)
         return WRG_BLKIF_RSP_ERROR;

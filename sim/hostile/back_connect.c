@@ -162,6 +162,8 @@ static void unmap_ring(struct hostile_back *back)
     uint32_t pages[WRG_BLKIF_MAX_RING_PAGES];
     struct wrg_gnttab_unmap unmap = { .count = link->ring_pages, .pages = pages };
 
+    if (back->keep_ring)
+        return;
     for (unsigned i = 0; i < link->ring_pages; i++)
         pages[i] = link->ring.ring.page + i;
     (void)wrg_port_gnttab_unmap(back->peer.port, &unmap);

@@ -74,25 +74,33 @@ void wrg_world_stop_seat(struct wrg_world *w, unsigned seat)
     w->self[seat] = NULL;
 }
 
-uint32_t wrg_world_state(struct wrg_world *w, unsigned seat)
+static uint32_t read_state(struct wrg_world *w, unsigned seat)
 {
     char path[WRG_VBD_PATH_MAX + 8];
     char value[16];
     const struct wrg_xs_call dom0 = { .conn = w->xen.domains[WRG_DOM_TOOLSTACK].xs_conn };
     struct wrg_xs_reply reply = { .data = value, .cap = sizeof(value) };
     uint32_t state = 0;
-    int result;
 
     if (seat == WRG_SEAT_FRONT)
         wrg_vbd_front_path(&wrg_world_vbd, path);
     else
         wrg_vbd_back_path(&wrg_world_vbd, path);
     strcat(path, "/state");
-    wrg_xen_lock(&w->xen);
-    result = wrg_xenstore_read(w->xen.store, &dom0, path, &reply);
-    wrg_xen_unlock(&w->xen);
-    if (result || reply.len >= sizeof(value) || wrg_scan_u32(value, &state))
+    if (wrg_xenstore_read(w->xen.store, &dom0, path, &reply) || reply.len >= sizeof(value) ||
+        wrg_scan_u32(value, &state))
         return 0;
+    return state;
+}
+
+uint32_t wrg_world_state(struct wrg_world *w, unsigned seat)
+{
+    wrg_xen_lock(&w->xen);
+    if (!w->state_known[seat])
+        w->state[seat] = read_state(w, seat);
+    w->state_known[seat] = true;
+    uint32_t state = w->state[seat];
+    wrg_xen_unlock(&w->xen);
     return state;
 }
 
@@ -201,6 +209,7 @@ static void connect_afresh(struct wrg_world *w)
     wrg_trace_reset(&w->trace);
     w->peer_hash = 0;
     w->disk.tickets = 0;
+    w->state_known[WRG_SEAT_FRONT] = w->state_known[WRG_SEAT_BACK] = false;
     wrg_edge_reset(w);
     wrg_world_begin_checkers(w);
     wrg_world_begin_sched(w, true);

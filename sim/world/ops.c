@@ -146,6 +146,7 @@ static bool op_event(struct wrg_world *w, const struct wrg_op *op)
 {
     void *self = side(w, op->event.by);
 
+    w->sched.budget_steps += 16 * (uint64_t)op->event.count;
     return self && wrg_hostile_event(self, op->event.action, op->event.count);
 }
 

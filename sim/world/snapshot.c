@@ -43,6 +43,7 @@ void wrg_world_take_snapshot(struct wrg_world *w)
     }
     wrg_trace_save(&w->trace, &snap->trace);
     memcpy(snap->fault_calls, w->fault.calls, sizeof(snap->fault_calls));
+    snap->fallible_calls = w->fault.any_count;
     memcpy(snap->baseline, w->baseline, sizeof(snap->baseline));
     snap->edge = w->edge.state;
     snap->peer_hash = w->peer_hash;
@@ -95,8 +96,10 @@ bool wrg_world_restore(struct wrg_world *w)
     if (w->oracles)
         wrg_oracles_restore(w->oracles, &snap->oracles);
     wrg_trace_restore(&w->trace, &snap->trace);
+    w->state_known[WRG_SEAT_FRONT] = w->state_known[WRG_SEAT_BACK] = false;
     for (unsigned i = 0; i < WRG_COUNT_SITE; i++)
         w->fault.calls[i] = snap->fault_calls[i];
+    w->fault.any_count = snap->fallible_calls;
     memcpy(w->baseline, snap->baseline, sizeof(w->baseline));
     w->edge.state = snap->edge;
     w->peer_hash = snap->peer_hash;

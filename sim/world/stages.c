@@ -95,6 +95,18 @@ static void arm_pause(struct wrg_world *w)
     wrg_sched_alarm(&w->sched, wrg_min_u64(w->alarm_kill, w->alarm_pause));
 }
 
+/* Rules of the case that changed how negotiation went. */
+static bool anything_fired(const struct wrg_world *w)
+{
+    bool fired = false;
+
+    for (uint32_t i = 0; i < w->fault.nrules; i++)
+        fired |= w->fault.rules[i].fired;
+    for (uint32_t i = 0; i < w->npreempts; i++)
+        fired |= w->preempts[i].fired;
+    return fired;
+}
+
 /* Ops after which the connection is not the one of the snapshot any more. */
 static bool case_spoils(const struct wrg_world *w)
 {
@@ -120,14 +132,13 @@ static void enter_safety(struct wrg_world *w)
         bool again = memcmp(&w->seen, &w->profile, sizeof(w->seen)) == 0;
         w->seen = w->profile;
         if (w->options.snapshot && again && !w->fail_nth && wrg_world_connected(w) &&
-            !w->fault.nrules && !w->npreempts && !case_spoils(w))
+            !anything_fired(w) && !case_spoils(w))
             wrg_world_take_snapshot(w);
     }
     if (!w->early) {
         wrg_world_begin_sched(w, false);
         arm_pause(w);
     }
-    w->rsp_start = w->xen.fetch.rings[WRG_SEAT_BACK].published;
     wrg_world_emit_phase(w, WRG_PHASE_SAFETY);
     w->director = wrg_sched_task_create(&w->sched, &director);
     WRG_ASSERT(w->director >= 0);

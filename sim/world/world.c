@@ -36,6 +36,7 @@ static void on_store_change(void *ctx, uint16_t domid, const char *path, const c
     size_t path_len = strnlen(path, sizeof(payload) - 1);
     uint8_t role = domid < WRG_DOMAINS ? w->xen.domains[domid].role : WRG_ROLE_SCRIPT;
 
+    w->state_known[WRG_SEAT_FRONT] = w->state_known[WRG_SEAT_BACK] = false;
     if (w->scripting) /* an op of the case in the name of an honest driver */
         role = WRG_ROLE_SCRIPT;
 
@@ -222,6 +223,9 @@ int wrg_world_start(struct wrg_world *w, const struct wrg_case *c)
 
     w->c = c;
     w->config = wrg_case_config(c);
+    /* Each is legal, but not both together: the frontend's demand counts. */
+    if (w->config.front == WRG_CASE_FRONT_LINUX)
+        w->config.echo = WRG_CASE_ECHO_INNER;
     if (w->built && w->profile.memory_mib != w->config.memory)
         demolish(w);
     set_seats(w);
@@ -271,7 +275,7 @@ void wrg_world_verdict(const struct wrg_world *w, struct wrg_verdict *verdict)
     verdict->peer_hash = w->peer_hash;
     verdict->steps = w->sched.steps;
     verdict->requests = w->instrumented && !w->xen.parallel
-                            ? w->xen.fetch.rings[WRG_SEAT_BACK].published - w->rsp_start
+                            ? w->xen.fetch.rings[WRG_SEAT_BACK].answered
                             : w->edge.completed;
     verdict->ios = w->edge.completed;
     verdict->ios_failed = w->edge.failed;

@@ -83,7 +83,7 @@ struct wrg_snapshot {
     struct wrg_trace_saved trace;
     struct wrg_oracles_saved oracles;
     struct wrg_edge_state edge;
-    uint32_t fault_calls[WRG_COUNT_SITE];
+    uint32_t fault_calls[WRG_COUNT_SITE], fallible_calls;
     void *self[WRG_WORLD_SEATS];
     uint32_t baseline[WRG_WORLD_SEATS][WRG_NR_LEDGERS];
     uint64_t peer_hash;
@@ -121,9 +121,11 @@ struct wrg_world {
     enum wrg_stage stage;
     bool fresh, from_snapshot, early; /* early: ops begin before the device is connected */
     bool director_done;
-    bool dead[WRG_WORLD_SEATS]; /* domains */
-    bool reconnected;           /* the connection is not the one of the start */
-    bool closing;               /* an op has closed or killed something */
+    bool dead[WRG_WORLD_SEATS];        /* domains */
+    bool reconnected;                  /* the connection is not the one of the start */
+    bool closing;                      /* an op has closed or killed something */
+    bool state_known[WRG_WORLD_SEATS]; /* since the last change of the store */
+    uint32_t state[WRG_WORLD_SEATS];
     bool over_budget, ended;
     bool scripting; /* an op writes to the store */
     int director;
@@ -134,7 +136,6 @@ struct wrg_world {
     struct wrg_choice choice;
     uint32_t fail_nth;
     uint64_t peer_hash;
-    uint32_t rsp_start; /* responses published when the run began */
     uint32_t baseline[WRG_WORLD_SEATS][WRG_NR_LEDGERS];
     uint32_t npreempts, nanswers;
     struct wrg_sched_preempt preempts[WRG_CASE_OPS_MAX];

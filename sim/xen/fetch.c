@@ -17,7 +17,7 @@ void wrg_fetch_begin(struct wrg_fetch *fetch)
     fetch->tamper_on = false;
     for (unsigned i = 0; i < WRG_FETCH_SEATS; i++) {
         fetch->rings[i].live = false;
-        fetch->rings[i].requests = 0;
+        fetch->rings[i].requests = fetch->rings[i].answered = 0;
         fetch->rings[i].epoch++;
     }
 }
@@ -49,6 +49,7 @@ void wrg_fetch_restore(struct wrg_fetch *fetch, const struct wrg_fetch_saved *sa
         ring->stride = saved->rings[i].stride;
         ring->entries = saved->rings[i].entries;
         ring->requests = saved->rings[i].requests;
+        ring->answered = 0;
         ring->published = saved->rings[i].published;
         ring->page = saved->rings[i].page;
         ring->epoch++;
@@ -221,7 +222,12 @@ void wrg_fetch_keep(struct wrg_fetch *fetch, uint8_t seat, const struct wrg_fram
 
 void wrg_fetch_published(struct wrg_fetch *fetch, uint8_t seat, uint32_t index)
 {
-    fetch->rings[seat].published = index;
+    struct wrg_fetch_ring *ring = &fetch->rings[seat];
+    uint32_t delta = index - ring->published;
+
+    if (delta <= ring->entries)
+        ring->answered += delta;
+    ring->published = index;
 }
 
 static bool names_gref(const struct wrg_fetch_ring *ring, const struct wrg_fetch_scope *scope,

@@ -55,6 +55,7 @@ struct wrg_fetch_ring {
     uint32_t stride, entries;
     uint32_t epoch;
     uint32_t requests;  /* ordinals given out */
+    uint32_t answered;  /* entries that this side has published, over all rings of the run */
     uint32_t published; /* the last index that this side has published */
     uint32_t newest;    /* slot of the scope that was opened last */
     uint32_t page;      /* handle of its first page: frames may be mapped elsewhere too */
