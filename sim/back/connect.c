@@ -8,6 +8,9 @@
 
 #include "back/back.h"
 
+/* Commits that may lose against others before the device is given up. */
+enum { TRANSACTION_TRIES = 16 };
+
 /* What a frontend that names no ABI speaks, as seen by a backend on x86. */
 static const enum wrg_abi absent_abi = WRG_ABI_X86_32;
 
@@ -46,6 +49,7 @@ int wrg_back_publish(struct wrg_back *back)
 {
     const struct wrg_params *params = &back->port->params;
     struct wrg_disk_info disk = { .sectors = 0 };
+    unsigned tries = 0;
     int result = wrg_port_disk_info(back->port, &disk);
 
     if (result)
@@ -67,7 +71,7 @@ int wrg_back_publish(struct wrg_back *back)
         result = wrg_port_xs_transaction_end(back->port, &end);
         if (written)
             return written;
-    } while (result == -EAGAIN);
+    } while (result == -EAGAIN && ++tries < TRANSACTION_TRIES);
     return result;
 }
 

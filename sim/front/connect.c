@@ -7,6 +7,9 @@
 
 #include "front/front.h"
 
+/* Commits that may lose against others before the device is given up. */
+enum { TRANSACTION_TRIES = 16 };
+
 /* ---- the ring ---- */
 
 static int alloc_ring(struct wrg_front *front, uint32_t npages)
@@ -104,6 +107,7 @@ static int write_nodes(struct wrg_front *front, uint32_t transaction)
 
 static int publish(struct wrg_front *front)
 {
+    unsigned tries = 0;
     int result;
 
     do {
@@ -117,7 +121,7 @@ static int publish(struct wrg_front *front)
         result = wrg_port_xs_transaction_end(front->port, &end);
         if (written)
             return written;
-    } while (result == -EAGAIN);
+    } while (result == -EAGAIN && ++tries < TRANSACTION_TRIES);
     return result;
 }
 

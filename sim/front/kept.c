@@ -11,8 +11,11 @@ static void abandon(struct wrg_front *front, uint32_t *grefs, uint32_t count, ui
     struct wrg_gnttab_end end = {
         .count = count, .grefs = grefs, .abandon = true, .abandoned_pages = page != WRG_NO_PAGE
     };
+    struct wrg_page_free free_page = { .page = page, .count = 1 };
 
     (void)wrg_port_gnttab_end(front->port, &end);
+    if (end.still_in_use == 0 && page != WRG_NO_PAGE) /* the backend let go just now */
+        (void)wrg_port_page_free(front->port, &free_page);
 }
 
 void wrg_front_keep(struct wrg_front *front, uint32_t *grefs, uint32_t count, uint32_t page)

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define TEXT_MAX 64
+/* Commits that may lose against others before the caller is told. */
+#define TRANSACTION_TRIES 16
 
 static int read_node(struct wrg_xenbus_device *dev, uint32_t dir, const char *name, char *buf,
                      size_t cap)
@@ -99,13 +101,51 @@ enum wrg_xenbus_state wrg_xenbus_read_other_state(struct wrg_xenbus_device *dev)
     return (enum wrg_xenbus_state)state;
 }
 
+/*
+ * Within a transaction: writes the state unless somebody else has begun to close the device. A
+ * toolstack that asks for it writes Closing, and must not be overwritten by a step that began before.
+ */
+static int write_state(struct wrg_xenbus_device *dev, uint32_t transaction,
+                       enum wrg_xenbus_state state)
+{
+    char value[TEXT_MAX];
+    struct wrg_xs_read read = { .transaction = transaction,
+                                .dir = dev->dir,
+                                .name = "state",
+                                .value = value,
+                                .cap = sizeof(value) };
+    int32_t stored = (int32_t)dev->state;
+    int result = wrg_port_xs_read(dev->port, &read);
+
+    if (result)
+        return result;
+    (void)!wrg_scan_i32(value, &stored);
+    if (stored == WRG_XENBUS_CLOSING && dev->state != WRG_XENBUS_CLOSING &&
+        state < WRG_XENBUS_CLOSING)
+        return -ESHUTDOWN;
+    return wrg_xenbus_write_u64(dev, transaction, "state", (uint64_t)state);
+}
+
 int wrg_xenbus_switch_state(struct wrg_xenbus_device *dev, enum wrg_xenbus_state state)
 {
-    int result;
+    int result = 0;
 
     if (dev->state == state)
         return 0;
-    result = wrg_xenbus_write_u64(dev, 0, "state", (uint64_t)state);
+    for (unsigned tries = 0; tries < TRANSACTION_TRIES; tries++) {
+        struct wrg_xs_transaction_start begin = { .transaction = 0 };
+        result = wrg_port_xs_transaction_start(dev->port, &begin);
+        if (result)
+            return result;
+        int written = write_state(dev, begin.transaction, state);
+        struct wrg_xs_transaction_end end = { .transaction = begin.transaction,
+                                              .abort = written != 0 };
+        result = wrg_port_xs_transaction_end(dev->port, &end);
+        if (written)
+            return written;
+        if (result != -EAGAIN)
+            break;
+    }
     if (!result)
         dev->state = state;
     return result;

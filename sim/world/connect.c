@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "world/world_impl.h"
 
 #include <wringer/scan.h>
@@ -136,22 +137,18 @@ void wrg_world_begin_sched(struct wrg_world *w, bool negotiating)
 static void on_response(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_world *w = ctx;
-    const uint8_t *bytes = payload;
 
     if (ev->role != WRG_ROLE_BACK || wrg_event_class(ev) != WRG_SHARED_RING_SLOT)
         return;
-    for (uint32_t i = 0; i < len / 2; i++)
-        w->peer_hash = (w->peer_hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+    /* The old bytes follow the new ones. */
+    w->peer_hash = wrg_digest_bytes(w->peer_hash, payload, len / 2);
 }
 
 static void on_words(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_world *w = ctx;
-    const uint64_t *words = payload;
 
-    w->peer_hash = (w->peer_hash ^ ev->c) * UINT64_C(0x9e3779b97f4a7c15);
-    for (uint32_t i = 0; i < len / 8; i++)
-        w->peer_hash = (w->peer_hash ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
+    w->peer_hash = wrg_digest_bytes(w->peer_hash ^ ev->c, payload, len);
 }
 
 static void on_end(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
@@ -160,7 +157,7 @@ static void on_end(void *ctx, const struct wrg_event *ev, const void *payload, u
 
     (void)payload;
     (void)len;
-    w->peer_hash = (w->peer_hash ^ ((uint64_t)ev->a << 32 | ev->b)) * UINT64_C(0x9e3779b97f4a7c15);
+    w->peer_hash = wrg_digest_words(w->peer_hash, (uint64_t)ev->a << 32 | ev->b, ev->kind);
 }
 
 void wrg_world_begin_checkers(struct wrg_world *w)

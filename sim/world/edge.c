@@ -134,8 +134,6 @@ static bool ensure_buffer(struct wrg_world *w, struct wrg_io_slot *slot, uint32_
     if (slot->page == WRG_NO_PAGE)
         return false;
     slot->npages = npages;
-    if (w->edge.high <= index)
-        w->edge.high = index + 1;
     for (uint32_t i = 0; i < npages; i++) {
         struct wrg_vec all = { .page = slot->page + i, .len = WRG_PAGE_SIZE };
         uint8_t *bytes = vec_bytes(w, &all);
@@ -171,6 +169,7 @@ static struct wrg_io_slot *take_slot(struct wrg_world *w)
             w->edge.outstanding++;
             slot->io.tag = (uint64_t)++w->edge.submitted * WRG_WORLD_IO_SLOTS +
                            (uint64_t)(slot - w->edge.slots);
+            w->edge.high = wrg_max_u32(w->edge.high, (uint32_t)(slot - w->edge.slots) + 1);
         }
         unlock(w);
         if (slot)

@@ -403,7 +403,14 @@ static op_fn *const table[] = {
     [WRG_OP_KILL] = op_kill,
 };
 
+/* What an op may cost beside the requests it makes, in steps; setting a device up again costs most.
+ * */
+enum { OP_STEPS = 64, LIFE_STEPS = 4000 };
+
 bool wrg_op_execute(struct wrg_world *w, const struct wrg_op *op)
 {
+    bool life = op->kind == WRG_OP_RECONNECT || op->kind == WRG_OP_DETACH || op->kind == WRG_OP_XS;
+
+    w->sched.budget_steps += life ? LIFE_STEPS : OP_STEPS;
     return op->kind < WRG_ARRAY_LEN(table) && table[op->kind] && table[op->kind](w, op);
 }

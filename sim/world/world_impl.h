@@ -66,7 +66,7 @@ struct wrg_edge_above {
     struct wrg_io_slot *slots; /* WRG_WORLD_IO_SLOTS */
     uint32_t nslots;           /* used in this run: twice the depth */
     uint32_t next;             /* slot to try first */
-    uint32_t high;             /* slots that have a buffer */
+    uint32_t high;             /* no slot at or above it was used in this run */
     uint32_t outstanding, submitted, completed, failed;
     uint32_t lost_pages;  /* of buffers that the peer might still write */
     bool waiting;         /* the director sleeps until something completes */
