@@ -130,7 +130,8 @@ void wrg_world_begin_sched(struct wrg_world *w, bool negotiating)
         .points_off = !w->instrumented,
     };
 
-    wrg_choice_prng(&w->choice, w->has_schedule ? sched->seed : 0, NULL, 0);
+    wrg_choice_prng(&w->choice, w->has_schedule ? sched->seed : 0, w->choices,
+                    WRG_ARRAY_LEN(w->choices));
     wrg_sched_begin(&w->sched, &run);
 }
 

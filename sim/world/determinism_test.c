@@ -88,6 +88,32 @@ static void schedules__each_seed_has_a_hash_of_its_own_and_keeps_it(void **state
     free(c);
 }
 
+/* What a schedule decided is known afterwards, and a deviation log says where it left `stay`. */
+static void scheduled_run__choices_are_recorded(void **state)
+{
+    struct wrg_case *c = fixture_case(fixture_seeds[2]);
+    struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, false);
+    struct wrg_choice_step first[64], second[64];
+    struct wrg_sched_preempt deviations[8];
+    struct wrg_verdict verdict;
+    size_t taken[2];
+
+    (void)state;
+    for (unsigned round = 0; round < 2; round++) {
+        assert_int_equal(wrg_world_start(world, c), 0);
+        wrg_world_schedule(world, 7);
+        assert_int_equal(wrg_world_run(world, 0), WRG_WORLD_FINISHED);
+        wrg_world_verdict(world, &verdict);
+        taken[round] = wrg_world_choices(world, round ? second : first, 64);
+    }
+    assert_true(taken[0] > 64);
+    assert_int_equal(taken[0], taken[1]);
+    assert_memory_equal(first, second, sizeof(first));
+    assert_true(wrg_world_deviations(world, deviations, 8) > 0);
+    wrg_world_destroy(world);
+    free(c);
+}
+
 static void run_in_slices_of_steps__same_hash(void **state)
 {
     struct wrg_case *c = fixture_case(fixture_seeds[2]);
@@ -107,6 +133,28 @@ static void run_in_slices_of_steps__same_hash(void **state)
     free(c);
 }
 
+/* A run that a finding ends leaves I/O behind, flushes without a buffer among it. */
+static void after_a_run_that_was_cut_off__next_runs_are_whole(void **state)
+{
+    struct wrg_case *cut = fixture_case(
+        "config victim=front judge=back\nio op=flush times=30\nio times=2\nrsp id=77\n");
+    struct wrg_case *whole =
+        fixture_case("config victim=front\nio op=flush times=40\nio times=40\n");
+    struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
+
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        struct wrg_verdict verdict = fixture_run(world, cut);
+        assert_int_equal(verdict.rule, WRG_RULE_RING_004);
+        verdict = fixture_run(world, whole);
+        fixture_expect_clean(&verdict, "after a cut");
+        assert_int_equal(verdict.ios, 80);
+    }
+    wrg_world_destroy(world);
+    free(whole);
+    free(cut);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +162,8 @@ int main(void)
         cmocka_unit_test(snapshot_and_fresh_connect__same_hash),
         cmocka_unit_test(cases_of_different_profiles_in_turn__each_keeps_its_hash),
         cmocka_unit_test(schedules__each_seed_has_a_hash_of_its_own_and_keeps_it),
+        cmocka_unit_test(after_a_run_that_was_cut_off__next_runs_are_whole),
+        cmocka_unit_test(scheduled_run__choices_are_recorded),
         cmocka_unit_test(run_in_slices_of_steps__same_hash),
     };
 

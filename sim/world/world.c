@@ -315,6 +315,17 @@ uint32_t wrg_world_window(const struct wrg_world *w, struct wrg_event *events, u
     return n;
 }
 
+size_t wrg_world_choices(const struct wrg_world *w, struct wrg_choice_step *out, size_t cap)
+{
+    size_t have = wrg_min_u64(w->choice.taken_count, WRG_ARRAY_LEN(w->choices));
+
+    if (have > cap)
+        have = cap;
+    if (have)
+        memcpy(out, w->choices, have * sizeof(*out));
+    return w->choice.taken_count;
+}
+
 uint32_t wrg_world_deviations(const struct wrg_world *w, struct wrg_sched_preempt *out,
                               uint32_t cap)
 {

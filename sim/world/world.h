@@ -94,6 +94,9 @@ const char *wrg_world_checker_name(unsigned bit);
 /* The last events before the end, oldest first: for reports. Returns how many were copied. */
 uint32_t wrg_world_window(const struct wrg_world *world, struct wrg_event *events, uint32_t cap);
 
+/* The choices that the run has taken, in order; returns how many there were, also beyond cap. */
+size_t wrg_world_choices(const struct wrg_world *world, struct wrg_choice_step *out, size_t cap);
+
 /* A preemption that was taken in this run, for concretising a schedule. */
 uint32_t wrg_world_deviations(const struct wrg_world *world, struct wrg_sched_preempt *out,
                               uint32_t cap);

@@ -134,6 +134,7 @@ struct wrg_world {
     bool has_schedule;
     struct wrg_op_sched schedule;
     struct wrg_choice choice;
+    struct wrg_choice_step choices[4096]; /* as they were taken in this run */
     uint32_t fail_nth;
     uint64_t peer_hash;
     uint32_t baseline[WRG_WORLD_SEATS][WRG_NR_LEDGERS];
