@@ -6,13 +6,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "base/digest.h"
 
-#define CHUNK_BYTES   WRG_MEMORY_DISK_CHUNK_BYTES
-#define BLOCK_SHIFT   12
-#define BLOCK_BYTES   (1u << BLOCK_SHIFT)
-#define SECTORS_A_VEC (WRG_PAGE_SIZE / WRG_SECTOR_SIZE)
+#define CHUNK_BYTES     WRG_MEMORY_DISK_CHUNK_BYTES
+#define BLOCK_SHIFT     12
+#define BLOCK_BYTES     (1u << BLOCK_SHIFT)
+#define SECTORS_A_VEC   (WRG_PAGE_SIZE / WRG_SECTOR_SIZE)
+#define SECTORS_A_CHUNK (CHUNK_BYTES / WRG_SECTOR_SIZE)
+#define SECTORS_A_BLOCK (BLOCK_BYTES / WRG_SECTOR_SIZE)
 /* Fibonacci hashing: neighbouring chunks land in different buckets, and one multiply is enough. */
 #define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
 
@@ -62,15 +63,18 @@ int wrg_memory_disk_init(struct wrg_memory_disk *md, const struct wrg_memory_dis
     md->mask = (1u << bits) - 1;
     md->shift = 64 - bits;
     md->epoch = 1;
-    md->zero_digest = XXH3_64bits(zeros, sizeof(zeros));
+    wrg_digest_sectors(zeros, 1, &md->zero_digest);
     md->chunk = calloc(args->chunks, sizeof(*md->chunk));
     md->buckets = calloc((size_t)md->mask + 1, sizeof(*md->buckets));
-    if (!md->chunk || !md->buckets || map_pool(md, args->prefault)) {
+    md->digests = calloc((size_t)args->chunks * SECTORS_A_CHUNK, sizeof(*md->digests));
+    if (!md->chunk || !md->buckets || !md->digests || map_pool(md, args->prefault)) {
         wrg_memory_disk_fini(md);
         return -ENOMEM;
     }
-    for (uint32_t i = 0; i < md->chunks; i++)
+    for (uint32_t i = 0; i < md->chunks; i++) {
         md->chunk[i].bytes = md->pool + (size_t)i * CHUNK_BYTES;
+        md->chunk[i].digests = md->digests + (size_t)i * SECTORS_A_CHUNK;
+    }
     return 0;
 }
 
@@ -80,6 +84,7 @@ void wrg_memory_disk_fini(struct wrg_memory_disk *md)
         munmap(md->pool, pool_bytes(md));
     free(md->chunk);
     free(md->buckets);
+    free(md->digests);
     memset(md, 0, sizeof(*md));
 }
 
@@ -174,6 +179,7 @@ static void copy_in(struct wrg_disk_chunk *chunk, uint32_t off, const uint8_t *s
         zero_around(chunk, off, len);
         chunk->present |= blocks;
     }
+    chunk->digested &= ~blocks;
     memcpy(chunk->bytes + off, src, len);
 }
 
@@ -190,15 +196,44 @@ struct run { /* a request on its way */
     uint64_t digests[SECTORS_A_VEC];
 };
 
+/*
+ * Those of sectors of one block. The digests of a whole block stay until it is written again: most
+ * blocks are read many times.
+ */
+static void block_digests(struct wrg_disk_chunk *chunk, uint32_t off, uint32_t len, uint64_t *out)
+{
+    uint32_t block = off >> BLOCK_SHIFT;
+    uint32_t count = len / WRG_SECTOR_SIZE;
+    uint64_t *kept = chunk->digests + off / WRG_SECTOR_SIZE;
+
+    if (!(chunk->digested >> block & 1)) {
+        wrg_digest_sectors(chunk->bytes + off, count, out);
+        if (len < BLOCK_BYTES)
+            return;
+        memcpy(kept, out, count * sizeof(*out));
+        chunk->digested |= 1u << block;
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        out[i] = kept[i];
+}
+
 /* From the disk's side, which no guest can change meanwhile. */
 static void add_digests(struct run *run, uint32_t off, uint32_t len)
 {
-    const struct wrg_disk_chunk *chunk = run->chunk;
+    struct wrg_disk_chunk *chunk = run->chunk;
 
-    for (; len; off += WRG_SECTOR_SIZE, len -= WRG_SECTOR_SIZE) {
-        bool present = chunk && (chunk->present >> (off >> BLOCK_SHIFT) & 1);
-        run->digests[run->ndigests++] =
-            present ? XXH3_64bits(chunk->bytes + off, WRG_SECTOR_SIZE) : run->md->zero_digest;
+    while (len) {
+        uint32_t n = wrg_min_u32(len, BLOCK_BYTES - off % BLOCK_BYTES);
+        uint64_t *digests = run->digests + run->ndigests;
+        run->ndigests += n / WRG_SECTOR_SIZE;
+        if (chunk && (chunk->present >> (off >> BLOCK_SHIFT) & 1))
+            block_digests(chunk, off, n, digests);
+        else
+            for (uint32_t i = 0; i < n / WRG_SECTOR_SIZE; i++)
+                digests[i] = run->md->zero_digest;
+        off += n;
+        len -= n;
     }
 }
 

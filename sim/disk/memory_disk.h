@@ -26,7 +26,9 @@
 
 struct wrg_disk_chunk {
     uint8_t *bytes;
-    uint32_t present; /* a bit a 4 KiB block: it holds data, else zeros */
+    uint32_t present;  /* a bit a 4 KiB block: it holds data, else zeros */
+    uint32_t digested; /* a bit a block that is present: its digests are those of its data */
+    uint64_t *digests; /* a word a sector */
 };
 
 struct wrg_disk_bucket { /* free unless its epoch is the disk's */
@@ -46,6 +48,7 @@ struct wrg_memory_disk {
     uint8_t *pool;
     struct wrg_disk_chunk *chunk; /* by slot */
     struct wrg_disk_bucket *buckets;
+    uint64_t *digests;    /* of all chunks */
     uint64_t zero_digest; /* of a sector of zeros */
 };
 

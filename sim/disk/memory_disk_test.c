@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "disk/test_disk.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "base/digest.h"
 
 #define SECTORS_A_CHUNK (WRG_MEMORY_DISK_CHUNK_BYTES / WRG_SECTOR_SIZE)
 
@@ -251,8 +250,10 @@ static void data__event_a_vector_with_digest_a_sector(void **state)
     assert_int_equal(first->ev.d, (uint64_t)frame_of(t.back, d.page) << 32 | 4096);
     assert_int_equal(first->len, sizeof(digests));
     memcpy(digests, first->payload, sizeof(digests));
+    uint64_t want[8];
+    wrg_digest_sectors(bytes_of(t.back, d.page), 8, want);
     for (uint32_t i = 0; i < 8; i++)
-        assert_int_equal(digests[i], XXH3_64bits(bytes_of(t.back, d.page) + i * 512, 512));
+        assert_int_equal(digests[i], want[i]);
     assert_int_equal(second->ev.c, 108);
     assert_int_equal(second->ev.d,
                      (uint64_t)frame_of(t.back, d.page + 1) << 32 | 1024 << 16 | 1024);
@@ -268,14 +269,56 @@ static void digests_of_read__are_of_data_and_of_zeros(void **state)
     fill_pages(1);
     d.vec[0].len = 512;
     assert_int_equal(run_on(disk(), WRG_IO_WRITE, SECTORS_A_CHUNK - 1, 1), 0);
-    uint64_t want = XXH3_64bits(bytes_of(t.back, d.page), 512);
+    uint64_t want, want_zeros;
+    wrg_digest_sectors(bytes_of(t.back, d.page), 1, &want);
+    wrg_digest_sectors(zeros, 1, &want_zeros);
     d.vec[0].len = 4096;
     forget_events();
     /* Half in a chunk with one sector of data in its last block, half in a hole. */
     assert_int_equal(run_on(disk(), WRG_IO_READ, SECTORS_A_CHUNK - 4, 1), 0);
     memcpy(digests, nth_event(WRG_EV_DISK_DATA, 0)->payload, sizeof(digests));
     for (uint32_t i = 0; i < 8; i++)
-        assert_int_equal(digests[i], i == 3 ? want : XXH3_64bits(zeros, 512));
+        assert_int_equal(digests[i], i == 3 ? want : want_zeros);
+}
+
+/* What a read of 8 sectors tells must be what it brings, whatever was told before. */
+static void assert_read_tells(uint64_t sector)
+{
+    uint64_t digests[8], want[8];
+
+    forget_events();
+    assert_int_equal(run_on(disk(), WRG_IO_READ, sector, 1), 0);
+    memcpy(digests, nth_event(WRG_EV_DISK_DATA, 0)->payload, sizeof(digests));
+    wrg_digest_sectors(bytes_of(t.back, d.page), 8, want);
+    assert_memory_equal(digests, want, sizeof(digests));
+}
+
+static void write_sector(uint64_t sector, uint8_t seed)
+{
+    fill_pages(seed);
+    d.vec[0].len = 512;
+    assert_int_equal(run_on(disk(), WRG_IO_WRITE, sector, 1), 0);
+    d.vec[0].len = 4096;
+}
+
+static void digests_of_block_written_in_part__follow_it(void **state)
+{
+    (void)state;
+    fill_pages(1);
+    assert_int_equal(run_on(disk(), WRG_IO_WRITE, 16, 1), 0);
+    assert_read_tells(16);
+    assert_read_tells(16);
+    write_sector(19, 50);
+    assert_read_tells(16);
+    assert_read_tells(12);
+    assert_read_tells(20);
+    t.xen.trace->on = false;
+    write_sector(18, 90);
+    t.xen.trace->on = true;
+    assert_read_tells(16);
+    disk()->ops->reset(disk());
+    write_sector(17, 130);
+    assert_read_tells(16);
 }
 
 static void info__tells_size(void **state)
@@ -323,6 +366,7 @@ int main(void)
         D(range_beyond_page__efault_and_violation),
         D(data__event_a_vector_with_digest_a_sector),
         D(digests_of_read__are_of_data_and_of_zeros),
+        D(digests_of_block_written_in_part__follow_it),
         D(info__tells_size),
         D(size_out_of_bounds__einval),
     };

@@ -26,6 +26,7 @@ struct wrg_ring_index {
 
 struct wrg_disk_access { /* where the next vector is expected, most likely */
     uint32_t hint_serial, hint_seg;
+    uint32_t hint_next; /* position of the request behind it */
     uint64_t hint_sector;
     uint16_t hint_record;
 };
@@ -60,7 +61,7 @@ struct wrg_data {
         bool disk; /* the disk's events are seen */
     } facts;
     uint32_t epoch, now, used, inflight;
-    struct wrg_sector *sectors; /* 2 * WRG_DATA_SECTORS, hashed */
+    struct wrg_sector *sectors; /* 2 * WRG_DATA_SECTORS, hashed, and one */
     struct wrg_data_io *ios;
 };
 
@@ -86,7 +87,6 @@ struct wrg_states {
 struct wrg_logs {
     struct {
         uint64_t lines[2];
-        uint64_t requests;
     } facts;
 };
 

@@ -23,11 +23,12 @@
 
 WRG_STATIC_ASSERT((BUCKETS & (BUCKETS - 1)) == 0, "buckets are masked");
 
-enum { READ = 0, WRITE = 1 };
+enum { READ = 0, WRITE = 1, SECTORS_A_PAGE = 8 };
 
 int wrg_data_init(struct wrg_data *data)
 {
-    data->sectors = calloc(BUCKETS, sizeof(*data->sectors));
+    /* The one behind the last is never in use: next_sector may look at it. */
+    data->sectors = calloc(BUCKETS + 1, sizeof(*data->sectors));
     data->ios = calloc(WRG_DATA_IOS, sizeof(*data->ios));
     return data->sectors && data->ios ? 0 : -ENOMEM;
 }
@@ -40,16 +41,25 @@ void wrg_data_fini(struct wrg_data *data)
 
 /* ---- tables ---- */
 
+/* Where the search begins. Those of one page lie side by side. */
+static uint32_t home_of(uint64_t sector)
+{
+    uint32_t page = (uint32_t)(((sector / SECTORS_A_PAGE) * GOLDEN) >> 40);
+
+    return (page * SECTORS_A_PAGE + sector % SECTORS_A_PAGE) & (BUCKETS - 1);
+}
+
 /* NULL: not known, and not taken either because the table is full. */
 static struct wrg_sector *find_sector(struct wrg_oracles *o, uint64_t sector, bool take)
 {
     struct wrg_data *data = &o->data;
-    uint32_t at = (uint32_t)((sector * GOLDEN) >> 40) & (BUCKETS - 1);
+    uint32_t at = home_of(sector);
 
     /* Ends: at most half of the buckets are in use. */
-    for (; data->sectors[at].epoch == data->epoch; at = (at + 1) & (BUCKETS - 1))
+    for (; data->sectors[at].epoch == data->epoch; at = (at + 1) & (BUCKETS - 1)) {
         if (data->sectors[at].sector == sector)
             return &data->sectors[at];
+    }
     if (!take)
         return NULL;
     if (data->used == WRG_DATA_SECTORS) {
@@ -62,6 +72,15 @@ static struct wrg_sector *find_sector(struct wrg_oracles *o, uint64_t sector, bo
     entry->sector = sector;
     entry->epoch = data->epoch;
     return entry;
+}
+
+/* The sector behind `before`, which may be NULL: most likely it lies behind it here too. */
+static inline struct wrg_sector *next_sector(struct wrg_oracles *o, struct wrg_sector *before,
+                                             uint64_t sector, bool take)
+{
+    if (WRG_LIKELY(before && before[1].sector == sector && before[1].epoch == o->data.epoch))
+        return before + 1;
+    return find_sector(o, sector, take);
 }
 
 static struct wrg_data_io *find_io(const struct wrg_data *data, uint32_t tag)
@@ -95,12 +114,9 @@ static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload
     data->inflight++;
 }
 
-static void begin_write(struct wrg_oracles *o, uint64_t number, uint64_t digest, bool followed)
+static void begin_write(const struct wrg_oracles *o, struct wrg_sector *sector, uint64_t digest,
+                        bool followed)
 {
-    struct wrg_sector *sector = find_sector(o, number, true);
-
-    if (!sector)
-        return;
     sector->changed = o->data.now;
     if (!followed) {
         sector->flags |= WRG_SECTOR_MURKY;
@@ -133,18 +149,19 @@ static bool is_wrong(const struct wrg_sector *sector, uint64_t digest, uint32_t 
 }
 
 /* DATA-001 */
-static void end_read(struct wrg_oracles *o, const struct wrg_event *ev, uint64_t number,
+static void end_read(struct wrg_oracles *o, const struct wrg_event *ev, struct wrg_sector *sector,
                      uint64_t digest, uint32_t since)
 {
-    struct wrg_sector *sector = find_sector(o, number, true);
-
-    if (!sector || sector->writes || sector->changed >= since || (sector->flags & WRG_SECTOR_MURKY))
+    if (WRG_LIKELY(sector->ncontent == 1 && sector->content[0] == digest))
+        return; /* whatever goes on beside it */
+    if (sector->writes || sector->changed >= since || (sector->flags & WRG_SECTOR_MURKY))
         return;
     if (is_wrong(sector, digest, since)) {
         const struct wrg_event event = blame(o, ev);
         wrg_trace_report(o->trace, WRG_RULE_DATA_001, &event,
                          "sector %" PRIu64 " reads as 0x%016" PRIx64 ", it should be 0x%016" PRIx64,
-                         number, digest, sector->ncontent ? sector->content[0] : sector->disk);
+                         sector->sector, digest,
+                         sector->ncontent ? sector->content[0] : sector->disk);
         return;
     }
     if (!sector->ncontent) {
@@ -157,14 +174,20 @@ static void on_data(void *ctx, const struct wrg_event *ev, const void *payload, 
 {
     struct wrg_oracles *o = ctx;
     const struct wrg_data_io *io = find_io(&o->data, ev->a);
+    struct wrg_sector *sector = NULL;
 
+    if (ev->b != WRITE && (ev->b != READ || !io))
+        return;
     for (uint32_t i = 0; i < len / sizeof(uint64_t); i++) {
         uint64_t digest;
         memcpy(&digest, (const uint8_t *)payload + i * sizeof(digest), sizeof(digest));
+        sector = next_sector(o, sector, ev->c + i, true);
+        if (!sector)
+            continue;
         if (ev->b == WRITE)
-            begin_write(o, ev->c + i, digest, io != NULL);
-        else if (ev->b == READ && io)
-            end_read(o, ev, ev->c + i, digest, io->since);
+            begin_write(o, sector, digest, io != NULL);
+        else
+            end_read(o, ev, sector, digest, io->since);
     }
 }
 
@@ -245,8 +268,9 @@ static void on_complete(void *ctx, const struct wrg_event *ev, const void *paylo
     bool settled = is_settled(o);
     /* Bounded by what was put into the table, whatever a script claims. */
     uint64_t n = wrg_min_u64(io->nsectors, WRG_DATA_SECTORS);
+    struct wrg_sector *sector = NULL;
     for (uint64_t i = 0; i < n; i++) {
-        struct wrg_sector *sector = find_sector(o, io->sector + i, false);
+        sector = next_sector(o, sector, io->sector + i, false);
         if (sector)
             end_write(o, ev, sector, settled);
     }
@@ -269,9 +293,11 @@ static void on_disk_data(void *ctx, const struct wrg_event *ev, const void *payl
 {
     struct wrg_oracles *o = ctx;
 
+    struct wrg_sector *sector = NULL;
+
     o->data.facts.disk = true;
     for (uint32_t i = 0; i < len / sizeof(uint64_t); i++) {
-        struct wrg_sector *sector = find_sector(o, ev->c + i, true);
+        sector = next_sector(o, sector, ev->c + i, true);
         if (!sector)
             continue;
         memcpy(&sector->disk, (const uint8_t *)payload + i * sizeof(sector->disk),

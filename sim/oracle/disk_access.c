@@ -115,24 +115,35 @@ static void hint_behind(struct wrg_oracles *o, const struct place *place)
         (struct wrg_disk_access){ .hint_serial = place->request->serial,
                                   .hint_seg = place->i + 1,
                                   .hint_sector = place->sector + seg_sectors(&place->seg),
+                                  .hint_next = place->request->position + 1,
                                   .hint_record = (uint16_t)(place->request - o->tap.records) };
 }
 
-/* Requests mostly reach the disk in the order in which they came: the oldest begins now. */
+static bool begins_with(struct wrg_oracles *o, const struct vec *vec,
+                        struct wrg_tap_request *request)
+{
+    struct place place = { .request = request };
+
+    if (!wrg_tap_has_header(request) || wrg_tap_operation(request) != vec->op)
+        return false;
+    place.sector = wrg_tap_wire(request)->sector_number;
+    if (place.sector != vec->sector || !wrg_tap_segment(&o->tap, request, 0, &place.seg) ||
+        !is_whole_segment(&o->tap, vec, &place))
+        return false;
+    hint_behind(o, &place);
+    return true;
+}
+
+/* Requests mostly reach the disk in the order in which they came: the next one begins now. */
 static bool begins_request(struct wrg_oracles *o, const struct vec *vec)
 {
-    for (uint32_t i = 0; i < o->tap.nactive; i++) {
-        struct place place = { .request = wrg_tap_active(&o->tap, i) };
-        if (!wrg_tap_has_header(place.request) || wrg_tap_operation(place.request) != vec->op)
-            continue;
-        place.sector = wrg_tap_wire(place.request)->sector_number;
-        if (place.sector != vec->sector ||
-            !wrg_tap_segment(&o->tap, place.request, 0, &place.seg) ||
-            !is_whole_segment(&o->tap, vec, &place))
-            continue;
-        hint_behind(o, &place);
+    struct wrg_tap_request *next = wrg_tap_at(&o->tap, o->disk_access.hint_next);
+
+    if (next && begins_with(o, vec, next))
         return true;
-    }
+    for (uint32_t i = 0; i < o->tap.nactive; i++)
+        if (begins_with(o, vec, wrg_tap_active(&o->tap, i)))
+            return true;
     return false;
 }
 
@@ -193,7 +204,7 @@ static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload
 
 void wrg_disk_access_begin(struct wrg_oracles *o)
 {
-    o->disk_access.hint_serial = 0;
+    o->disk_access = (struct wrg_disk_access){ 0 };
     wrg_trace_subscribe(o->trace, WRG_EV_DISK_SUBMIT, on_submit, o);
     if (o->config.accesses)
         wrg_trace_subscribe(o->trace, WRG_EV_DISK_DATA, on_data, o);

@@ -7,15 +7,13 @@
  */
 #include "oracle/checkers.h"
 
-static void on_load(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+static void on_again(void *ctx, const struct wrg_tap_note *note)
 {
     struct wrg_oracles *o = ctx;
+    const struct wrg_event *ev = note->ev;
     uint8_t class = wrg_event_class(ev);
 
-    (void)payload;
-    (void)len;
-    if (WRG_LIKELY(!wrg_event_flag(ev)) || !wrg_event_request(ev) ||
-        !wrg_oracle_judges(o, ev->role))
+    if (!wrg_event_request(ev) || !wrg_oracle_judges(o, ev->role))
         return;
     if (class == WRG_SHARED_RING_SLOT || class == WRG_SHARED_INDIRECT)
         wrg_trace_report(o->trace, WRG_RULE_DF_001, ev,
@@ -28,5 +26,5 @@ static void on_load(void *ctx, const struct wrg_event *ev, const void *payload, 
 void wrg_double_fetch_begin(struct wrg_oracles *o)
 {
     if (o->config.accesses)
-        wrg_trace_subscribe(o->trace, WRG_EV_LOAD, on_load, o);
+        wrg_tap_listen(&o->tap, WRG_TAP_AGAIN, on_again, o);
 }

@@ -60,9 +60,11 @@ static void on_answer(void *ctx, const struct wrg_tap_note *note)
     struct wrg_blkif_segment seg;
 
     if (note->match != WRG_TAP_MATCHED || !wrg_oracle_judges(o, note->ev->role) ||
-        !wrg_tap_sure(tap) || !tap->mapped || !wrg_tap_has_header(note->request))
+        !wrg_tap_sure(tap) || !tap->mapped)
         return;
     struct wrg_tap_request *request = &tap->records[note->request - tap->records];
+    if (!wrg_tap_has_header(request))
+        return;
     const struct wrg_blkif_request *wire = wrg_tap_wire(request);
     uint32_t pages =
         wire->operation == WRG_BLKIF_OP_INDIRECT ? wrg_wire_indirect_count(wire->nr_segments) : 0;

@@ -8,17 +8,15 @@
  */
 #include "oracle/checkers.h"
 
-static void on_store(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+static void on_secret(void *ctx, const struct wrg_tap_note *note)
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
-    if (!wrg_event_flag(ev) || !wrg_oracle_judges(o, ev->role))
+    if (!wrg_oracle_judges(o, note->ev->role))
         return;
-    wrg_trace_report(o->trace, WRG_RULE_INFO_001, ev,
+    wrg_trace_report(o->trace, WRG_RULE_INFO_001, note->ev,
                      "uninitialised memory is stored to a shared page at offset %u",
-                     wrg_event_off(ev));
+                     wrg_event_off(note->ev));
 }
 
 static void on_grant(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
@@ -63,7 +61,7 @@ void wrg_info_begin(struct wrg_oracles *o)
     wrg_trace_subscribe(o->trace, WRG_EV_GRANT, on_grant, o);
     if (!o->config.accesses)
         return;
-    wrg_trace_subscribe(o->trace, WRG_EV_STORE, on_store, o);
+    wrg_tap_listen(&o->tap, WRG_TAP_SECRET, on_secret, o);
     if (o->config.judged & WRG_JUDGE_BACK)
         wrg_tap_listen(&o->tap, WRG_TAP_PUT_RESPONSE, on_put_response, o);
 }

@@ -143,8 +143,8 @@ static void on_budget(void *ctx, const struct wrg_event *ev, const void *payload
 
     (void)payload;
     (void)len;
-    /* A run is everybody's; a script that spends it alone is not a finding. */
-    if (ev->role <= WRG_ROLE_BACK ? !wrg_oracle_judges(o, ev->role) : !run || !o->config.judged)
+    /* Who stands when a budget is spent has spent it; what a script does is the case's own. */
+    if (ev->role > WRG_ROLE_BACK || !wrg_oracle_judges(o, ev->role))
         return;
     wrg_trace_report(o->trace, closing ? WRG_RULE_LIVE_003 : WRG_RULE_LIVE_002, ev,
                      run ? "the run does not end after %" PRIu64 " steps"

@@ -56,6 +56,27 @@ static void index_went_back_once__clean(struct bench *t)
     phase(t, WRG_PHASE_QUIET);
 }
 
+static void index_taken_back_byte_by_byte__clean(struct bench *t)
+{
+    const uint8_t zero = 0;
+
+    connect_ring(t);
+    store_index(t, FRONT, 4);
+    store(t, (struct span){ .role = FRONT, .class = WRG_SHARED_RING_INDEX, .frame = RING_FRAME },
+          &zero, 1);
+    phase(t, WRG_PHASE_QUIET);
+}
+
+static void index_stored_byte_by_byte__fires(struct bench *t)
+{
+    const uint8_t one = 1;
+
+    connect_ring(t);
+    store(t, (struct span){ .role = FRONT, .class = WRG_SHARED_RING_INDEX, .frame = RING_FRAME },
+          &one, 1);
+    phase(t, WRG_PHASE_QUIET);
+}
+
 static void ring_given_up__clean(struct bench *t)
 {
     ask_unknown(t);
@@ -139,18 +160,19 @@ static void wake_without_end_of_a_role_not_judged__clean(struct bench *t)
     spend(t, FRONT, WRG_BUDGET_TASK);
     spend(t, WRG_ROLE_SCRIPT, WRG_BUDGET_TASK);
     spend(t, FRONT, WRG_BUDGET_RUN);
+    spend(t, WRG_ROLE_SCRIPT, WRG_BUDGET_RUN);
 }
 
 static void run_without_end__fires(struct bench *t)
 {
     phase(t, WRG_PHASE_SAFETY);
-    spend(t, WRG_ROLE_TOOLSTACK, WRG_BUDGET_RUN);
+    spend(t, BACK, WRG_BUDGET_RUN);
 }
 
 static void closing_without_end__fires(struct bench *t)
 {
     phase(t, WRG_PHASE_CLOSE);
-    spend(t, WRG_ROLE_TOOLSTACK, WRG_BUDGET_RUN);
+    spend(t, BACK, WRG_BUDGET_RUN);
 }
 
 static void wake_without_end_while_closing__fires(struct bench *t)
@@ -165,6 +187,8 @@ static const struct scenario scenarios[] = {
     PLAY(request_never_fetched__fires, LIVE_001),
     PLAY(index_was_bogus_once__clean, CLEAN),
     PLAY(index_went_back_once__clean, CLEAN),
+    PLAY(index_taken_back_byte_by_byte__clean, CLEAN),
+    PLAY(index_stored_byte_by_byte__fires, LIVE_001),
     PLAY(ring_given_up__clean, CLEAN),
     PLAY(backend_closes__clean, CLEAN),
     PLAY(somebody_died__clean, CLEAN),

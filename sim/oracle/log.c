@@ -19,26 +19,15 @@ static void on_log(void *ctx, const struct wrg_event *ev, const void *payload, u
     if (!wrg_oracle_judges(o, ev->role))
         return;
     uint64_t lines = ++o->logs.facts.lines[ev->role];
-    uint64_t requests = wrg_max_u64(o->logs.facts.requests, o->tap.facts.requests);
+    uint64_t requests = wrg_max_u64(o->liveness.facts.submitted, o->tap.facts.requests);
     if (lines <= LINES_FREE + LINES_A_REQUEST * requests)
         return;
     wrg_trace_report(o->trace, WRG_RULE_LOG_001, ev,
                      "%" PRIu64 " log lines for %" PRIu64 " requests", lines, requests);
 }
 
-static void on_request(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
-{
-    struct wrg_oracles *o = ctx;
-
-    (void)ev;
-    (void)payload;
-    (void)len;
-    o->logs.facts.requests++;
-}
-
 void wrg_logs_begin(struct wrg_oracles *o)
 {
     memset(&o->logs, 0, sizeof(o->logs));
     wrg_trace_subscribe(o->trace, WRG_EV_LOG, on_log, o);
-    wrg_trace_subscribe(o->trace, WRG_EV_BLK_SUBMIT, on_request, o);
 }

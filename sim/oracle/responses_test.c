@@ -39,6 +39,53 @@ static void answered_out_of_order__clean(struct bench *t)
         refuse(t, i, 52 - i);
 }
 
+/* The wiretap finds ids by a hash: these have the same one. */
+static const uint64_t alike[] = { 7, 617, 1604, 3201 };
+
+static void ids_alike__told_apart(struct bench *t)
+{
+    connect_ring(t);
+    for (uint32_t i = 0; i < 3; i++)
+        ask_unknown(t, i, alike[i]);
+    refuse(t, 0, alike[1]);
+    ask_unknown(t, 3, alike[3]);
+    refuse(t, 1, alike[0]);
+    refuse(t, 2, alike[2]);
+    refuse(t, 3, alike[3]);
+}
+
+static void id_alike_that_of_a_request__fires(struct bench *t)
+{
+    connect_ring(t);
+    ask_unknown(t, 0, alike[0]);
+    refuse(t, 0, alike[1]);
+}
+
+static void id_alike_of_a_ring_before__fires(struct bench *t)
+{
+    connect_ring(t);
+    ask_unknown(t, 0, alike[0]);
+    connect_ring(t);
+    ask_unknown(t, 0, alike[1]);
+    refuse(t, 0, alike[1]);
+    QUIETLY(t);
+    refuse(t, 1, alike[0]);
+}
+
+/* With it no response could be judged; a new ring begins without it. */
+static void half_a_request_of_a_ring_before__forgotten(struct bench *t)
+{
+    const uint8_t operation = UNKNOWN_OP;
+
+    connect_ring(t);
+    store_index(t, FRONT, 1);
+    load_index(t, BACK, 1);
+    load(t, slot_at(t, BACK, 0), &operation, 1);
+    connect_ring(t);
+    ask_unknown(t, 0, 5);
+    refuse(t, 0, 6);
+}
+
 static void request_answered_twice__fires(struct bench *t)
 {
     request_answered__clean(t);
@@ -218,6 +265,10 @@ static const struct scenario scenarios[] = {
     PLAY(response_without_any_request__fires, RING_002),
     PLAY(request_answered__clean, CLEAN),
     PLAY(answered_out_of_order__clean, CLEAN),
+    PLAY(ids_alike__told_apart, CLEAN),
+    PLAY(id_alike_that_of_a_request__fires, RING_004),
+    PLAY(id_alike_of_a_ring_before__fires, RING_002),
+    PLAY(half_a_request_of_a_ring_before__forgotten, RING_004),
     PLAY(request_answered_twice__fires, RING_003),
     PLAY(answered_twice_while_another_waits__fires, RING_003),
     PLAY(id_reused_by_the_frontend__clean, CLEAN),

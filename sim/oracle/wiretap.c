@@ -48,8 +48,17 @@ void wrg_tap_listen(struct wrg_tap *tap, enum wrg_tap_note_kind kind, wrg_tap_fn
 
 static void tell(struct wrg_tap *tap, const struct wrg_tap_note *note)
 {
-    for (uint8_t i = 0; i < tap->nlisteners[note->kind]; i++)
-        tap->listeners[note->kind][i].fn(tap->listeners[note->kind][i].ctx, note);
+    const struct wrg_tap_listener *at = tap->listeners[note->kind];
+
+    for (const struct wrg_tap_listener *end = at + tap->nlisteners[note->kind]; at < end; at++)
+        at->fn(at->ctx, note);
+}
+
+static void tell_flag(struct wrg_tap *tap, enum wrg_tap_note_kind kind, const struct wrg_event *ev)
+{
+    const struct wrg_tap_note note = { .kind = kind, .ev = ev };
+
+    tell(tap, &note);
 }
 
 /* Nothing is in flight, no gref is mapped, no slot was read. */
@@ -61,8 +70,8 @@ static void forget_flight(struct wrg_tap *tap)
         memset(tap->grefs, 0, WRG_TAP_GREFS * sizeof(*tap->grefs));
         tap->epoch = 1;
     }
+    wrg_tap_close_all(tap);
     tap->unsure = false;
-    tap->nactive = 0;
     tap->nfree = 0;
     tap->nfree_used = 0;
     tap->nanswered = 0;
@@ -119,6 +128,17 @@ static void mark_frames(struct wrg_tap *tap)
     }
 }
 
+/* The slot that an offset within the ring falls into. Strides are two: constants divide faster. */
+static uint32_t slot_at(const struct wrg_tap_ring *ring, uint32_t off, uint32_t *within)
+{
+    uint32_t slot = ring->abi == WRG_ABI_X86_32
+                        ? (off - WRG_WIRE_RING) / WRG_WIRE_SIZE32_blkif_request
+                        : (off - WRG_WIRE_RING) / WRG_WIRE_SIZE64_blkif_request;
+
+    *within = off - WRG_WIRE_RING - slot * ring->stride;
+    return slot;
+}
+
 static bool covers(uint32_t off, uint32_t len, uint32_t word)
 {
     return off <= word && off + len >= word + 4;
@@ -148,12 +168,11 @@ static void load_index(struct wrg_tap *tap, const struct wrg_event *ev,
     tell(tap, &note);
 }
 
-static void load_request(struct wrg_tap *tap, const struct wrg_tap_note *at, uint32_t slot,
+static void load_request(struct wrg_tap *tap, struct wrg_tap_note *at, uint32_t slot,
                          const uint8_t *bytes)
 {
     struct wrg_tap_slot *known = &tap->slots[slot];
     struct wrg_tap_request *request;
-    struct wrg_tap_note note = *at;
 
     if (known->epoch == tap->epoch && known->position == at->position) {
         request = &tap->records[known->record];
@@ -168,8 +187,8 @@ static void load_request(struct wrg_tap *tap, const struct wrg_tap_note *at, uin
         return;
     request->scope = wrg_event_request(at->ev);
     wrg_tap_feed(tap, request, at->within, bytes, at->len);
-    note.request = request;
-    tell(tap, &note);
+    at->request = request;
+    tell(tap, at);
     if ((int32_t)(at->position + 1 - tap->facts.next_fetch) > 0)
         tap->facts.next_fetch = at->position + 1;
 }
@@ -178,8 +197,8 @@ static void load_slot(struct wrg_tap *tap, const struct wrg_event *ev,
                       const struct wrg_tap_ring *ring, uint32_t off, const uint8_t *bytes,
                       uint32_t len)
 {
-    uint32_t slot = (off - WRG_WIRE_RING) / ring->stride;
-    uint32_t within = (off - WRG_WIRE_RING) % ring->stride;
+    uint32_t within;
+    uint32_t slot = slot_at(ring, off, &within);
     struct wrg_tap_note note = { .seat = ev->role, .ev = ev, .ring = ring, .within = within };
 
     if (slot >= ring->entries || !tap->facts.rings[ev->role].live)
@@ -196,9 +215,8 @@ static void load_slot(struct wrg_tap *tap, const struct wrg_event *ev,
     tell(tap, &note);
 }
 
-static void on_load(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+static void load(struct wrg_tap *tap, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
-    struct wrg_tap *tap = ctx;
     uint32_t off;
 
     if (ev->role > BACK)
@@ -217,6 +235,13 @@ static void on_load(void *ctx, const struct wrg_event *ev, const void *payload, 
     uint32_t peer = ev->role == BACK ? WRG_WIRE_REQ_PROD : WRG_WIRE_RSP_PROD;
     if (covers(off, len, peer))
         load_index(tap, ev, ring, (const uint8_t *)payload + (peer - off));
+}
+
+static void on_load(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    load(ctx, ev, payload, len);
+    if (WRG_UNLIKELY(wrg_event_flag(ev)))
+        tell_flag(ctx, WRG_TAP_AGAIN, ev);
 }
 
 /* ---- stores ---- */
@@ -241,14 +266,12 @@ static void publish_one(struct wrg_tap *tap, struct wrg_tap_note *note)
         wrg_tap_close(tap, request);
 }
 
-static void publish(struct wrg_tap *tap, const struct wrg_tap_note *at)
+static void publish(struct wrg_tap *tap, struct wrg_tap_note *note)
 {
-    struct wrg_tap_note note = *at;
-
-    note.kind = WRG_TAP_ANSWER;
-    for (uint32_t position = at->before; position != at->value && !tap->unsure; position++) {
-        note.position = position;
-        publish_one(tap, &note);
+    note->kind = WRG_TAP_ANSWER;
+    for (uint32_t position = note->before; position != note->value && !tap->unsure; position++) {
+        note->position = position;
+        publish_one(tap, note);
     }
 }
 
@@ -299,15 +322,14 @@ static void store_slot(struct wrg_tap *tap, const struct wrg_event *ev,
                        uint32_t len)
 {
     const struct wrg_tap_ring *own = &tap->facts.rings[ev->role];
-    uint32_t slot = (off - WRG_WIRE_RING) / ring->stride;
     struct wrg_tap_note note = {
         .seat = ev->role, .ev = ev, .ring = ring, .bytes = payload, .old = payload + len
     };
+    uint32_t slot = slot_at(ring, off, &note.within);
 
     if (slot >= ring->entries || !own->known)
         return;
     note.kind = ev->role == BACK ? WRG_TAP_PUT_RESPONSE : WRG_TAP_PUT_REQUEST;
-    note.within = (off - WRG_WIRE_RING) % ring->stride;
     note.len = wrg_min_u32(len, ring->stride - note.within);
     note.position = own->prod + ((slot - own->prod) & (ring->entries - 1));
     if (ev->role == BACK)
@@ -315,9 +337,28 @@ static void store_slot(struct wrg_tap *tap, const struct wrg_event *ev,
     tell(tap, &note);
 }
 
-static void on_store(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+/* The own producer index after a store that may cover a part of it only; false: not touched. */
+static bool index_after(const struct wrg_tap_ring *own, uint32_t at, uint32_t off,
+                        const uint8_t *bytes, uint32_t len, uint8_t word[4])
 {
-    struct wrg_tap *tap = ctx;
+    bool all = covers(off, len, at);
+
+    if (off + len <= at || off >= at + 4 || (!all && !own->known))
+        return false;
+    if (all) {
+        memcpy(word, bytes + (at - off), 4);
+        return true;
+    }
+    wrg_wire_store32(word, own->prod);
+    for (uint32_t i = 0; i < 4; i++)
+        if (at + i >= off && at + i < off + len)
+            word[i] = bytes[at + i - off];
+    return true;
+}
+
+static void store(struct wrg_tap *tap, const struct wrg_event *ev, const void *payload,
+                  uint32_t len)
+{
     uint32_t off;
 
     if (ev->role > BACK)
@@ -331,8 +372,16 @@ static void on_store(void *ctx, const struct wrg_event *ev, const void *payload,
         return;
     }
     uint32_t mine = ev->role == BACK ? WRG_WIRE_RSP_PROD : WRG_WIRE_REQ_PROD;
-    if (covers(off, len, mine))
-        store_index(tap, ev, ring, (const uint8_t *)payload + (mine - off));
+    uint8_t word[4];
+    if (index_after(&tap->facts.rings[ev->role], mine, off, payload, len, word))
+        store_index(tap, ev, ring, word);
+}
+
+static void on_store(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    store(ctx, ev, payload, len);
+    if (WRG_UNLIKELY(wrg_event_flag(ev)))
+        tell_flag(ctx, WRG_TAP_SECRET, ev);
 }
 
 /* ---- rings come and go ---- */

@@ -30,6 +30,7 @@
 #define WRG_TAP_SLOTS     512
 #define WRG_TAP_GREFS     65536
 #define WRG_TAP_ANSWERED  512
+#define WRG_TAP_IDS       1024
 #define WRG_TAP_LISTENERS 6
 
 struct wrg_tap_request { /* as it was fetched */
@@ -41,7 +42,7 @@ struct wrg_tap_request { /* as it was fetched */
     uint16_t place;   /* in wrg_tap.active */
     uint8_t abi;
     bool has_id;    /* all bytes of its id were loaded */
-    bool stale;     /* wire is older than bytes */
+    bool stale;     /* what follows from bytes, at the end of this, is older than they are */
     bool twin;      /* another request in flight has its id: it may be answered already */
     bool voted;     /* a twin: a response has taken its turn */
     bool confused;  /* an indirect page is known by two places of one request */
@@ -50,6 +51,11 @@ struct wrg_tap_request { /* as it was fetched */
     uint32_t frame[WRG_BLKIF_MAX_INDIRECT_PAGES];
     uint64_t have[2]; /* a bit a byte of the slot */
     uint8_t bytes[WRG_BLKIF_MAX_REQUEST_BYTES];
+    /* Use these through the functions below. */
+    bool header;          /* operation, id, segment count and sector are known */
+    uint8_t operation;    /* that moves its data: the inner one of an indirect request */
+    uint16_t segments;    /* bit i: segment i of the slot itself is known */
+    uint32_t nr_segments; /* that it says to have, 0 for operations without data */
     struct wrg_blkif_request wire;
 };
 
@@ -104,6 +110,8 @@ enum wrg_tap_note_kind {
     WRG_TAP_PUT_REQUEST,  /* the front writes a slot: position */
     WRG_TAP_PUT_RESPONSE, /* the back writes a slot: position, within, bytes, old, len */
     WRG_TAP_ANSWER,       /* a response is published: position, response, match, request */
+    WRG_TAP_AGAIN,        /* a load whose flag is set, behind what else it was; only ev is valid */
+    WRG_TAP_SECRET,       /* a store whose flag is set; likewise */
     WRG_TAP_NOTES
 };
 
@@ -155,6 +163,7 @@ struct wrg_tap {
     uint32_t mapped;     /* grefs of requests that are mapped now, with multiplicity */
     bool last_map_named; /* by a request in flight */
     uint32_t nactive;
+    uint32_t nunseen; /* of them: those whose id is not known */
     uint32_t open_pages;
     uint32_t nanswered;              /* ids of the past, the last WRG_TAP_ANSWERED of them */
     uint32_t hint_serial, hint_next; /* which gref is mapped next, most likely */
@@ -165,6 +174,10 @@ struct wrg_tap {
     uint16_t free[WRG_TAP_RECORDS];
     uint16_t active[WRG_TAP_RECORDS];
     uint64_t active_id[WRG_TAP_RECORDS];
+    struct wrg_tap_ids { /* of those in flight whose id falls here */
+        uint16_t count;
+        uint16_t records; /* the exclusive or: the record, if it is one */
+    } ids[WRG_TAP_IDS];
     uint64_t answered[WRG_TAP_ANSWERED];
     struct wrg_tap_slot slots[WRG_TAP_SLOTS];
     struct wrg_tap_response responses[WRG_TAP_SLOTS];
@@ -172,7 +185,7 @@ struct wrg_tap {
     struct wrg_tap_page *pages; /* 8 a record */
     struct wrg_tap_gref *grefs;
     uint8_t nlisteners[WRG_TAP_NOTES];
-    struct {
+    struct wrg_tap_listener {
         wrg_tap_fn *fn;
         void *ctx;
     } listeners[WRG_TAP_NOTES][WRG_TAP_LISTENERS];
@@ -203,22 +216,70 @@ static inline struct wrg_tap_request *wrg_tap_active(const struct wrg_tap *tap, 
 /* Opens a request at a position; NULL: no room, and the tap is not sure any more. */
 struct wrg_tap_request *wrg_tap_open(struct wrg_tap *tap, uint32_t slot, uint32_t position);
 void wrg_tap_close(struct wrg_tap *tap, struct wrg_tap_request *request);
+void wrg_tap_close_all(struct wrg_tap *tap);
 /* Bytes of its slot were loaded; those that were loaded before stay. */
 void wrg_tap_feed(struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t within,
                   const uint8_t *bytes, uint32_t len);
+/* Brings what follows from the bytes up to date. */
+void wrg_tap_decode(struct wrg_tap_request *request);
+static inline void wrg_tap_fresh(struct wrg_tap_request *request)
+{
+    if (WRG_UNLIKELY(request->stale))
+        wrg_tap_decode(request);
+}
 /* The slot as the neutral request. */
-const struct wrg_blkif_request *wrg_tap_wire(struct wrg_tap_request *request);
+static inline const struct wrg_blkif_request *wrg_tap_wire(struct wrg_tap_request *request)
+{
+    wrg_tap_fresh(request);
+    return &request->wire;
+}
 /* Whether all of these bytes of the slot were loaded. */
 bool wrg_tap_has(const struct wrg_tap_request *request, uint32_t off, uint32_t len);
 /* Whether operation, id, segment count and sector are known. */
-bool wrg_tap_has_header(const struct wrg_tap_request *request);
+static inline bool wrg_tap_has_header(struct wrg_tap_request *request)
+{
+    wrg_tap_fresh(request);
+    return request->header;
+}
 /* Segments that it says to have, 0 for operations without data. */
-uint32_t wrg_tap_segments(struct wrg_tap_request *request);
-/* False: this segment was not loaded, or there is none. */
-bool wrg_tap_segment(const struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t i,
-                     struct wrg_blkif_segment *seg);
+static inline uint32_t wrg_tap_segments(struct wrg_tap_request *request)
+{
+    wrg_tap_fresh(request);
+    return request->nr_segments;
+}
 /* The operation that moves its data: the inner one of an indirect request. */
-uint8_t wrg_tap_operation(struct wrg_tap_request *request);
+static inline uint8_t wrg_tap_operation(struct wrg_tap_request *request)
+{
+    wrg_tap_fresh(request);
+    return request->operation;
+}
+bool wrg_tap_indirect_segment(const struct wrg_tap *tap, struct wrg_tap_request *request,
+                              uint32_t i, struct wrg_blkif_segment *seg);
+/* False: this segment was not loaded, or there is none. */
+static inline bool wrg_tap_segment(const struct wrg_tap *tap, struct wrg_tap_request *request,
+                                   uint32_t i, struct wrg_blkif_segment *seg)
+{
+    wrg_tap_fresh(request);
+    if (i >= request->nr_segments)
+        return false;
+    if (request->wire.operation == WRG_BLKIF_OP_INDIRECT)
+        return wrg_tap_indirect_segment(tap, request, i, seg);
+    if (!(request->segments >> i & 1))
+        return false;
+    *seg = request->wire.seg[i];
+    return true;
+}
+/* The request in flight that was fetched from here; NULL: none. */
+static inline struct wrg_tap_request *wrg_tap_at(const struct wrg_tap *tap, uint32_t position)
+{
+    uint32_t entries = tap->facts.rings[1].entries;
+    const struct wrg_tap_slot *slot = &tap->slots[entries ? position & (entries - 1) : 0];
+
+    if (slot->epoch != tap->epoch || slot->position != position ||
+        tap->records[slot->record].serial != slot->serial)
+        return NULL;
+    return &tap->records[slot->record];
+}
 /* Finds whom a published response answers, and takes that request out of flight. */
 enum wrg_tap_match wrg_tap_answer(struct wrg_tap *tap, const struct wrg_blkif_response *response,
                                   struct wrg_tap_request **request, bool *done);
@@ -230,7 +291,12 @@ enum wrg_tap_named { WRG_TAP_NAMED, WRG_TAP_NOT_NAMED, WRG_TAP_MAYBE_NAMED };
 enum wrg_tap_named wrg_tap_names(struct wrg_tap *tap, uint32_t gref,
                                  const struct wrg_tap_request *except);
 /* What is known of a gref; NULL: it was not mapped since the ring was declared. */
-const struct wrg_tap_gref *wrg_tap_gref(const struct wrg_tap *tap, uint32_t gref);
+static inline const struct wrg_tap_gref *wrg_tap_gref(const struct wrg_tap *tap, uint32_t gref)
+{
+    const struct wrg_tap_gref *entry = &tap->grefs[gref % WRG_TAP_GREFS];
+
+    return entry->epoch == tap->epoch && entry->gref == gref ? entry : NULL;
+}
 void wrg_tap_on_map(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len);
 void wrg_tap_on_unmap(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len);
 /* Bytes of an indirect page were loaded. */

@@ -112,13 +112,6 @@ enum wrg_tap_named wrg_tap_names(struct wrg_tap *tap, uint32_t gref,
 
 /* ---- mappings ---- */
 
-const struct wrg_tap_gref *wrg_tap_gref(const struct wrg_tap *tap, uint32_t gref)
-{
-    const struct wrg_tap_gref *entry = &tap->grefs[gref % WRG_TAP_GREFS];
-
-    return entry->epoch == tap->epoch && entry->gref == gref ? entry : NULL;
-}
-
 static void note_map(struct wrg_tap *tap, uint32_t gref, uint32_t frame)
 {
     struct wrg_tap_gref *entry = &tap->grefs[gref % WRG_TAP_GREFS];

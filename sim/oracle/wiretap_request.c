@@ -9,6 +9,9 @@
 /* Below this the port's pool cannot be used up (8 MiB a class, half of it waste at worst). */
 #define PLENTY_BYTES (UINT64_C(2) << 20)
 
+#define GOLDEN       UINT64_C(0x9e3779b97f4a7c15)
+WRG_STATIC_ASSERT(WRG_TAP_IDS == 1u << (64 - 54), "an id falls into one of them");
+
 /* ---- bytes ---- */
 
 static uint64_t word_mask(uint32_t bit, uint32_t n)
@@ -91,6 +94,7 @@ struct wrg_tap_request *wrg_tap_open(struct wrg_tap *tap, uint32_t slot, uint32_
     request->open = request->linked = 0;
     request->have[0] = request->have[1] = 0;
     memset(request->bytes, 0, sizeof(request->bytes));
+    tap->nunseen++;
     tap->active[tap->nactive] = record;
     tap->active_id[tap->nactive++] = 0;
     tap->newest = record;
@@ -101,8 +105,33 @@ struct wrg_tap_request *wrg_tap_open(struct wrg_tap *tap, uint32_t slot, uint32_
     return request;
 }
 
+static void count_id(struct wrg_tap *tap, const struct wrg_tap_request *request, int by)
+{
+    uint64_t id = tap->active_id[request->place];
+    struct wrg_tap_ids *ids = &tap->ids[(id * GOLDEN) >> 54];
+
+    ids->count = (uint16_t)(ids->count + by);
+    ids->records ^= (uint16_t)(request - tap->records);
+}
+
+static void forget_id(struct wrg_tap *tap, const struct wrg_tap_request *request)
+{
+    if (request->has_id)
+        count_id(tap, request, -1);
+    else
+        tap->nunseen--;
+}
+
+void wrg_tap_close_all(struct wrg_tap *tap)
+{
+    for (uint32_t i = 0; i < tap->nactive; i++)
+        forget_id(tap, wrg_tap_active(tap, i));
+    tap->nactive = 0;
+}
+
 void wrg_tap_close(struct wrg_tap *tap, struct wrg_tap_request *request)
 {
+    forget_id(tap, request);
     uint16_t last = tap->active[--tap->nactive];
 
     tap->open_pages -= (uint32_t)__builtin_popcount(request->open);
@@ -121,24 +150,30 @@ static uint32_t id_offset(const struct wrg_tap_request *request)
 void wrg_tap_feed(struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t within,
                   const uint8_t *bytes, uint32_t len)
 {
+    bool had_id = request->has_id;
+
     len = wrg_min_u32(len, WRG_BLKIF_MAX_REQUEST_BYTES - within);
-    fill(request->have, request->bytes, within, bytes, len);
+    if (WRG_LIKELY(len == WRG_BLKIF_MAX_REQUEST_BYTES && !(request->have[0] | request->have[1]))) {
+        memcpy(request->bytes, bytes, WRG_BLKIF_MAX_REQUEST_BYTES);
+        request->have[0] = UINT64_MAX;
+        request->have[1] = word_mask(0, WRG_BLKIF_MAX_REQUEST_BYTES - 64);
+    } else {
+        fill(request->have, request->bytes, within, bytes, len);
+    }
     request->stale = true;
+    if (had_id)
+        return;
     request->has_id = wrg_tap_has(request, id_offset(request), 8);
     tap->active_id[request->place] = wrg_wire_load64(request->bytes + id_offset(request));
+    if (request->has_id) {
+        tap->nunseen--;
+        count_id(tap, request, 1);
+    }
 }
 
 /* ---- what it asks for ---- */
 
-const struct wrg_blkif_request *wrg_tap_wire(struct wrg_tap_request *request)
-{
-    if (request->stale)
-        wrg_wire_get_request((enum wrg_abi)request->abi, request->bytes, &request->wire);
-    request->stale = false;
-    return &request->wire;
-}
-
-bool wrg_tap_has_header(const struct wrg_tap_request *request)
+static bool has_header(const struct wrg_tap_request *request)
 {
     uint32_t shift = wrg_wire_shift((enum wrg_abi)request->abi);
 
@@ -158,45 +193,45 @@ bool wrg_tap_has_header(const struct wrg_tap_request *request)
     }
 }
 
-uint8_t wrg_tap_operation(struct wrg_tap_request *request)
+static uint16_t known_segments(const struct wrg_tap_request *request)
 {
-    const struct wrg_blkif_request *wire = wrg_tap_wire(request);
+    uint32_t off = WRG_WIRE_AT(wrg_wire_shift((enum wrg_abi)request->abi), blkif_request, seg);
+    uint16_t known = 0;
 
-    return wire->operation == WRG_BLKIF_OP_INDIRECT ? wire->indirect_op : wire->operation;
+    for (uint32_t i = 0; i < WRG_BLKIF_MAX_DIRECT_SEGMENTS; i++)
+        if (wrg_tap_has(request, off + i * 8, 6))
+            known |= (uint16_t)(1u << i);
+    return known;
 }
 
-uint32_t wrg_tap_segments(struct wrg_tap_request *request)
+void wrg_tap_decode(struct wrg_tap_request *request)
 {
-    const struct wrg_blkif_request *wire = wrg_tap_wire(request);
+    const struct wrg_blkif_request *wire = &request->wire;
+    enum wrg_abi abi = (enum wrg_abi)request->abi;
+    /* Most are loaded as a whole. */
+    bool whole = wrg_tap_has(request, 0, wrg_wire_request_size(abi));
 
-    if (wire->operation == WRG_BLKIF_OP_INDIRECT)
-        return wrg_min_u32(wire->nr_segments, WRG_BLKIF_MAX_INDIRECT_SEGMENTS);
-    return wrg_wire_direct_count(wire->nr_segments);
+    wrg_wire_get_request(abi, request->bytes, &request->wire);
+    request->stale = false;
+    request->header = whole || has_header(request);
+    if (wire->operation == WRG_BLKIF_OP_INDIRECT) {
+        request->operation = wire->indirect_op;
+        request->nr_segments = wrg_min_u32(wire->nr_segments, WRG_BLKIF_MAX_INDIRECT_SEGMENTS);
+        return;
+    }
+    request->operation = wire->operation;
+    request->nr_segments = wrg_wire_direct_count(wire->nr_segments);
+    request->segments = whole ? UINT16_MAX : known_segments(request);
 }
 
-static bool direct_segment(struct wrg_tap_request *request, uint32_t i,
-                           struct wrg_blkif_segment *seg)
+bool wrg_tap_indirect_segment(const struct wrg_tap *tap, struct wrg_tap_request *request,
+                              uint32_t i, struct wrg_blkif_segment *seg)
 {
-    uint32_t shift = wrg_wire_shift((enum wrg_abi)request->abi);
-    uint32_t off = WRG_WIRE_AT(shift, blkif_request, seg) + i * 8;
-
-    if (!wrg_tap_has(request, off, 6))
-        return false;
-    *seg = wrg_tap_wire(request)->seg[i];
-    return true;
-}
-
-bool wrg_tap_segment(const struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t i,
-                     struct wrg_blkif_segment *seg)
-{
-    if (i >= wrg_tap_segments(request))
-        return false;
-    if (wrg_tap_wire(request)->operation != WRG_BLKIF_OP_INDIRECT)
-        return direct_segment(request, i, seg);
     uint32_t k = i / WRG_BLKIF_SEGMENTS_PER_PAGE;
     uint32_t entry = i % WRG_BLKIF_SEGMENTS_PER_PAGE;
     size_t record = (size_t)(request - tap->records);
     const struct wrg_tap_page *page = &tap->pages[record * WRG_BLKIF_MAX_INDIRECT_PAGES + k];
+
     if (request->confused || !(request->linked >> k & 1) || !filled(page->have, entry * 8, 6))
         return false;
     wrg_wire_get_segment(page->bytes, entry, seg);
@@ -251,7 +286,7 @@ static bool echoes(const struct wrg_tap *tap, struct wrg_tap_request *request, u
 }
 
 struct search { /* requests in flight with one id */
-    uint32_t count, voted, unseen;
+    uint32_t count, voted;
     struct wrg_tap_request *right; /* the oldest whose operation fits */
     struct wrg_tap_request *wrong; /* the oldest other one */
 };
@@ -262,22 +297,29 @@ static void older(struct wrg_tap_request **best, struct wrg_tap_request *request
         *best = request;
 }
 
+static void weigh(const struct wrg_tap *tap, const struct wrg_blkif_response *response,
+                  struct wrg_tap_request *request, struct search *search)
+{
+    if (WRG_LIKELY(tap->active_id[request->place] != response->id))
+        return;
+    search->count++;
+    search->voted += request->voted;
+    if (!request->voted)
+        older(echoes(tap, request, response->operation) ? &search->right : &search->wrong, request);
+}
+
 static void find_id(const struct wrg_tap *tap, const struct wrg_blkif_response *response,
                     struct search *search)
 {
-    memset(search, 0, sizeof(*search));
-    for (uint32_t i = 0; i < tap->nactive; i++) {
-        struct wrg_tap_request *request = wrg_tap_active(tap, i);
-        if (!request->has_id)
-            search->unseen++;
-        if (tap->active_id[i] != response->id || !request->has_id)
-            continue;
-        search->count++;
-        search->voted += request->voted;
-        if (!request->voted)
-            older(echoes(tap, request, response->operation) ? &search->right : &search->wrong,
-                  request);
+    const struct wrg_tap_ids *ids = &tap->ids[(response->id * GOLDEN) >> 54];
+
+    *search = (struct search){ 0 };
+    if (WRG_LIKELY(ids->count == 1)) {
+        weigh(tap, response, &tap->records[ids->records], search);
+        return;
     }
+    for (uint32_t i = 0; i < tap->nactive && ids->count; i++)
+        weigh(tap, response, wrg_tap_active(tap, i), search);
 }
 
 /* All twins are answered: only now is it known that none of them is in flight. */
@@ -312,11 +354,11 @@ enum wrg_tap_match wrg_tap_answer(struct wrg_tap *tap, const struct wrg_blkif_re
 {
     struct search search;
 
-    find_id(tap, response, &search);
-    if (search.unseen) {
+    if (tap->nunseen) {
         tap->unsure = true;
         return WRG_TAP_NOT_SEEN;
     }
+    find_id(tap, response, &search);
     if (search.count == search.voted) {
         if (search.count || was_answered(tap, response->id))
             return WRG_TAP_TWICE;

@@ -8,7 +8,13 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/digest.h"
+
+enum { BLOCKS_A_TURN = WRG_TRACE_WINDOW * sizeof(struct wrg_event) / WRG_DIGEST_BYTES };
+
 WRG_STATIC_ASSERT(sizeof(struct wrg_event) == 32, "events are hashed as bytes");
+WRG_STATIC_ASSERT(WRG_TRACE_WINDOW * sizeof(struct wrg_event) % WRG_DIGEST_BYTES == 0,
+                  "a turn is hashed in whole blocks");
 
 void wrg_trace_init(struct wrg_trace *trace)
 {
@@ -45,54 +51,46 @@ void wrg_trace_unsubscribe_all(struct wrg_trace *trace)
     memset(trace->nsubs, 0, sizeof(trace->nsubs));
 }
 
-/* The words of a payload; a rest of less than a word counts as if zeros followed. */
-static void absorb_payload(struct wrg_trace *trace, const uint8_t *payload, uint32_t len)
+/* Once in 64 events: kept out of the way of the others. */
+__attribute__((noinline)) static void absorb_turn(struct wrg_trace *trace)
 {
-    uint64_t chain = trace->chain + len;
-    uint64_t word;
+    uint64_t digests[BLOCKS_A_TURN];
 
-    for (; len >= sizeof(word); payload += sizeof(word), len -= (uint32_t)sizeof(word)) {
-        memcpy(&word, payload, sizeof(word));
-        chain = (chain ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-        chain ^= chain >> 29;
-    }
-    if (len) {
-        word = 0;
-        memcpy(&word, payload, len);
-        chain = (chain ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-        chain ^= chain >> 29;
-    }
-    trace->chain = chain;
+    wrg_digest_sectors(trace->window, BLOCKS_A_TURN, digests);
+    for (unsigned i = 0; i < BLOCKS_A_TURN; i += 2)
+        trace->chain = wrg_digest_words(trace->chain, digests[i], digests[i + 1]);
 }
 
-static void deliver(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
-                    uint32_t len)
+void wrg_trace_end(struct wrg_trace *trace, const void *payload, uint32_t len)
 {
-    trace->window[trace->count++ % WRG_TRACE_WINDOW] = *ev;
+    uint64_t count = trace->count++;
+    const struct wrg_event *ev = &trace->window[count % WRG_TRACE_WINDOW];
+
+    WRG_ASSERT(len <= WRG_TRACE_PAYLOAD_MAX && ev->kind < WRG_NR_EVENTS);
     if (trace->hashing) {
         if (len)
-            absorb_payload(trace, payload, len);
-        if (trace->count % WRG_TRACE_WINDOW == 0)
-            trace->chain = XXH3_64bits_withSeed(trace->window, sizeof(trace->window), trace->chain);
+            trace->chain = wrg_digest_bytes(trace->chain, payload, len);
+        if (count % WRG_TRACE_WINDOW == WRG_TRACE_WINDOW - 1)
+            absorb_turn(trace);
     }
-    if (trace->tap)
+    if (WRG_UNLIKELY(trace->tap))
         trace->tap(trace->tap_ctx, ev, payload, len);
-    for (uint8_t i = 0; i < trace->nsubs[ev->kind]; i++)
-        trace->subs[ev->kind][i].fn(trace->subs[ev->kind][i].ctx, ev, payload, len);
+    const struct wrg_trace_sub *sub = trace->subs[ev->kind];
+    for (const struct wrg_trace_sub *end = sub + trace->nsubs[ev->kind]; sub < end; sub++)
+        sub->fn(sub->ctx, ev, payload, len);
+    if (WRG_UNLIKELY(trace->parallel))
+        pthread_mutex_unlock(&trace->lock);
 }
 
 void wrg_trace_emit(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
                     uint32_t len)
 {
-    WRG_ASSERT(len <= WRG_TRACE_PAYLOAD_MAX && ev->kind < WRG_NR_EVENTS);
-    /* After a finding the run is over: what its tasks still do is not judged. */
-    if (wrg_trace_has_finding(trace))
+    struct wrg_event *to = wrg_trace_begin(trace);
+
+    if (!to)
         return;
-    if (trace->parallel)
-        pthread_mutex_lock(&trace->lock);
-    deliver(trace, ev, payload, len);
-    if (trace->parallel)
-        pthread_mutex_unlock(&trace->lock);
+    *to = *ev;
+    wrg_trace_end(trace, payload, len);
 }
 
 void wrg_trace_report(struct wrg_trace *trace, enum wrg_rule rule, const struct wrg_event *ev,

@@ -41,7 +41,7 @@ struct wrg_trace {
     bool hashing;
     bool parallel; /* thread engine */
     uint8_t nsubs[WRG_NR_EVENTS];
-    struct {
+    struct wrg_trace_sub {
         wrg_trace_fn *fn;
         void *ctx;
     } subs[WRG_NR_EVENTS][WRG_TRACE_SUBSCRIBERS_MAX];
@@ -65,7 +65,15 @@ void wrg_trace_subscribe(struct wrg_trace *trace, enum wrg_event_kind kind, wrg_
                          void *ctx);
 void wrg_trace_unsubscribe_all(struct wrg_trace *trace);
 
-/* Call only if trace->on. payload may be NULL with len 0. */
+/*
+ * An event is written where it stays: fill in all of what begin returns, then end it. NULL: the run
+ * has a finding, so it is over, and what its tasks still do is not judged. Between the two nothing
+ * else is emitted. Call only if trace->on. payload may be NULL with len 0.
+ */
+static inline struct wrg_event *wrg_trace_begin(struct wrg_trace *trace);
+void wrg_trace_end(struct wrg_trace *trace, const void *payload, uint32_t len);
+
+/* Both, with a copy of ev. */
 void wrg_trace_emit(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
                     uint32_t len);
 
@@ -76,6 +84,15 @@ void wrg_trace_report(struct wrg_trace *trace, enum wrg_rule rule, const struct 
 static inline bool wrg_trace_has_finding(const struct wrg_trace *trace)
 {
     return trace->finding.rule != WRG_RULE_CLEAN;
+}
+
+static inline struct wrg_event *wrg_trace_begin(struct wrg_trace *trace)
+{
+    if (WRG_UNLIKELY(wrg_trace_has_finding(trace)))
+        return NULL;
+    if (trace->parallel)
+        pthread_mutex_lock(&trace->lock);
+    return &trace->window[trace->count % WRG_TRACE_WINDOW];
 }
 
 /* The hash of all events so far. */
