@@ -103,7 +103,8 @@ enum wrg_xenbus_state wrg_xenbus_read_other_state(struct wrg_xenbus_device *dev)
 
 /*
  * Within a transaction: writes the state unless somebody else has begun to close the device. A
- * toolstack that asks for it writes Closing, and must not be overwritten by a step that began before.
+ * toolstack that asks for it writes Closing, and must not be overwritten by a step that began
+ * before.
  */
 static int write_state(struct wrg_xenbus_device *dev, uint32_t transaction,
                        enum wrg_xenbus_state state)

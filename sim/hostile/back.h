@@ -61,7 +61,7 @@ struct hostile_back {
     bool stopping; /* the connection goes when the disk is done */
     bool repented; /* answers are honest, whatever was planned */
     bool spin, idle_loop;
-    bool keep_ring; /* for ever */
+    bool keep_ring;                     /* for ever */
     struct wrg_hostile_answer *answers; /* the script's */
     uint32_t nanswers;
 };

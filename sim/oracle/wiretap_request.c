@@ -374,7 +374,8 @@ enum wrg_tap_match wrg_tap_answer(struct wrg_tap *tap, const struct wrg_blkif_re
         if (*done)
             close_twins(tap, response->id, *request);
     }
-    if (!search.right)
-        return WRG_TAP_WRONG_OP;
-    return (*request)->twin ? WRG_TAP_MATCHED_TWIN : WRG_TAP_MATCHED;
+    /* Of twins nobody knows which is meant: an indirect one may be echoed in two ways. */
+    if ((*request)->twin)
+        return WRG_TAP_MATCHED_TWIN;
+    return search.right ? WRG_TAP_MATCHED : WRG_TAP_WRONG_OP;
 }

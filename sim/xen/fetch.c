@@ -155,20 +155,35 @@ static struct wrg_tamper *due(struct wrg_fetch *fetch, uint8_t seat,
     return NULL;
 }
 
+/* Where in which slot an offset of the ring lies. Divisions by constants: this is on every access.
+ * */
+static uint32_t slot_at(const struct wrg_fetch_ring *ring, uint32_t ring_off, uint32_t *within)
+{
+    uint32_t off = ring_off - WRG_WIRE_RING;
+    uint32_t slot = ring->stride == WRG_WIRE_SIZE32_blkif_request
+                        ? off / WRG_WIRE_SIZE32_blkif_request
+                        : off / WRG_WIRE_SIZE64_blkif_request;
+
+    *within = off - slot * ring->stride;
+    return slot;
+}
+
 static struct wrg_fetch_result load_slot(struct wrg_fetch *fetch, uint8_t seat, uint32_t ring_off,
                                          uint32_t len)
 {
     struct wrg_fetch_ring *ring = &fetch->rings[seat];
-    uint32_t slot = (ring_off - WRG_WIRE_RING) / ring->stride;
-    uint32_t within = (ring_off - WRG_WIRE_RING) % ring->stride;
     struct wrg_fetch_result result = { .class = WRG_SHARED_RING_SLOT };
+    uint32_t within;
+    uint32_t slot = slot_at(ring, ring_off, &within);
 
     if (slot >= ring->entries)
         return result;
     struct wrg_fetch_scope *scope = scope_of(ring, slot);
     scope->fetches++;
     result.request = scope->request;
-    result.again = mark(scope->seen, within, wrg_min_u32(len, ring->stride - within));
+    result.keep_len = wrg_min_u32(len, ring->stride - within);
+    result.again = mark(scope->seen, within, result.keep_len);
+    result.keep = result.again ? NULL : scope->bytes + within;
     result.tamper = due(fetch, seat, scope);
     return result;
 }
@@ -206,18 +221,6 @@ struct wrg_fetch_result wrg_fetch_load(struct wrg_fetch *fetch, uint8_t seat,
         fetch->indirect[meta->indirect - 1].seat == seat)
         return load_indirect(fetch, seat, &fetch->indirect[meta->indirect - 1], off, len);
     return (struct wrg_fetch_result){ .class = WRG_SHARED_NONE };
-}
-
-void wrg_fetch_keep(struct wrg_fetch *fetch, uint8_t seat, const struct wrg_frame *meta,
-                    uint32_t frame, uint32_t off, const void *bytes, uint32_t len)
-{
-    struct wrg_fetch_ring *ring = &fetch->rings[seat];
-    uint32_t ring_off = wrg_fetch_ring_offset(fetch, seat, meta, frame, off);
-    uint32_t slot = (ring_off - WRG_WIRE_RING) / ring->stride;
-    uint32_t within = (ring_off - WRG_WIRE_RING) % ring->stride;
-
-    if (slot < ring->entries)
-        memcpy(ring->scopes[slot].bytes + within, bytes, wrg_min_u32(len, ring->stride - within));
 }
 
 void wrg_fetch_published(struct wrg_fetch *fetch, uint8_t seat, uint32_t index)

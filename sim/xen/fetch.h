@@ -88,6 +88,10 @@ struct wrg_fetch_result {
     bool again;                /* some byte was loaded before in this scope */
     uint32_t request;          /* 0: belongs to none */
     struct wrg_tamper *tamper; /* due before this load, or NULL */
+    /* Of a slot, loaded for the first time: where its bytes go, so that its indirect grefs are
+     * known. */
+    uint8_t *keep;
+    uint32_t keep_len;
 };
 
 struct wrg_frame;
@@ -122,9 +126,6 @@ uint32_t wrg_fetch_ring_offset(const struct wrg_fetch *fetch, uint8_t seat,
 struct wrg_fetch_result wrg_fetch_load(struct wrg_fetch *fetch, uint8_t seat,
                                        const struct wrg_frame *meta, uint32_t frame, uint32_t off,
                                        uint32_t len);
-/* Keeps what was loaded from a slot, so that its indirect grefs are known. */
-void wrg_fetch_keep(struct wrg_fetch *fetch, uint8_t seat, const struct wrg_frame *meta,
-                    uint32_t frame, uint32_t off, const void *bytes, uint32_t len);
 /* A producer index was stored by its owner. */
 void wrg_fetch_published(struct wrg_fetch *fetch, uint8_t seat, uint32_t index);
 /* `seat` has mapped (or copied from) gref of frame: does a request name it as an indirect page? */

@@ -58,13 +58,14 @@ static void read_indirect(uint32_t slot, uint16_t nr_segments, uint32_t gref)
     struct wrg_blkif_request request = { .operation = WRG_BLKIF_OP_INDIRECT,
                                          .nr_segments = nr_segments };
     uint8_t bytes[WRG_BLKIF_MAX_REQUEST_BYTES] = { 0 };
-    uint32_t off = WRG_WIRE_RING + slot * STRIDE;
+    struct wrg_fetch_result loaded;
 
     for (unsigned i = 0; i < WRG_BLKIF_MAX_INDIRECT_PAGES; i++)
         request.indirect_grefs[i] = gref + i;
     (void)wrg_wire_put_request(WRG_ABI_X86_64, &request, bytes);
-    (void)load_slot(slot, 0, STRIDE);
-    wrg_fetch_keep(&f, WRG_SEAT_BACK, &meta[0], RING_FRAME, off, bytes, STRIDE);
+    loaded = load_slot(slot, 0, STRIDE);
+    assert_int_equal(loaded.keep_len, STRIDE);
+    memcpy(loaded.keep, bytes, loaded.keep_len);
 }
 
 static struct wrg_fetch_result load_indirect(uint32_t off, uint32_t len)
@@ -269,8 +270,8 @@ static void data_page_of_direct_request__does_not_join(void **state)
     uint8_t bytes[STRIDE] = { WRG_BLKIF_OP_WRITE };
 
     (void)state;
-    (void)load_slot(0, 0, STRIDE);
-    wrg_fetch_keep(&f, WRG_SEAT_BACK, &meta[0], RING_FRAME, WRG_WIRE_RING, bytes, STRIDE);
+    struct wrg_fetch_result loaded = load_slot(0, 0, STRIDE);
+    memcpy(loaded.keep, bytes, loaded.keep_len);
     wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 0, 200);
     assert_int_equal(indirect_meta.indirect, 0);
 }

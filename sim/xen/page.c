@@ -210,9 +210,8 @@ static void load_piece(struct wrg_xen *xen, struct wrg_domain *dom, const struct
     } else {
         memcpy(piece->buf, piece->bytes, piece->len);
     }
-    if (fetch.class == WRG_SHARED_RING_SLOT && fetch.request && !fetch.again)
-        wrg_fetch_keep(&xen->fetch, (uint8_t)seat, meta, piece->frame, piece->off, piece->buf,
-                       piece->len);
+    if (fetch.keep)
+        memcpy(fetch.keep, piece->buf, fetch.keep_len);
     if (xen->trace->on)
         emit_load(xen, dom, access, piece, &fetch);
 }
@@ -291,14 +290,13 @@ void wrg_xen_access(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_acce
     while (done < access->len) {
         uint32_t off = access->off + done;
         uint32_t page = access->page + (off >> WRG_PAGE_SHIFT);
-        enum wrg_rule rule = view_check(dom, access->page, page, access->write);
-        if (rule != WRG_RULE_CLEAN) {
+        const struct wrg_view *view = wrg_xen_view(dom, page);
+        if (WRG_UNLIKELY(!view || (access->write && !(view->flags & WRG_VIEW_WRITE)))) {
             if (!access->write)
                 memset((uint8_t *)access->buf + done, 0, access->len - done);
-            view_fault(xen, dom, access, rule);
+            view_fault(xen, dom, access, view_check(dom, access->page, page, access->write));
             return;
         }
-        const struct wrg_view *view = wrg_xen_view(dom, page);
         struct piece piece = { .frame = view->frame, .off = off & (WRG_PAGE_SIZE - 1) };
         piece.len = wrg_min_u32(access->len - done, WRG_PAGE_SIZE - piece.off);
         piece.bytes = view->base + piece.off;
