@@ -3,6 +3,9 @@
 
 #include <errno.h>
 
+/* Commits that may lose against others before the device is given up. */
+enum { TRANSACTION_TRIES = 16 };
+
 /* ---- life ---- */
 
 static void exit_task(struct hostile_peer *peer, uint32_t task)
@@ -199,6 +202,7 @@ void wrg_hostile_close(void *self)
 int wrg_hostile_peer_publish(struct hostile_peer *peer,
                              int (*write)(void *self, uint32_t transaction), void *self)
 {
+    unsigned tries = 0;
     int result;
 
     do {
@@ -212,6 +216,6 @@ int wrg_hostile_peer_publish(struct hostile_peer *peer,
         result = wrg_port_xs_transaction_end(peer->port, &end);
         if (written)
             return written;
-    } while (result == -EAGAIN);
+    } while (result == -EAGAIN && ++tries < TRANSACTION_TRIES);
     return result;
 }

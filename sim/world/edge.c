@@ -56,7 +56,7 @@ void wrg_edge_reset(struct wrg_world *w)
     edge->nslots = wrg_min_u32(2u * w->config.depth, WRG_WORLD_IO_SLOTS);
     edge->outstanding = edge->submitted = edge->completed = edge->failed = 0;
     edge->lost_pages = 0;
-    edge->waiting = false;
+    edge->waiting = edge->given_up = false;
     edge->state.ready = false;
 }
 
@@ -158,9 +158,10 @@ static struct wrg_io_slot *find_slot(struct wrg_world *w)
     return NULL;
 }
 
+/* NULL: all are in use, and will be until something else happens. */
 static struct wrg_io_slot *take_slot(struct wrg_world *w)
 {
-    for (;;) {
+    while (!w->edge.given_up) {
         lock(w);
         struct wrg_io_slot *slot = find_slot(w);
         w->edge.waiting = slot == NULL;
@@ -176,6 +177,7 @@ static struct wrg_io_slot *take_slot(struct wrg_world *w)
             return slot;
         (void)!wrg_sched_wait(&w->sched, WRG_SCHED_FOREVER);
     }
+    return NULL;
 }
 
 static void fill_vectors(struct wrg_io_slot *slot, const struct wrg_edge_io *args)
@@ -245,6 +247,8 @@ bool wrg_edge_submit(struct wrg_world *w, const struct wrg_edge_io *args)
     if (npages > WRG_WORLD_IO_PAGES || wrg_world_scripted(w, WRG_SEAT_FRONT))
         return false;
     slot = take_slot(w);
+    if (!slot)
+        return false;
     slot->io.op = args->op;
     slot->io.sector = args->sector;
     if (!ensure_buffer(w, slot, npages)) {

@@ -67,12 +67,29 @@ static void fault_that_never_hits__is_a_dead_op(void **state)
     free(c);
 }
 
+/* What the toolstack has unplugged (online 0) is not offered to a frontend that starts afresh. */
+static void unplugged_device__does_not_connect_again(void **state)
+{
+    struct wrg_case *c = fixture_case("config victim=none\ndetach by=toolstack\n"
+                                      "wait for=closed\nreconnect by=front\n");
+    struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
+    struct wrg_verdict verdict = fixture_run(world, c);
+
+    (void)state;
+    fixture_expect_clean(&verdict, "unplug");
+    assert_int_equal(verdict.dead_ops, 1);
+    assert_int_equal(verdict.dead[0], 3);
+    wrg_world_destroy(world);
+    free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nth_call_fails__drivers_survive),
         cmocka_unit_test(fault_op__is_seen_by_the_block_layer),
         cmocka_unit_test(fault_that_never_hits__is_a_dead_op),
+        cmocka_unit_test(unplugged_device__does_not_connect_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,6 +59,7 @@ static bool op_io(struct wrg_world *w, const struct wrg_op *op)
         io.count = io.first = 0;
     else if (io.count == 0)
         return false;
+    w->edge.given_up = false;
     for (uint32_t i = 0; i < op->io.times; i++) {
         effect |= wrg_edge_submit(w, &io);
         io.sector += op->io.stride;
@@ -335,7 +336,9 @@ static bool restart(struct wrg_world *w, unsigned seat)
         wrg_vbd_back_path(&wrg_world_vbd, path);
     strcat(path, "/state");
     wrg_xen_lock(&w->xen);
+    w->scripting = true;
     int result = wrg_xenstore_write(w->xen.store, &call, path, "1", 1);
+    w->scripting = false;
     wrg_xen_unlock(&w->xen);
     return result == 0 && wrg_world_start_seat(w, seat) == 0;
 }

@@ -81,11 +81,17 @@ static bool ring_is_quiet(struct wrg_world *w)
     return req_prod == rsp_prod;
 }
 
+/* An honest front may have left its block layer and failed to say so in the store. */
+static bool front_has_gone(struct wrg_world *w)
+{
+    return !wrg_world_scripted(w, WRG_SEAT_FRONT) && !w->edge.state.ready;
+}
+
 static bool must_close(struct wrg_world *w)
 {
     if (w->config.end != WRG_CASE_END_AUTO || w->closing || w->reconnected || w->early)
         return true;
-    return !wrg_world_connected(w) || w->edge.outstanding || !ring_is_quiet(w);
+    return !wrg_world_connected(w) || front_has_gone(w) || w->edge.outstanding || !ring_is_quiet(w);
 }
 
 /* The caller's step limit counts from here. */
@@ -145,14 +151,40 @@ static void enter_safety(struct wrg_world *w)
     w->stage = WRG_STAGE_SAFETY;
 }
 
+/* A death that is still to come comes now. False: there is none. */
+static bool kill_now(struct wrg_world *w)
+{
+    uint16_t domid = (uint16_t)w->kill_dom;
+
+    w->kill_dom = 0;
+    w->alarm_kill = UINT64_MAX;
+    if (domid)
+        wrg_director_kill(w, domid);
+    return domid != 0;
+}
+
+/*
+ * Nobody can run, and the director waits for an I/O to complete: what it wanted to submit is left
+ * out, and the case goes on. What is stuck is judged when the rest has happened.
+ */
+static bool director_is_stuck(struct wrg_world *w)
+{
+    if (w->director_done || !w->edge.waiting)
+        return false;
+    if (kill_now(w))
+        return true;
+    w->edge.waiting = false;
+    w->edge.given_up = true;
+    wrg_sched_wake(&w->sched, w->director);
+    return true;
+}
+
 /* Faults, hostile writes and deviations stop; what is scripted behaves from now on. */
 static void enter_liveness(struct wrg_world *w)
 {
-    if (w->kill_dom) {
-        wrg_director_kill(w, (uint16_t)w->kill_dom);
-        w->kill_dom = 0;
-        w->alarm_kill = UINT64_MAX;
-    }
+    if (director_is_stuck(w))
+        return;
+    (void)kill_now(w);
     wrg_director_account(w);
     wrg_fault_enable(&w->fault, false);
     w->xen.fetch.tamper_on = false;
@@ -236,12 +268,8 @@ static void on_budget(struct wrg_world *w, uint32_t kind)
 /* True: the caller's step limit is reached. */
 static bool on_alarm(struct wrg_world *w)
 {
-    if (w->kill_dom && w->sched.steps >= w->alarm_kill) {
-        uint16_t domid = (uint16_t)w->kill_dom;
-        w->kill_dom = 0;
-        w->alarm_kill = UINT64_MAX;
-        wrg_director_kill(w, domid);
-    }
+    if (w->kill_dom && w->sched.steps >= w->alarm_kill)
+        (void)kill_now(w);
     bool pause = w->sched.steps >= w->alarm_pause;
     if (pause)
         w->alarm_pause = UINT64_MAX;

@@ -70,6 +70,7 @@ struct wrg_edge_above {
     uint32_t outstanding, submitted, completed, failed;
     uint32_t lost_pages;  /* of buffers that the peer might still write */
     bool waiting;         /* the director sleeps until something completes */
+    bool given_up;        /* nothing will, so the op that it waits in is over */
     pthread_mutex_t lock; /* thread engine */
 };
 
