@@ -45,8 +45,15 @@ static void on_closing(struct wrg_back *back)
 
 static void on_closed(struct wrg_back *back)
 {
-    if (wrg_back_disconnect(back))
-        (void)wrg_xenbus_switch_state(&back->bus, WRG_XENBUS_CLOSED);
+    struct wrg_timer_set retry = { .task = back->xenbus_task, .delay_ns = BACK_RETRY_NS };
+
+    if (!wrg_back_disconnect(back))
+        return;
+    /* A store that refuses now may not later, and the frontend waits for this. */
+    if (!wrg_xenbus_switch_state(&back->bus, WRG_XENBUS_CLOSED))
+        back->close_tries = 0;
+    else if (++back->close_tries < BACK_CLOSE_TRIES)
+        (void)wrg_port_timer_set(back->port, &retry);
 }
 
 static void on_invalid(struct wrg_back *back)

@@ -18,6 +18,9 @@
 
 #include <wringer/wringer.h>
 
+#define BACK_RETRY_NS    (UINT64_C(1000) * 1000 * 1000)
+#define BACK_CLOSE_TRIES 8 /* then the device's own directory is gone, most likely */
+
 struct wrg_back;
 
 /* One request in flight. Arrays of nseg entries follow it in the same block. */
@@ -53,10 +56,11 @@ struct wrg_back {
     bool readonly;
     bool flush;
     bool detaching;
-    bool stopping;      /* no new requests: the connection is being closed */
-    uint32_t inflight;  /* requests that the disk has */
-    uint32_t ring_lock; /* held while the ring is drained, set up or torn down */
-    uint32_t rsp_lock;  /* held while responses are put and pushed */
+    uint8_t close_tries; /* to say Closed */
+    bool stopping;       /* no new requests: the connection is being closed */
+    uint32_t inflight;   /* requests that the disk has */
+    uint32_t ring_lock;  /* held while the ring is drained, set up or torn down */
+    uint32_t rsp_lock;   /* held while responses are put and pushed */
     struct back_queue *queue;
 };
 

@@ -33,11 +33,15 @@ static void set_state(struct wrg_front *front, uint8_t state)
 static void close_now(struct wrg_front *front)
 {
     struct wrg_blk_gone gone = { .error = state_of(front) == FRONT_ERROR ? -EIO : 0 };
+    struct wrg_timer_set retry = { .task = front->xenbus_task, .delay_ns = FRONT_RETRY_NS };
     bool was_up = front->ring != NULL;
 
     wrg_front_tear_down(front);
     set_state(front, FRONT_DOWN);
-    (void)wrg_xenbus_switch_state(&front->bus, WRG_XENBUS_CLOSED);
+    /* A store that refuses now may not later, and the backend waits for this. */
+    if (wrg_xenbus_switch_state(&front->bus, WRG_XENBUS_CLOSED) &&
+        ++front->close_tries < FRONT_CLOSE_TRIES)
+        (void)wrg_port_timer_set(front->port, &retry);
     if (was_up)
         (void)wrg_port_blk_gone(front->port, &gone);
 }

@@ -21,6 +21,9 @@
 
 #include <wringer/wringer.h>
 
+#define FRONT_RETRY_NS    (UINT64_C(1000) * 1000 * 1000)
+#define FRONT_CLOSE_TRIES 8 /* then the device's own directory is gone, most likely */
+
 enum {
     FRONT_NO_SLOT = UINT16_MAX,
     FRONT_INLINE_GREFS = WRG_BLKIF_MAX_DIRECT_SEGMENTS,
@@ -91,7 +94,8 @@ struct wrg_front {
     uint32_t ring_lock, list_lock;
     uint8_t state; /* enum front_state */
     bool flush;
-    bool detaching; /* no way back but a new start */
+    uint8_t close_tries; /* to say Closed */
+    bool detaching;      /* no way back but a new start */
     uint32_t max_segments;
     uint64_t deadline_ns; /* of the wait in state CLOSING, 0: none yet */
     struct front_ring *ring;

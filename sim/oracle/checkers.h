@@ -73,7 +73,8 @@ struct wrg_liveness {
         bool front_dead;
         bool front_known; /* its domid is */
         uint32_t front_domid;
-        bool closing; /* the backend closes */
+        uint8_t own_state[2]; /* last written by the driver itself, by role */
+        bool closing;         /* the backend closes */
         uint64_t submitted, completed;
     } facts;
 };

@@ -45,6 +45,37 @@ static void judge_back(struct wrg_oracles *o, const struct wrg_event *ev)
                      "nobody can run, and %u published requests are not answered", outstanding);
 }
 
+static bool has_closed(uint64_t state)
+{
+    return state == WRG_XENBUS_CLOSED || state == WRG_XENBUS_UNKNOWN;
+}
+
+/*
+ * LIVE-003: the other end has closed, or is gone; a driver has to follow. Its state is the one that
+ * it wrote itself: what a toolstack writes over it is not its doing, and one that never wrote any had
+ * nothing to close.
+ */
+static void judge_closing(struct wrg_oracles *o, const struct wrg_event *ev)
+{
+    const uint64_t states[] = { [WRG_ROLE_FRONT] = ev->b, [WRG_ROLE_BACK] = ev->c };
+    const bool honest[] = {
+        [WRG_ROLE_FRONT] = o->config.honest_front, [WRG_ROLE_BACK] = o->config.honest_back
+    };
+    struct wrg_event event = *ev;
+
+    if (o->liveness.facts.dead)
+        return;
+    for (uint8_t role = WRG_ROLE_FRONT; role <= WRG_ROLE_BACK; role++) {
+        uint8_t own = o->liveness.facts.own_state[role];
+        if (!wrg_oracle_judges(o, role) || !honest[role] || has_closed(own) ||
+            has_closed(states[role]) || !has_closed(states[WRG_ROLE_BACK - role]))
+            continue;
+        event.role = role;
+        wrg_trace_report(o->trace, WRG_RULE_LIVE_003, &event,
+                         "the other end has closed, and the state stays %u", own);
+    }
+}
+
 static void on_phase(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_oracles *o = ctx;
@@ -52,6 +83,8 @@ static void on_phase(void *ctx, const struct wrg_event *ev, const void *payload,
     (void)payload;
     (void)len;
     o->liveness.facts.phase = ev->a;
+    if (ev->a == WRG_PHASE_CLOSED)
+        judge_closing(o, ev);
     if (ev->a != WRG_PHASE_QUIET)
         return;
     judge_back(o, ev);
@@ -127,8 +160,11 @@ static void on_change(void *ctx, const struct wrg_event *ev, const void *payload
         o->liveness.facts.front_known = true;
         o->liveness.facts.front_domid = ev->a;
     }
-    if (ev->role == WRG_ROLE_BACK && wrg_tap_path_ends(payload, len, "state", &value, &value_len) &&
-        wrg_tap_number(value, value_len, &state))
+    if (ev->role > WRG_ROLE_BACK || !wrg_tap_path_ends(payload, len, "state", &value, &value_len) ||
+        !wrg_tap_number(value, value_len, &state))
+        return;
+    o->liveness.facts.own_state[ev->role] = (uint8_t)state;
+    if (ev->role == WRG_ROLE_BACK)
         o->liveness.facts.closing = state == WRG_XENBUS_CLOSING || state == WRG_XENBUS_CLOSED;
 }
 

@@ -181,6 +181,33 @@ static void wake_without_end_while_closing__fires(struct bench *t)
     spend(t, BACK, WRG_BUDGET_TASK);
 }
 
+static void closed(struct bench *t, enum wrg_xenbus_state front, enum wrg_xenbus_state back)
+{
+    emit(t, .kind = WRG_EV_PHASE, .role = WRG_ROLE_TOOLSTACK, .a = WRG_PHASE_CLOSED, .b = front,
+         .c = back);
+}
+
+static void backend_stays_while_the_frontend_has_closed__fires(struct bench *t)
+{
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/state", "5");
+    closed(t, WRG_XENBUS_CLOSED, WRG_XENBUS_CLOSING);
+}
+
+static void backend_follows__clean(struct bench *t)
+{
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/state", "5");
+    closed(t, WRG_XENBUS_CLOSING, WRG_XENBUS_CLOSING);
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/state", "6");
+    closed(t, WRG_XENBUS_CLOSED, WRG_XENBUS_CLOSED);
+    closed(t, WRG_XENBUS_UNKNOWN, WRG_XENBUS_CLOSED);
+}
+
+static void toolstack_writes_over_a_closed_state__clean(struct bench *t)
+{
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/state", "6");
+    closed(t, WRG_XENBUS_CLOSED, WRG_XENBUS_CLOSING);
+}
+
 static const struct scenario scenarios[] = {
     PLAY(request_never_answered__fires, LIVE_001),
     PLAY(request_answered__clean, CLEAN),
@@ -201,6 +228,9 @@ static const struct scenario scenarios[] = {
     PLAY(wake_without_end_of_a_role_not_judged__clean, CLEAN),
     PLAY(run_without_end__fires, LIVE_002),
     PLAY(closing_without_end__fires, LIVE_003),
+    PLAY(backend_stays_while_the_frontend_has_closed__fires, LIVE_003),
+    PLAY(backend_follows__clean, CLEAN),
+    PLAY(toolstack_writes_over_a_closed_state__clean, CLEAN),
     PLAY(wake_without_end_while_closing__fires, LIVE_002),
 };
 
