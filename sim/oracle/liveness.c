@@ -52,8 +52,8 @@ static bool has_closed(uint64_t state)
 
 /*
  * LIVE-003: the other end has closed, or is gone; a driver has to follow. Its state is the one that
- * it wrote itself: what a toolstack writes over it is not its doing, and one that never wrote any had
- * nothing to close.
+ * it wrote itself: what a toolstack writes over it is not its doing, and one that never wrote any
+ * had nothing to close.
  */
 static void judge_closing(struct wrg_oracles *o, const struct wrg_event *ev)
 {
