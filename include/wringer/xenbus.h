@@ -34,6 +34,12 @@ void wrg_xenbus_fini(struct wrg_xenbus_device *dev);
 
 /* The other end's state now; Unknown if its node is missing. */
 enum wrg_xenbus_state wrg_xenbus_read_other_state(struct wrg_xenbus_device *dev);
+/*
+ * Runs `write` within a transaction and commits it, again while somebody else was faster, up to 16
+ * times. What write returns but 0 aborts it and is returned; -EAGAIN: it never got through.
+ */
+int wrg_xenbus_transact(struct wrg_xenbus_device *dev,
+                        int (*write)(void *ctx, uint32_t transaction), void *ctx);
 /* Writes the own state, once: nothing happens if it is that already. */
 int wrg_xenbus_switch_state(struct wrg_xenbus_device *dev, enum wrg_xenbus_state state);
 /* Writes a sentence to error/<nodename>/error and closes. */

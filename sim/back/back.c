@@ -84,7 +84,7 @@ static void xenbus_work(void *arg)
     (void)wrg_xenbus_drain_events(&back->bus);
     state = (uint32_t)wrg_xenbus_read_other_state(&back->bus);
     /* A connection that began to close does so, whatever the frontend says meanwhile. */
-    if (back->retries || (back->queue && back->stopping))
+    if (back->close_tries || (back->queue && back->stopping))
         on_closed(back);
     if (state < sizeof(on_frontend) / sizeof(*on_frontend))
         on_frontend[state](back);

@@ -21,12 +21,6 @@
 #define BACK_RETRY_NS    (UINT64_C(1000) * 1000 * 1000)
 #define BACK_CLOSE_TRIES 8 /* then the device's own directory is gone, most likely */
 
-enum {
-    /* Closed that could not be written is tried again after so long, then twice that, ... */
-    BACK_RETRY_MS = 10,
-    BACK_RETRIES = 10,
-};
-
 struct wrg_back;
 
 /* One request in flight. Arrays of nseg entries follow it in the same block. */

@@ -8,14 +8,12 @@
 
 #include "back/back.h"
 
-/* Commits that may lose against others before the device is given up. */
-enum { TRANSACTION_TRIES = 16 };
-
 /* What a frontend that names no ABI speaks, as seen by a backend on x86. */
 static const enum wrg_abi absent_abi = WRG_ABI_X86_32;
 
-static int write_features(struct wrg_back *back, uint32_t transaction)
+static int write_features(void *ctx, uint32_t transaction)
 {
+    struct wrg_back *back = ctx;
     struct wrg_xenbus_device *bus = &back->bus;
     const struct {
         const char *name;
@@ -49,7 +47,6 @@ int wrg_back_publish(struct wrg_back *back)
 {
     const struct wrg_params *params = &back->port->params;
     struct wrg_disk_info disk = { .sectors = 0 };
-    unsigned tries = 0;
     int result = wrg_port_disk_info(back->port, &disk);
 
     if (result)
@@ -60,19 +57,7 @@ int wrg_back_publish(struct wrg_back *back)
     back->indirect_max = params->indirect_absent ? 0 : params->indirect_max;
     if (back->indirect_max > WRG_BLKIF_MAX_INDIRECT_SEGMENTS)
         back->indirect_max = WRG_BLKIF_MAX_INDIRECT_SEGMENTS;
-    do {
-        struct wrg_xs_transaction_start begin = { .transaction = 0 };
-        result = wrg_port_xs_transaction_start(back->port, &begin);
-        if (result)
-            return result;
-        int written = write_features(back, begin.transaction);
-        struct wrg_xs_transaction_end end = { .transaction = begin.transaction,
-                                              .abort = written != 0 };
-        result = wrg_port_xs_transaction_end(back->port, &end);
-        if (written)
-            return written;
-    } while (result == -EAGAIN && ++tries < TRANSACTION_TRIES);
-    return result;
+    return wrg_xenbus_transact(&back->bus, write_features, back);
 }
 
 /* ---- what the frontend has written ---- */

@@ -7,9 +7,6 @@
 
 #include "front/front.h"
 
-/* Commits that may lose against others before the device is given up. */
-enum { TRANSACTION_TRIES = 16 };
-
 /* ---- the ring ---- */
 
 static int alloc_ring(struct wrg_front *front, uint32_t npages)
@@ -89,8 +86,9 @@ static int write_ring_refs(struct wrg_front *front, uint32_t transaction)
     return result;
 }
 
-static int write_nodes(struct wrg_front *front, uint32_t transaction)
+static int write_nodes(void *ctx, uint32_t transaction)
 {
+    struct wrg_front *front = ctx;
     enum wrg_abi abi = (enum wrg_abi)front->port->params.abi;
     int result = write_ring_refs(front, transaction);
 
@@ -102,26 +100,6 @@ static int write_nodes(struct wrg_front *front, uint32_t transaction)
                                        wrg_wire_protocol_name(abi));
     if (!result)
         result = wrg_xenbus_write_u64(&front->bus, transaction, "feature-persistent", 0);
-    return result;
-}
-
-static int publish(struct wrg_front *front)
-{
-    unsigned tries = 0;
-    int result;
-
-    do {
-        struct wrg_xs_transaction_start begin = { .transaction = 0 };
-        result = wrg_port_xs_transaction_start(front->port, &begin);
-        if (result)
-            return result;
-        int written = write_nodes(front, begin.transaction);
-        struct wrg_xs_transaction_end end = { .transaction = begin.transaction,
-                                              .abort = written != 0 };
-        result = wrg_port_xs_transaction_end(front->port, &end);
-        if (written)
-            return written;
-    } while (result == -EAGAIN && ++tries < TRANSACTION_TRIES);
     return result;
 }
 
@@ -139,7 +117,7 @@ int wrg_front_set_up(struct wrg_front *front)
     if (!result)
         result = open_events(front);
     if (!result)
-        result = publish(front);
+        result = wrg_xenbus_transact(&front->bus, write_nodes, front);
     if (result)
         wrg_front_tear_down(front);
     return result;

@@ -30,17 +30,6 @@ static void set_state(struct wrg_front *front, uint8_t state)
 
 /* ---- closing ---- */
 
-/* The store is out of order now and then; who closes must not stay half closed for it. */
-static void write_closed(struct wrg_front *front)
-{
-    struct wrg_timer_set again = { .task = front->xenbus_task };
-
-    if (!wrg_xenbus_switch_state(&front->bus, WRG_XENBUS_CLOSED) || front->retries == FRONT_RETRIES)
-        return;
-    again.delay_ns = ((uint64_t)FRONT_RETRY_MS * 1000 * 1000) << front->retries++;
-    (void)wrg_port_timer_set(front->port, &again);
-}
-
 static void close_now(struct wrg_front *front)
 {
     struct wrg_blk_gone gone = { .error = state_of(front) == FRONT_ERROR ? -EIO : 0 };
@@ -49,6 +38,7 @@ static void close_now(struct wrg_front *front)
 
     wrg_front_tear_down(front);
     set_state(front, FRONT_DOWN);
+    front->detaching = true; /* also where the error was the reason, and Closing was not written */
     /* A store that refuses now may not later, and the backend waits for this. */
     if (wrg_xenbus_switch_state(&front->bus, WRG_XENBUS_CLOSED) &&
         ++front->close_tries < FRONT_CLOSE_TRIES)

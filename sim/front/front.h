@@ -29,9 +29,6 @@ enum {
     FRONT_INLINE_GREFS = WRG_BLKIF_MAX_DIRECT_SEGMENTS,
     /* How long a backend may take to answer what is in flight, or to follow into Closing. */
     FRONT_CLOSE_TIMEOUT_MS = 10000,
-    /* Closed that could not be written is tried again after so long, then twice that, ... */
-    FRONT_RETRY_MS = 10,
-    FRONT_RETRIES = 10,
 };
 
 /*

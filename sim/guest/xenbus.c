@@ -101,14 +101,39 @@ enum wrg_xenbus_state wrg_xenbus_read_other_state(struct wrg_xenbus_device *dev)
     return (enum wrg_xenbus_state)state;
 }
 
-/*
- * Within a transaction: writes the state unless somebody else has begun to close the device. A
- * toolstack that asks for it writes Closing, and must not be overwritten by a step that began
- * before.
- */
-static int write_state(struct wrg_xenbus_device *dev, uint32_t transaction,
-                       enum wrg_xenbus_state state)
+int wrg_xenbus_transact(struct wrg_xenbus_device *dev,
+                        int (*write)(void *ctx, uint32_t transaction), void *ctx)
 {
+    int result = -EAGAIN;
+
+    for (unsigned tries = 0; tries < TRANSACTION_TRIES && result == -EAGAIN; tries++) {
+        struct wrg_xs_transaction_start begin = { .transaction = 0 };
+        result = wrg_port_xs_transaction_start(dev->port, &begin);
+        if (result)
+            return result;
+        int written = write(ctx, begin.transaction);
+        struct wrg_xs_transaction_end end = { .transaction = begin.transaction,
+                                              .abort = written != 0 };
+        result = wrg_port_xs_transaction_end(dev->port, &end);
+        if (written)
+            return written;
+    }
+    return result;
+}
+
+struct state_write {
+    struct wrg_xenbus_device *dev;
+    enum wrg_xenbus_state state;
+};
+
+/*
+ * Writes the state unless somebody else has begun to close the device. A toolstack that asks for it
+ * writes Closing, and must not be overwritten by a step that began before.
+ */
+static int write_state(void *ctx, uint32_t transaction)
+{
+    const struct state_write *args = ctx;
+    struct wrg_xenbus_device *dev = args->dev;
     char value[TEXT_MAX];
     struct wrg_xs_read read = { .transaction = transaction,
                                 .dir = dev->dir,
@@ -122,31 +147,19 @@ static int write_state(struct wrg_xenbus_device *dev, uint32_t transaction,
         return result;
     (void)!wrg_scan_i32(value, &stored);
     if (stored == WRG_XENBUS_CLOSING && dev->state != WRG_XENBUS_CLOSING &&
-        state < WRG_XENBUS_CLOSING)
+        args->state < WRG_XENBUS_CLOSING)
         return -ESHUTDOWN;
-    return wrg_xenbus_write_u64(dev, transaction, "state", (uint64_t)state);
+    return wrg_xenbus_write_u64(dev, transaction, "state", (uint64_t)args->state);
 }
 
 int wrg_xenbus_switch_state(struct wrg_xenbus_device *dev, enum wrg_xenbus_state state)
 {
-    int result = 0;
+    struct state_write args = { .dev = dev, .state = state };
+    int result;
 
     if (dev->state == state)
         return 0;
-    for (unsigned tries = 0; tries < TRANSACTION_TRIES; tries++) {
-        struct wrg_xs_transaction_start begin = { .transaction = 0 };
-        result = wrg_port_xs_transaction_start(dev->port, &begin);
-        if (result)
-            return result;
-        int written = write_state(dev, begin.transaction, state);
-        struct wrg_xs_transaction_end end = { .transaction = begin.transaction,
-                                              .abort = written != 0 };
-        result = wrg_port_xs_transaction_end(dev->port, &end);
-        if (written)
-            return written;
-        if (result != -EAGAIN)
-            break;
-    }
+    result = wrg_xenbus_transact(dev, write_state, &args);
     if (!result)
         dev->state = state;
     return result;

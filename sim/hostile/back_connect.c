@@ -54,7 +54,7 @@ int wrg_hostile_back_publish(struct hostile_back *back)
     back->indirect_max = params->indirect_absent ? 0 : params->indirect_max;
     if (back->indirect_max > WRG_BLKIF_MAX_INDIRECT_SEGMENTS)
         back->indirect_max = WRG_BLKIF_MAX_INDIRECT_SEGMENTS;
-    return wrg_hostile_peer_publish(&back->peer, write_features, back);
+    return wrg_xenbus_transact(&back->peer.bus, write_features, back);
 }
 
 /* ---- what the frontend has written ---- */

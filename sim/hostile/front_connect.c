@@ -142,7 +142,7 @@ int wrg_hostile_front_set_up(struct hostile_front *front)
     if (!result)
         result = open_events(front);
     if (!result)
-        result = wrg_hostile_peer_publish(&front->peer, write_nodes, front);
+        result = wrg_xenbus_transact(&front->peer.bus, write_nodes, front);
     if (result)
         wrg_hostile_front_give_back(front, true);
     return result;

@@ -3,9 +3,6 @@
 
 #include <errno.h>
 
-/* Commits that may lose against others before the device is given up. */
-enum { TRANSACTION_TRIES = 16 };
-
 /* ---- life ---- */
 
 static void exit_task(struct hostile_peer *peer, uint32_t task)
@@ -197,25 +194,4 @@ void wrg_hostile_close(void *self)
 
     __atomic_store_n(&peer->closing, true, __ATOMIC_RELEASE);
     wrg_hostile_peer_wake(peer, peer->xenbus_task);
-}
-
-int wrg_hostile_peer_publish(struct hostile_peer *peer,
-                             int (*write)(void *self, uint32_t transaction), void *self)
-{
-    unsigned tries = 0;
-    int result;
-
-    do {
-        struct wrg_xs_transaction_start begin = { .transaction = 0 };
-        result = wrg_port_xs_transaction_start(peer->port, &begin);
-        if (result)
-            return result;
-        int written = write(self, begin.transaction);
-        struct wrg_xs_transaction_end end = { .transaction = begin.transaction,
-                                              .abort = written != 0 };
-        result = wrg_port_xs_transaction_end(peer->port, &end);
-        if (written)
-            return written;
-    } while (result == -EAGAIN && ++tries < TRANSACTION_TRIES);
-    return result;
 }

@@ -65,9 +65,6 @@ void wrg_hostile_peer_close_evtchn(struct hostile_peer *peer);
 void wrg_hostile_peer_unmask(struct hostile_peer *peer);
 /* False: there is no channel. */
 bool wrg_hostile_peer_send(struct hostile_peer *peer);
-/* Runs `write` in transactions until one of them is committed. */
-int wrg_hostile_peer_publish(struct hostile_peer *peer,
-                             int (*write)(void *self, uint32_t transaction), void *self);
 /* Block of a driver's own, zeroed; NULL: none. */
 void *wrg_hostile_alloc(struct wrg_port *port, size_t size, uint8_t kind);
 void wrg_hostile_free(struct wrg_port *port, void *ptr);
