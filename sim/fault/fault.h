@@ -46,11 +46,17 @@ void wrg_fault_enable(struct wrg_fault *fault, bool on);
 /* For wrg_fault_point, which has counted the call. */
 int32_t wrg_fault_ask(struct wrg_fault *fault, enum wrg_fault_site site);
 
+/* On real threads a count may miss a call: faults are keyed by it on fibers only. */
+static inline void wrg_fault_count(uint32_t *count)
+{
+    __atomic_store_n(count, __atomic_load_n(count, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+}
+
 /* 0: go on. Else the status that the call shall fail with. */
 static inline int32_t wrg_fault_point(struct wrg_fault *fault, enum wrg_fault_site site)
 {
-    fault->calls[site]++;
-    fault->any_count++;
+    wrg_fault_count(&fault->calls[site]);
+    wrg_fault_count(&fault->any_count);
     return __builtin_expect(fault->armed, 0) ? wrg_fault_ask(fault, site) : 0;
 }
 

@@ -13,6 +13,14 @@
 
 #include "world/world_fixture.h"
 
+#if defined(__has_feature)
+#define HAS_ASAN __has_feature(address_sanitizer)
+#define HAS_TSAN __has_feature(thread_sanitizer)
+#else
+#define HAS_ASAN 0
+#define HAS_TSAN 0
+#endif
+
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *ptr, size_t size);
@@ -84,13 +92,8 @@ static long minor_faults(void)
 static void after_warm_up__no_page_fault(void **state)
 {
     (void)state;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    skip();
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    skip();
-#endif
-#endif
+    if (HAS_ASAN || HAS_TSAN) /* their shadows grow and fault on their own */
+        skip();
     for (size_t i = 0; i < WRG_ARRAY_LEN(cases); i++) {
         struct wrg_case *c = fixture_case(cases[i]);
         struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
@@ -112,13 +115,8 @@ static void after_warm_up__no_page_fault(void **state)
 static void after_warm_up__no_system_call(void **state)
 {
     (void)state;
-#if defined(__SANITIZE_THREAD__)
-    skip();
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-    skip();
-#endif
-#endif
+    if (HAS_TSAN)
+        skip();
     for (size_t i = 0; i < WRG_ARRAY_LEN(cases); i++) {
         struct wrg_case *c = fixture_case(cases[i]);
         struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
@@ -150,10 +148,11 @@ static long resident_kib(void)
 
 static void ten_thousand_runs__process_does_not_grow(void **state)
 {
+    (void)state;
+    if (HAS_ASAN || HAS_TSAN)
+        skip();
     struct wrg_case *c = fixture_case(cases[1]);
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
-
-    (void)state;
     run_often(world, c, WARM_UP);
     long before = resident_kib();
     run_often(world, c, RUNS);
