@@ -8,8 +8,8 @@ static void on_initialising(struct wrg_back *back)
     /* A frontend that starts afresh; the device itself is announced once. */
     if (back->bus.state != WRG_XENBUS_INITIALISING && back->bus.state != WRG_XENBUS_CLOSED)
         return;
-    /* A device that is being unplugged does not come back. */
-    if (wrg_xenbus_read_own_u64(&back->bus, "online", 1) == 0)
+    /* A device that is being unplugged, or was told to close, does not come back. */
+    if (back->detaching || wrg_xenbus_read_own_u64(&back->bus, "online", 1) == 0)
         return;
     int result = wrg_back_publish(back);
     if (!result)

@@ -16,6 +16,7 @@ static const struct misdeed {
     [WRG_TAP_WRONG_OP] = { WRG_RULE_RING_005, "has another operation than its request" },
     [WRG_TAP_TWICE] = { WRG_RULE_RING_003, "answers a request for the second time" },
     [WRG_TAP_NO_REQUEST] = { WRG_RULE_RING_002, "answers nothing: no request is in flight" },
+    [WRG_TAP_NOT_PUT] = { WRG_RULE_RING_002, "is published, but was never written" },
     [WRG_TAP_WRONG_ID] = { WRG_RULE_RING_004, "has an id that no request in flight has" },
 };
 

@@ -212,6 +212,46 @@ static void indirect_not_offered_echoes_outer__clean(struct bench *t)
     reply(t, 0, (struct answer){ .id = 5, .operation = WRG_BLKIF_OP_INDIRECT, .status = NOTSUPP });
 }
 
+/* Asked to offer them, and does not: the node is missing when it is Connected. */
+static void indirect_never_advertised_echoes_outer__clean(struct bench *t)
+{
+    t->config.indirect_max = 256;
+    t->config.front_linux = true;
+    bench_begin(t);
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/state", "4");
+    ask_indirect(t);
+    reply(t, 0, (struct answer){ .id = 5, .operation = WRG_BLKIF_OP_INDIRECT, .status = NOTSUPP });
+}
+
+static void indirect_never_advertised_echoes_inner__fires(struct bench *t)
+{
+    t->config.indirect_max = 256;
+    bench_begin(t);
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/state", "4");
+    ask_indirect(t);
+    reply(t, 0, (struct answer){ .id = 5, .operation = WRG_BLKIF_OP_WRITE, .status = NOTSUPP });
+}
+
+static void indirect_advertised_unasked_echoes_inner__clean(struct bench *t)
+{
+    t->config.indirect_max = WRG_ABSENT;
+    bench_begin(t);
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/feature-max-indirect-segments", "32");
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/state", "4");
+    ask_indirect(t);
+    answer_indirect(t, WRG_BLKIF_OP_WRITE);
+}
+
+/* The index runs ahead of what was put, though not of what was asked. */
+static void response_never_written__fires(struct bench *t)
+{
+    connect_ring(t);
+    ask_unknown(t, 0, 5);
+    ask_unknown(t, 1, 6);
+    respond(t, 0, (struct answer){ .id = 5, .operation = UNKNOWN_OP, .status = NOTSUPP });
+    store_index(t, BACK, 2);
+}
+
 static void response_stored_in_part__clean(struct bench *t)
 {
     uint8_t id[8] = { 99 };
@@ -283,6 +323,10 @@ static const struct scenario scenarios[] = {
     PLAY(indirect_echoes_something_else__fires, RING_005),
     PLAY(indirect_not_offered_echoes_inner__fires, RING_005),
     PLAY(indirect_not_offered_echoes_outer__clean, CLEAN),
+    PLAY(indirect_never_advertised_echoes_outer__clean, CLEAN),
+    PLAY(indirect_never_advertised_echoes_inner__fires, RING_005),
+    PLAY(indirect_advertised_unasked_echoes_inner__clean, CLEAN),
+    PLAY(response_never_written__fires, RING_002),
     PLAY(response_stored_in_part__clean, CLEAN),
     PLAY(response_before_it_is_published__clean, CLEAN),
     PLAY(multi_page_ring_with_32_bit_slots__clean, CLEAN),

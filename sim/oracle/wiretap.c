@@ -253,9 +253,15 @@ static void publish_one(struct wrg_tap *tap, struct wrg_tap_note *note)
     struct wrg_tap_request *request = NULL;
     bool done = false;
 
-    if (stored->epoch != tap->epoch || stored->position != note->position ||
-        (stored->have & RESPONSE_MEMBERS) != RESPONSE_MEMBERS) {
+    bool put = stored->epoch == tap->epoch && stored->position == note->position;
+
+    if (!put || (stored->have & RESPONSE_MEMBERS) != RESPONSE_MEMBERS) {
         tap->unsure = true;
+        if (put)
+            return;
+        note->match = WRG_TAP_NOT_PUT;
+        note->response = (struct wrg_blkif_response){ .id = 0 };
+        tell(tap, note);
         return;
     }
     wrg_wire_get_response(stored->bytes, &note->response);

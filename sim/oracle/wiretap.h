@@ -99,6 +99,7 @@ enum wrg_tap_match {
     WRG_TAP_TWICE,      /* its id was answered before and is not in flight */
     WRG_TAP_NO_REQUEST, /* nothing is in flight */
     WRG_TAP_WRONG_ID,
+    WRG_TAP_NOT_PUT,  /* nothing was ever written where it lies */
     WRG_TAP_NOT_SEEN, /* the ids in flight are not all known */
 };
 
@@ -144,7 +145,8 @@ struct wrg_tap_facts { /* what a snapshot keeps */
     bool copies;                     /* the back copies grants: mappings do not tell all */
     uint8_t flush, barrier, discard; /* enum wrg_tap_offer */
     bool has_indirect_max;
-    uint32_t indirect_max; /* as the backend advertises it */
+    bool told_indirect_max; /* by the backend itself, not by what it was asked to offer */
+    uint32_t indirect_max;  /* as the backend advertises it */
     bool has_capacity;
     bool readonly;
     uint64_t least_sectors, most_sectors;

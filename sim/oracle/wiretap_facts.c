@@ -57,8 +57,14 @@ static void on_change(void *ctx, const struct wrg_event *ev, const void *payload
     }
     if (wrg_tap_path_ends(payload, len, "feature-max-indirect-segments", &value, &value_len) &&
         wrg_tap_number(value, value_len, &number)) {
-        facts->has_indirect_max = true;
+        facts->has_indirect_max = facts->told_indirect_max = true;
         facts->indirect_max = number;
+    }
+    /* Connected is the end of the offer: what a backend could have offered and did not, is not. */
+    if (!facts->told_indirect_max && wrg_tap_path_ends(payload, len, "state", &value, &value_len) &&
+        wrg_tap_number(value, value_len, &number) && number == WRG_XENBUS_CONNECTED) {
+        facts->has_indirect_max = false;
+        facts->indirect_max = 0;
     }
 }
 

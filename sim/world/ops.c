@@ -9,6 +9,7 @@
 /* Virtual time after which a driver that was asked to close has done so, or never will. */
 #define CLOSE_PATIENCE_NS (UINT64_C(60) * 1000 * 1000 * 1000)
 #define NS_PER_MS         UINT64_C(1000000)
+#define WAIT_STEPS_MAX    UINT64_C(10000)
 
 typedef bool op_fn(struct wrg_world *w, const struct wrg_op *op);
 
@@ -288,7 +289,7 @@ static bool op_wait(struct wrg_world *w, const struct wrg_op *op)
         return true;
     case WRG_CASE_WAIT_RESPONSES: return wait_until(w, has_responses, n, 64);
     case WRG_CASE_WAIT_STEPS:
-        for (uint64_t i = 0; i < wrg_min_u64(n, 10000); i++)
+        for (uint64_t i = 0; i < wrg_min_u64(n, WAIT_STEPS_MAX); i++)
             wrg_sched_yield(&w->sched);
         return true;
     case WRG_CASE_WAIT_TIME_MS:
@@ -406,14 +407,23 @@ static op_fn *const table[] = {
     [WRG_OP_KILL] = op_kill,
 };
 
-/* What an op may cost beside the requests it makes, in steps; setting a device up again costs most.
- * */
+/* What an op may cost beside the requests it makes; setting a device up again costs most. */
 enum { OP_STEPS = 64, LIFE_STEPS = 4000 };
+
+static uint64_t steps_of(const struct wrg_op *op)
+{
+    if (op->kind == WRG_OP_RECONNECT || op->kind == WRG_OP_DETACH || op->kind == WRG_OP_XS)
+        return LIFE_STEPS;
+    if (op->kind == WRG_OP_WAIT && op->wait.what == WRG_CASE_WAIT_STEPS)
+        return OP_STEPS + wrg_min_u64(op->wait.n, WAIT_STEPS_MAX);
+    /* Those that cost nothing: a finding of a fuzz target is kept with its config spelled out. */
+    return table[op->kind] == op_taken || table[op->kind] == op_nothing ? 0 : OP_STEPS;
+}
 
 bool wrg_op_execute(struct wrg_world *w, const struct wrg_op *op)
 {
-    bool life = op->kind == WRG_OP_RECONNECT || op->kind == WRG_OP_DETACH || op->kind == WRG_OP_XS;
-
-    w->sched.budget_steps += life ? LIFE_STEPS : OP_STEPS;
-    return op->kind < WRG_ARRAY_LEN(table) && table[op->kind] && table[op->kind](w, op);
+    if (op->kind >= WRG_ARRAY_LEN(table) || !table[op->kind])
+        return false;
+    w->sched.budget_steps += steps_of(op);
+    return table[op->kind](w, op);
 }

@@ -198,6 +198,18 @@ static void enter_liveness(struct wrg_world *w)
     w->stage = WRG_STAGE_LIVENESS;
 }
 
+static bool store_has_failed(const struct wrg_world *w)
+{
+    bool failed = false;
+
+    for (uint32_t i = 0; i < w->fault.nrules; i++) {
+        const struct wrg_fault_rule *rule = &w->fault.rules[i];
+        failed |= rule->fired && rule->site >= WRG_FAULT_XS_READ &&
+                  rule->site <= WRG_FAULT_XS_TRANSACTION_END;
+    }
+    return failed;
+}
+
 /* A driver in state Closing, or a device never connected, has nothing more to ask for. */
 static void ask_to_close(struct wrg_world *w)
 {
@@ -211,15 +223,25 @@ static void ask_to_close(struct wrg_world *w)
         seat = 1 - seat;
     if (w->self[seat])
         w->endpoints[seat]->detach(w->self[seat]);
+    /* A driver that has given up on a failing store has nothing to wake it now that it works. */
+    if (store_has_failed(w) && w->self[1 - seat])
+        w->endpoints[1 - seat]->detach(w->self[1 - seat]);
+}
+
+/*
+ * A hostile back that never answered has to go before its victim can be called stuck; so has one
+ * that has closed and could not say so.
+ */
+static bool back_is_excused(const struct wrg_world *w)
+{
+    bool hostile = w->victim == WRG_CASE_VICTIM_FRONT && !(w->judged & 1u << WRG_SEAT_BACK);
+
+    return hostile || store_has_failed(w);
 }
 
 static void leave_liveness(struct wrg_world *w)
 {
-    /* A hostile back that never answered has to go before its victim can be called stuck. */
-    bool closes_first = w->victim == WRG_CASE_VICTIM_FRONT && w->edge.outstanding &&
-                        !(w->judged & 1u << WRG_SEAT_BACK);
-
-    if (!closes_first)
+    if (!w->edge.outstanding || !back_is_excused(w))
         wrg_world_emit_phase(w, WRG_PHASE_QUIET);
     if (!must_close(w)) {
         emit_ledgers(w, false);
@@ -238,7 +260,7 @@ static void leave_liveness(struct wrg_world *w)
 
 static void leave_close(struct wrg_world *w)
 {
-    if (w->victim == WRG_CASE_VICTIM_FRONT && !(w->judged & 1u << WRG_SEAT_BACK))
+    if (back_is_excused(w))
         wrg_world_emit_phase(w, WRG_PHASE_QUIET);
     wrg_world_emit_phase(w, WRG_PHASE_CLOSED);
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
@@ -283,9 +305,7 @@ enum wrg_world_end wrg_world_run(struct wrg_world *w, uint64_t steps)
         begin_run(w);
     w->pause_steps = steps;
     arm_pause(w);
-    if (w->from_snapshot && w->stage == WRG_STAGE_CONNECT)
-        enter_safety(w);
-    else if (w->early && w->stage == WRG_STAGE_CONNECT)
+    if ((w->from_snapshot || w->early) && w->stage == WRG_STAGE_CONNECT)
         enter_safety(w);
     while (w->stage != WRG_STAGE_DONE) {
         enum wrg_sched_end end = wrg_sched_run(&w->sched);
