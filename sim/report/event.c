@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <wringer/wire.h>
+
 #include "base/errno_name.h"
 
 struct field {
@@ -60,7 +62,10 @@ static const char *word_of(uint16_t kind, const struct field *field)
     if (is_access && strncmp(field->name, "class", field->len) == 0)
         return shared_name(field->value);
     switch (kind) {
-    case WRG_EV_PHASE: return phase_name(field->value);
+    case WRG_EV_PHASE:
+        return strncmp(field->name, "phase", field->len)
+                   ? wrg_wire_state_name((unsigned)field->value)
+                   : phase_name(field->value);
     case WRG_EV_VIEW_FAULT:
         return strncmp(field->name, "rule", field->len) ? NULL
                                                         : wrg_rule_id((unsigned)field->value);

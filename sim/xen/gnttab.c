@@ -189,9 +189,8 @@ static int16_t pin(struct wrg_xen *xen, struct wrg_domain *granter, uint32_t gre
             return status;
         pins->frame = entry.frame;
         pins->grantee = grantee;
-    } else if (pins->grantee != grantee) {
-        return GNTST_general_error;
-    } else if (write && !pins->writers && (entry.flags & GTF_readonly)) {
+    } else if (pins->grantee != grantee ||
+               (write && !pins->writers && (entry.flags & GTF_readonly))) {
         return GNTST_general_error;
     }
     uint8_t *count = write ? &pins->writers : &pins->readers;
