@@ -11,7 +11,7 @@
  * - there is no overflow: the digits are taken modulo 2^64, and the result is cut to the width of
  *   its type, "4294967296" as "%u" is 0.
  * Errors: -ERANGE when nothing was converted (empty, blank, wrong sign, no digit), as
- * xenbus_scanf says; *out is left alone then. Source: protocol.md 2.4; Linux lib/vsprintf.c.
+ * xenbus_scanf says; *out is left alone then. Source: Linux lib/vsprintf.c.
  *
  * Left out: other bases, and field widths; no node of the protocol needs them.
  */

@@ -8,13 +8,13 @@
  * Shapes. A virtual block device is named by (frontend domid, backend domid, vdev). Its two
  * directories are /local/domain/F/device/vbd/V and /local/domain/B/backend/vbd/F/V. All that one
  * call writes is one transaction: the drivers see all of it or nothing.
- * Units: vdev as protocol.md 2.6 encodes it; major and minor as numbers, in the store in hex.
+ * Units: vdev as xen-vbd-interface.7 encodes it; major and minor as numbers, in the store in hex.
  * Owners: the frontend directory is the frontend's, readable by the backend; the backend
  * directory the other way round; nobody else reads either.
  *
  * Errors: 0 or -errno of the store. -EAGAIN of a commit is retried here, a few times, as libxl
  * does; what then remains is returned. A failed call has changed nothing.
- * Threads: none of its own. Source: protocol.md 2.5, 2.6; libxl of Xen 4.17 (libxl_disk.c,
+ * Threads: none of its own. Source: libxl of Xen 4.17 (libxl_disk.c,
  * libxl_device.c), Linux's hotplug script block.
  * Left out: /libxl/<domid>, domain building, removal by force after a time, removal
  * of parents that become empty.

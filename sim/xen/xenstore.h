@@ -21,7 +21,7 @@
  *
  * Threads: none of its own; the caller serialises (thread engine: under the port's store lock).
  *
- * Errors: 0 or -errno as in the C xenstored column of protocol.md 5.3:
+ * Errors: 0 or -errno as C xenstored gives them:
  *   -EINVAL    bad path or character, double or trailing slash, too long, malformed permissions
  *   -EACCES    no permission; node missing and its nearest ancestor does not grant the access
  *   -ENOENT    node missing; unknown transaction; unwatch of an unknown watch; directory gone
@@ -37,7 +37,7 @@
  * Creating or removing a node reads its parent, as C xenstored does. A transaction that has lost
  * already sees the store as it is now, not as it was.
  *
- * Source: protocol.md 5.3; xenstore.txt and xenstore-ring.txt of Xen; C xenstored 4.17.
+ * Source: xenstore.txt and xenstore-ring.txt of Xen; C xenstored 4.17.
  *
  * Left out: rate limits, get/set of permissions of special paths, watch depth, removal of a dead
  * domain's entries from other domains' permission lists.
