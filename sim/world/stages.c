@@ -22,7 +22,7 @@ static void begin_run(struct wrg_world *w)
     w->director_done = false;
     w->director = WRG_TASK_NONE;
     w->dead[0] = w->dead[1] = false;
-    w->closing = w->reconnected = w->over_budget = w->ended = false;
+    w->closing = w->reconnected = w->ended = false;
     w->kill_dom = 0;
     w->alarm_kill = w->alarm_pause = UINT64_MAX;
     set_disk(w);
@@ -281,7 +281,6 @@ static void on_budget(struct wrg_world *w, uint32_t kind)
     int task = kind == WRG_BUDGET_TASK ? w->sched.guilty : wrg_sched_stood(&w->sched);
     uint8_t role = task >= 0 ? w->sched.tasks[task].role : WRG_ROLE_SCRIPT;
 
-    w->over_budget = true;
     wrg_xen_emit(&w->xen, .kind = WRG_EV_BUDGET, .role = role, .a = (uint32_t)task, .b = kind,
                  .c = w->sched.steps);
     w->stage = WRG_STAGE_DONE;

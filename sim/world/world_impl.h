@@ -127,7 +127,7 @@ struct wrg_world {
     bool closing;                      /* an op has closed or killed something */
     bool state_known[WRG_WORLD_SEATS]; /* since the last change of the store */
     uint32_t state[WRG_WORLD_SEATS];
-    bool over_budget, ended;
+    bool ended;
     bool scripting; /* an op writes to the store */
     int director;
     int kill_dom; /* domid to kill at the alarm, 0: none */

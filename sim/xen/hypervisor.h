@@ -67,7 +67,6 @@ struct wrg_xen {
 struct wrg_xen_limits {
     uint32_t frames;
     uint32_t mappings; /* of the back's domain */
-    uint32_t grant_frames;
     bool prefault;
 };
 
