@@ -34,6 +34,7 @@
 #define WRG_NO_PAGE           0u
 #define WRG_NO_GREF           UINT32_MAX
 #define WRG_XS_NO_TRANSACTION 0u
+#define WRG_LOCKS_MAX         16u /* of one driver */
 
 struct wrg_port;
 struct wrg_access;
@@ -365,7 +366,8 @@ struct wrg_port {
     uint8_t *dirty;         /* one byte a frame; same */
     uint32_t nviews;
     uint32_t hooks; /* nonzero: every access goes the long way */
-    bool parallel;  /* tasks run at the same time: fences are real ones */
+    bool parallel;  /* tasks run at the same time: fences and locks are real ones */
+    bool *held;     /* a lock each, WRG_LOCKS_MAX of them; read by the inline locks only */
     uint16_t domid, peer_domid;
     uint16_t device;
     struct wrg_params params;
@@ -379,6 +381,31 @@ struct wrg_port {
         return port->call(port, WRG_CALL_##symbol, args);                                          \
     }
 #include <wringer/calls.def>
+
+/*
+ * A lock, taken and dropped, without a call where nothing listens and one task runs at a time. The
+ * lock must exist: it stands between tasks of one driver, none of which waits while it holds it.
+ */
+static inline void wrg_port_lock(struct wrg_port *port, uint32_t lock)
+{
+    struct wrg_lock_take take = { .lock = lock };
+
+    if (__builtin_expect(!port->hooks && !port->parallel && lock < WRG_LOCKS_MAX, 1) &&
+        !port->held[lock])
+        port->held[lock] = true;
+    else
+        (void)wrg_port_lock_take(port, &take);
+}
+
+static inline void wrg_port_unlock(struct wrg_port *port, uint32_t lock)
+{
+    struct wrg_lock_drop drop = { .lock = lock };
+
+    if (__builtin_expect(!port->hooks && !port->parallel && lock < WRG_LOCKS_MAX, 1))
+        port->held[lock] = false;
+    else
+        (void)wrg_port_lock_drop(port, &drop);
+}
 
 /* Names where in the protocol a task is; `preempt section=` in a case refers to it. */
 enum wrg_at {

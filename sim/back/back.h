@@ -58,7 +58,8 @@ struct wrg_back {
     bool detaching;
     uint8_t close_tries; /* to say Closed */
     bool stopping;       /* no new requests: the connection is being closed */
-    uint32_t inflight;   /* requests that the disk has */
+    uint32_t taken;      /* requests off the ring; written by the ring's task */
+    uint32_t answered;   /* of them; written under rsp_lock */
     uint32_t ring_lock;  /* held while the ring is drained, set up or torn down */
     uint32_t rsp_lock;   /* held while responses are put and pushed */
     struct back_queue *queue;
@@ -75,6 +76,8 @@ bool wrg_back_disconnect(struct wrg_back *back);
 
 /* The ring (queue.c). */
 void wrg_back_drain(void *back);
+/* Whether every request that was taken off the ring has been answered. */
+bool wrg_back_is_idle(struct wrg_back *back);
 void wrg_back_respond(struct wrg_back *back, uint64_t id, uint8_t operation, int16_t status);
 
 /* Requests (request.c). */

@@ -245,7 +245,7 @@ bool wrg_back_disconnect(struct wrg_back *back)
     __atomic_store_n(&back->stopping, true, __ATOMIC_SEQ_CST);
     (void)wrg_port_lock_take(back->port, &take);
     /* The disk still moves bytes of these: the last one that ends wakes the xenbus task again. */
-    idle = __atomic_load_n(&back->inflight, __ATOMIC_SEQ_CST) == 0;
+    idle = wrg_back_is_idle(back);
     if (idle && back->queue)
         tear_down(back);
     (void)wrg_port_lock_drop(back->port, &drop);

@@ -19,6 +19,7 @@ static int take_batch(struct wrg_back *back)
         struct wrg_blkif_request wire;
         wrg_port_section(back->port, WRG_AT_REQUEST, ++queue->requests);
         wrg_back_ring_get(&queue->ring, &wire);
+        __atomic_store_n(&back->taken, back->taken + 1, __ATOMIC_RELAXED);
         wrg_back_dispatch(back, &wire);
     }
     return pending;
@@ -59,10 +60,8 @@ static bool drain(struct wrg_back *back)
 void wrg_back_drain(void *arg)
 {
     struct wrg_back *back = arg;
-    struct wrg_lock_take take = { .lock = back->ring_lock };
-    struct wrg_lock_drop drop = { .lock = back->ring_lock };
 
-    (void)wrg_port_lock_take(back->port, &take);
+    wrg_port_lock(back->port, back->ring_lock);
     if (back->queue && !back->queue->broken && !stopping(back)) {
         struct wrg_evtchn_eoi eoi = { .evtchn = back->queue->evtchn };
         eoi.spurious = !drain(back);
@@ -70,7 +69,17 @@ void wrg_back_drain(void *arg)
         if (!back->queue->broken)
             (void)wrg_port_evtchn_eoi(back->port, &eoi);
     }
-    (void)wrg_port_lock_drop(back->port, &drop);
+    wrg_port_unlock(back->port, back->ring_lock);
+}
+
+bool wrg_back_is_idle(struct wrg_back *back)
+{
+    bool idle;
+
+    wrg_port_lock(back->port, back->rsp_lock);
+    idle = back->answered == __atomic_load_n(&back->taken, __ATOMIC_RELAXED);
+    wrg_port_unlock(back->port, back->rsp_lock);
+    return idle;
 }
 
 void wrg_back_respond(struct wrg_back *back, uint64_t id, uint8_t operation, int16_t status)
@@ -78,16 +87,23 @@ void wrg_back_respond(struct wrg_back *back, uint64_t id, uint8_t operation, int
     const struct wrg_blkif_response response = { .id = id,
                                                  .operation = operation,
                                                  .status = status };
-    struct wrg_lock_take take = { .lock = back->rsp_lock };
-    struct wrg_lock_drop drop = { .lock = back->rsp_lock };
-    bool notify;
+    bool last;
 
-    (void)wrg_port_lock_take(back->port, &take);
+    wrg_port_lock(back->port, back->rsp_lock);
     wrg_back_ring_put(&back->queue->ring, &response);
-    notify = wrg_back_ring_push(&back->queue->ring);
-    (void)wrg_port_lock_drop(back->port, &drop);
-    if (notify) {
+    if (wrg_back_ring_push(&back->queue->ring)) {
         struct wrg_evtchn_send send = { .evtchn = back->queue->evtchn };
         (void)wrg_port_evtchn_send(back->port, &send);
+    }
+    /*
+     * The queue may be gone as soon as this is counted. Whoever closes says so first and counts
+     * then, under this lock: one of the two sees both.
+     */
+    back->answered++;
+    last = stopping(back) && back->answered == __atomic_load_n(&back->taken, __ATOMIC_RELAXED);
+    wrg_port_unlock(back->port, back->rsp_lock);
+    if (last) {
+        struct wrg_task_wake wake = { .task = back->xenbus_task };
+        (void)wrg_port_task_wake(back->port, &wake);
     }
 }

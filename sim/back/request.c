@@ -140,20 +140,14 @@ static void finish(struct back_request *req, int16_t status)
 static void on_disk_done(void *ctx, int error)
 {
     struct back_request *req = ctx;
-    struct wrg_back *back = req->back;
     int16_t status = WRG_BLKIF_RSP_OKAY;
 
-    wrg_port_section(back->port, WRG_AT_RESPONSE, (uint32_t)req->id);
+    wrg_port_section(req->back->port, WRG_AT_RESPONSE, (uint32_t)req->id);
     if (error == -EOPNOTSUPP)
         status = WRG_BLKIF_RSP_EOPNOTSUPP;
     else if (error)
         status = WRG_BLKIF_RSP_ERROR;
     finish(req, status);
-    if (__atomic_sub_fetch(&back->inflight, 1, __ATOMIC_SEQ_CST) == 0 &&
-        __atomic_load_n(&back->stopping, __ATOMIC_SEQ_CST)) {
-        struct wrg_task_wake wake = { .task = back->xenbus_task };
-        (void)wrg_port_task_wake(back->port, &wake);
-    }
 }
 
 static void submit(struct back_request *req)
@@ -164,13 +158,9 @@ static void submit(struct back_request *req)
                                     .vec = req->vecs,
                                     .done = on_disk_done,
                                     .ctx = req };
-    uint32_t *inflight = &req->back->inflight;
 
-    __atomic_add_fetch(inflight, 1, __ATOMIC_ACQ_REL);
-    if (wrg_port_disk_submit(req->back->port, &disk)) {
-        __atomic_sub_fetch(inflight, 1, __ATOMIC_ACQ_REL);
+    if (wrg_port_disk_submit(req->back->port, &disk))
         finish(req, WRG_BLKIF_RSP_ERROR);
-    }
 }
 
 /* ---- from the ring ---- */

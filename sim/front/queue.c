@@ -76,15 +76,13 @@ static void work(struct wrg_front *front)
 void wrg_front_work(void *arg)
 {
     struct wrg_front *front = arg;
-    struct wrg_lock_take take = { .lock = front->ring_lock };
-    struct wrg_lock_drop drop = { .lock = front->ring_lock };
 
-    (void)wrg_port_lock_take(front->port, &take);
+    wrg_port_lock(front->port, front->ring_lock);
     if (ring_is_usable(front))
         work(front);
     bool drained = __atomic_load_n(&front->state, __ATOMIC_ACQUIRE) == FRONT_CLOSING &&
                    front->ring && front->ring->outstanding == 0;
-    (void)wrg_port_lock_drop(front->port, &drop);
+    wrg_port_unlock(front->port, front->ring_lock);
     if (drained)
         wrg_front_wake_xenbus(front);
 }

@@ -9,20 +9,6 @@
 
 enum { GRANT_BATCH = 64, SEGMENT_BYTES = 8 };
 
-static void lock_list(struct wrg_front *front)
-{
-    struct wrg_lock_take take = { .lock = front->list_lock };
-
-    (void)wrg_port_lock_take(front->port, &take);
-}
-
-static void unlock_list(struct wrg_front *front)
-{
-    struct wrg_lock_drop drop = { .lock = front->list_lock };
-
-    (void)wrg_port_lock_drop(front->port, &drop);
-}
-
 int wrg_front_submit(void *self, struct wrg_io *io)
 {
     struct wrg_front *front = self;
@@ -33,7 +19,7 @@ int wrg_front_submit(void *self, struct wrg_io *io)
     *mine = (struct front_io){
         .tag = io->tag, .sector = io->sector, .vec = io->vec, .nvec = io->nvec, .op = io->op
     };
-    lock_list(front);
+    wrg_port_lock(front->port, front->list_lock);
     /* Closing fails what waits under this lock: nothing may slip in behind it. */
     if (__atomic_load_n(&front->state, __ATOMIC_ACQUIRE) == FRONT_UP) {
         first = front->head == NULL;
@@ -44,7 +30,7 @@ int wrg_front_submit(void *self, struct wrg_io *io)
         front->tail = mine;
         taken = true;
     }
-    unlock_list(front);
+    wrg_port_unlock(front->port, front->list_lock);
     if (!taken)
         return -EIO;
     struct wrg_task_wake wake = { .task = front->ring_task };
@@ -63,7 +49,7 @@ static void complete(struct wrg_front *front, const struct front_io *io)
 /* Under ring_lock: takes over what was submitted since the last time. */
 static void collect(struct wrg_front *front)
 {
-    lock_list(front);
+    wrg_port_lock(front->port, front->list_lock);
     if (front->todo_tail)
         front->todo_tail->next = front->head;
     else
@@ -71,7 +57,7 @@ static void collect(struct wrg_front *front)
     if (front->tail)
         front->todo_tail = front->tail;
     front->head = front->tail = NULL;
-    unlock_list(front);
+    wrg_port_unlock(front->port, front->list_lock);
 }
 
 /* Under ring_lock: nothing more of the first I/O is to be put on the ring. */
@@ -88,11 +74,8 @@ static struct front_io *pop(struct wrg_front *front)
 
 void wrg_front_fail_waiting(struct wrg_front *front, int error)
 {
-    struct wrg_lock_take take = { .lock = front->ring_lock };
-    struct wrg_lock_drop drop = { .lock = front->ring_lock };
-
     /* The ring's task may be putting the parts of the first I/O on the ring. */
-    (void)wrg_port_lock_take(front->port, &take);
+    wrg_port_lock(front->port, front->ring_lock);
     collect(front);
     while (front->todo) {
         struct front_io *io = pop(front);
@@ -100,7 +83,7 @@ void wrg_front_fail_waiting(struct wrg_front *front, int error)
         if (io->parts == 0) /* else its last part completes it */
             complete(front, io);
     }
-    (void)wrg_port_lock_drop(front->port, &drop);
+    wrg_port_unlock(front->port, front->ring_lock);
 }
 
 /* ---- one ring request ---- */
@@ -258,6 +241,12 @@ static void put(struct wrg_front *front, struct front_slot *slot, const struct p
     wrg_front_ring_put(&front->ring->ring, &wire);
 }
 
+/* Under ring_lock, so there is one writer; others read it without. */
+static void count_outstanding(struct front_ring *ring, int by)
+{
+    __atomic_store_n(&ring->outstanding, ring->outstanding + (uint32_t)by, __ATOMIC_RELEASE);
+}
+
 static struct part next_part(const struct wrg_front *front, struct front_io *io)
 {
     struct part part = { .io = io, .first_vec = io->done_vec, .nseg = io->nvec - io->done_vec };
@@ -289,7 +278,7 @@ static int issue_part(struct wrg_front *front, struct front_io *io)
     ring->free_slot = slot->next_free;
     slot->io = io;
     put(front, slot, &part);
-    __atomic_add_fetch(&ring->outstanding, 1, __ATOMIC_ACQ_REL);
+    count_outstanding(ring, 1);
     io->parts++;
     io->done_vec += part.nseg;
     io->sector += part.nsectors;
@@ -351,7 +340,7 @@ void wrg_front_finish(struct wrg_front *front, struct front_slot *slot, int erro
     slot->io = NULL;
     slot->next_free = ring->free_slot;
     ring->free_slot = (uint16_t)(slot - ring->slots);
-    __atomic_sub_fetch(&ring->outstanding, 1, __ATOMIC_ACQ_REL);
+    count_outstanding(ring, -1);
     io->parts--;
     if (error || io->stuck)
         io->error = error ? error : -EIO;

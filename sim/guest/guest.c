@@ -17,7 +17,8 @@ static void on_fence(struct wrg_port *port, int kind)
 
     wrg_sched_point(guest->xen->sched, WRG_POINT_FENCE);
     (void)kind; /* what a fence orders matters once there are store buffers */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (port->parallel)
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 static void on_access(struct wrg_port *port, struct wrg_access *access)
@@ -41,6 +42,7 @@ int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_args *args)
     guest->port.nviews = guest->dom->nviews;
     guest->port.dirty = args->xen->memory.dirty;
     guest->port.parallel = args->xen->parallel;
+    guest->port.held = guest->locks_held;
     guest->port.domid = args->domid;
     guest->port.peer_domid = args->peer_domid;
     return wrg_pool_init(&guest->pool);
@@ -53,8 +55,7 @@ void wrg_guest_fini(struct wrg_guest *guest)
 
 void wrg_guest_drop_locks(struct wrg_guest *guest)
 {
-    for (unsigned i = 0; i < WRG_GUEST_LOCKS; i++)
-        guest->locks[i].held = false;
+    memset(guest->locks_held, 0, sizeof(guest->locks_held));
 }
 
 void wrg_guest_reset(struct wrg_guest *guest)
@@ -62,8 +63,7 @@ void wrg_guest_reset(struct wrg_guest *guest)
     wrg_pool_reset(&guest->pool);
     memset(&guest->state, 0, sizeof(guest->state));
     wrg_guest_drop_locks(guest);
-    for (unsigned i = 0; i < WRG_GUEST_LOCKS; i++)
-        guest->locks[i].used = false;
+    memset(guest->locks_used, 0, sizeof(guest->locks_used));
 }
 
 void wrg_guest_set_hooks(struct wrg_guest *guest, bool on)
@@ -80,7 +80,7 @@ void wrg_guest_on_store_event(struct wrg_guest *guest)
 struct wrg_guest_saved {
     struct wrg_guest_state state;
     struct wrg_pool_saved *pool;
-    bool locks_used[WRG_GUEST_LOCKS];
+    bool locks_used[WRG_LOCKS_MAX];
 };
 
 struct wrg_guest_saved *wrg_guest_save(struct wrg_guest *guest)
@@ -90,8 +90,7 @@ struct wrg_guest_saved *wrg_guest_save(struct wrg_guest *guest)
     WRG_ASSERT(saved);
     saved->state = guest->state;
     saved->pool = wrg_pool_save(&guest->pool);
-    for (unsigned i = 0; i < WRG_GUEST_LOCKS; i++)
-        saved->locks_used[i] = guest->locks[i].used;
+    memcpy(saved->locks_used, guest->locks_used, sizeof(saved->locks_used));
     return saved;
 }
 
@@ -101,8 +100,7 @@ bool wrg_guest_restore(struct wrg_guest *guest, const struct wrg_guest_saved *sa
         return false;
     guest->state = saved->state;
     wrg_guest_drop_locks(guest);
-    for (unsigned i = 0; i < WRG_GUEST_LOCKS; i++)
-        guest->locks[i].used = saved->locks_used[i];
+    memcpy(guest->locks_used, saved->locks_used, sizeof(saved->locks_used));
     return true;
 }
 

@@ -18,7 +18,6 @@
 #include "guest/pool.h"
 #include "xen/hypervisor.h"
 
-#define WRG_GUEST_LOCKS   16
 #define WRG_GUEST_WATCHES 16
 
 /* What lies beyond the block edge; given by the world. All are required. */
@@ -29,11 +28,6 @@ struct wrg_edge {
     void (*blk_ready)(void *ctx, const struct wrg_blk_ready *args);
     void (*blk_complete)(void *ctx, const struct wrg_blk_complete *args);
     void (*blk_gone)(void *ctx, const struct wrg_blk_gone *args);
-};
-
-struct wrg_guest_lock {
-    bool used;
-    bool held;
 };
 
 struct wrg_guest_state {    /* what a snapshot copies */
@@ -52,7 +46,8 @@ struct wrg_guest {
     struct wrg_edge edge;
     struct wrg_pool pool;
     struct wrg_guest_state state;
-    struct wrg_guest_lock locks[WRG_GUEST_LOCKS];
+    bool locks_used[WRG_LOCKS_MAX];
+    bool locks_held[WRG_LOCKS_MAX];
 };
 
 static inline struct wrg_guest *wrg_guest_of(struct wrg_port *port)

@@ -91,10 +91,10 @@ static int lock_create(struct wrg_guest *guest, void *ptr)
 {
     struct wrg_lock_create *args = ptr;
 
-    for (uint32_t i = 0; i < WRG_GUEST_LOCKS; i++) {
-        if (guest->locks[i].used)
+    for (uint32_t i = 0; i < WRG_LOCKS_MAX; i++) {
+        if (guest->locks_used[i])
             continue;
-        guest->locks[i].used = true;
+        guest->locks_used[i] = true;
         args->lock = i;
         return 0;
     }
@@ -105,7 +105,7 @@ static int lock_destroy(struct wrg_guest *guest, void *ptr)
 {
     const struct wrg_lock_destroy *args = ptr;
 
-    guest->locks[args->lock].used = false;
+    guest->locks_used[args->lock] = false;
     return 0;
 }
 
@@ -118,9 +118,9 @@ static int lock_take(struct wrg_guest *guest, void *ptr)
 {
     const struct wrg_lock_take *args = ptr;
 
-    if (args->lock >= WRG_GUEST_LOCKS)
+    if (args->lock >= WRG_LOCKS_MAX)
         return -EINVAL;
-    while (__atomic_exchange_n(&guest->locks[args->lock].held, true, __ATOMIC_ACQUIRE))
+    while (__atomic_exchange_n(&guest->locks_held[args->lock], true, __ATOMIC_ACQUIRE))
         wrg_sched_yield(guest->xen->sched);
     return 0;
 }
@@ -129,9 +129,9 @@ static int lock_drop(struct wrg_guest *guest, void *ptr)
 {
     const struct wrg_lock_drop *args = ptr;
 
-    if (args->lock >= WRG_GUEST_LOCKS)
+    if (args->lock >= WRG_LOCKS_MAX)
         return -EINVAL;
-    __atomic_store_n(&guest->locks[args->lock].held, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&guest->locks_held[args->lock], false, __ATOMIC_RELEASE);
     return 0;
 }
 

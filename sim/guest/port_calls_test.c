@@ -415,11 +415,11 @@ static void wake_while_waiting_for_lock__put_back(void **state)
 static void locks_used_up_and_bad_ids__errors(void **state)
 {
     struct wrg_lock_create args;
-    struct wrg_lock_take take = { WRG_GUEST_LOCKS };
+    struct wrg_lock_take take = { WRG_LOCKS_MAX };
     struct wrg_lock_drop drop = { UINT32_MAX };
 
     (void)state;
-    for (unsigned i = 0; i < WRG_GUEST_LOCKS; i++) {
+    for (unsigned i = 0; i < WRG_LOCKS_MAX; i++) {
         assert_int_equal(wrg_port_lock_create(g.front, &args), 0);
         assert_int_equal(args.lock, i);
     }
@@ -452,8 +452,8 @@ static void guest_restore__state_and_memory_of_the_save(void **state)
     wrg_guest_ledger(&g.front_guest, after);
     assert_memory_equal(before, after, sizeof(before));
     assert_string_equal(text, "kept");
-    assert_false(g.front_guest.locks[0].held);
-    assert_false(g.front_guest.locks[1].used);
+    assert_false(g.front_guest.locks_held[0]);
+    assert_false(g.front_guest.locks_used[1]);
     wrg_guest_saved_free(saved);
 }
 

@@ -78,16 +78,12 @@ void wrg_hostile_peer_fini(struct hostile_peer *peer)
 
 void wrg_hostile_peer_lock(struct hostile_peer *peer)
 {
-    struct wrg_lock_take take = { .lock = peer->lock };
-
-    (void)wrg_port_lock_take(peer->port, &take);
+    wrg_port_lock(peer->port, peer->lock);
 }
 
 void wrg_hostile_peer_unlock(struct hostile_peer *peer)
 {
-    struct wrg_lock_drop drop = { .lock = peer->lock };
-
-    (void)wrg_port_lock_drop(peer->port, &drop);
+    wrg_port_unlock(peer->port, peer->lock);
 }
 
 void wrg_hostile_peer_wake(struct hostile_peer *peer, uint32_t task)
