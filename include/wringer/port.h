@@ -363,7 +363,7 @@ struct wrg_port {
     void (*section)(struct wrg_port *port, uint32_t section);
     void (*fence)(struct wrg_port *port, int kind);
     struct wrg_view *views; /* read by the inline accessors of page.h only */
-    uint8_t *dirty;         /* one byte a frame; same */
+    uint8_t *dirty;         /* one byte a frame, 0: untouched; same */
     uint32_t nviews;
     uint32_t hooks; /* nonzero: every access goes the long way */
     bool parallel;  /* tasks run at the same time: fences and locks are real ones */

@@ -11,47 +11,31 @@
 
 enum { LANES = 8, STRIPES = WRG_DIGEST_BYTES / (LANES * sizeof(uint64_t)) };
 
-/* As wide as what was built for allows: the compiler splits it otherwise. */
-typedef uint64_t vector __attribute__((vector_size(32)));
+/* As wide as any processor has them: the compiler splits it where they are not. */
+typedef uint64_t stripe __attribute__((vector_size(LANES * sizeof(uint64_t))));
+typedef uint64_t half __attribute__((vector_size(LANES / 2 * sizeof(uint64_t))));
 
-enum { WORDS = sizeof(vector) / sizeof(uint64_t), VECTORS = LANES / WORDS };
+/* splitmix64 of a number, as a constant. */
+#define SPREAD(n) (UINT64_C(0x9e3779b97f4a7c15) * ((n) + 1))
+#define MIX_1(z)  (((z) ^ (z) >> 30) * UINT64_C(0xbf58476d1ce4e5b9))
+#define MIX_2(z)  (((z) ^ (z) >> 27) * UINT64_C(0x94d049bb133111eb))
+#define MIX_3(z)  ((z) ^ (z) >> 31)
+#define RANDOM(n) MIX_3(MIX_2(MIX_1(SPREAD(n))))
+#define KEYS(n)                                                                                    \
+    {                                                                                              \
+        RANDOM(n), RANDOM((n) + 1), RANDOM((n) + 2), RANDOM((n) + 3), RANDOM((n) + 4),             \
+            RANDOM((n) + 5), RANDOM((n) + 6), RANDOM((n) + 7)                                      \
+    }
 
-/*
- * From splitmix64. A stripe begins one later in the row than that before it. Vectors have a row
- * each: they are added up in the end, and what differs by the turn alone could be made equal.
- */
-static const uint64_t keys[VECTORS][WORDS + STRIPES - 1] = {
-    {
-        UINT64_C(0x1cacf23b06812123),
-        UINT64_C(0x6c34a1ef5d7a4530),
-        UINT64_C(0x736ec33121f5dd30),
-        UINT64_C(0x532c8275d504dae5),
-        UINT64_C(0x3a62b59845455efd),
-        UINT64_C(0x3d7f29a1fe731cb8),
-        UINT64_C(0xcb9895396b7ecc34),
-        UINT64_C(0x8b9fb028757e025e),
-        UINT64_C(0x089cab60a119c73c),
-        UINT64_C(0x3d4d14f34ad7d935),
-        UINT64_C(0x5c3ea5af5f630c9d),
-    },
-    {
-        UINT64_C(0xe560deb67736b29f),
-        UINT64_C(0x58020776fffcca71),
-        UINT64_C(0xbc3643dbe71bc050),
-        UINT64_C(0xd4aea75fe3d317f0),
-        UINT64_C(0xc8518d6ed853f474),
-        UINT64_C(0xcc7ca25778c1bb88),
-        UINT64_C(0x6e5b66dd3df8c64b),
-        UINT64_C(0x6e07b4b39b6205db),
-        UINT64_C(0x93bc91209e03680c),
-        UINT64_C(0xfe44289137a5ab98),
-        UINT64_C(0xf5079bcd9d417ab3),
-    },
+static const stripe keys[STRIPES] = {
+    KEYS(0), KEYS(8), KEYS(16), KEYS(24), KEYS(32), KEYS(40), KEYS(48), KEYS(56),
 };
 
+#define FACTOR UINT64_C(0xb00effaf7683ebdb)
+
 /* Odd, so that a sum which differs makes a term which differs. */
-static const uint64_t factors[WORDS] = {
-    UINT64_C(0xb00effaf7683ebdb),
+static const half factors = {
+    FACTOR,
     UINT64_C(0xd26249c5d3674613),
     UINT64_C(0xd15078d5bd5ca9ff),
     UINT64_C(0x38392d19bbc11d75),
@@ -59,23 +43,24 @@ static const uint64_t factors[WORDS] = {
 
 __attribute__((always_inline)) static inline uint64_t digest(const uint8_t *bytes)
 {
-    vector sums[VECTORS] = { { 0 } };
+    stripe sums = { 0 };
+    half low, high;
     uint64_t mix = 0;
 
-    for (unsigned stripe = 0; stripe < STRIPES; stripe++) {
-        for (unsigned i = 0; i < VECTORS; i++) {
-            vector words, keyed;
-            memcpy(&words, bytes + (stripe * VECTORS + i) * sizeof(words), sizeof(words));
-            memcpy(&keyed, keys[i] + stripe, sizeof(keyed));
-            keyed ^= words;
-            sums[i] += words + (keyed & UINT32_MAX) * (keyed >> 32);
-        }
+    for (unsigned i = 0; i < STRIPES; i++) {
+        stripe words;
+        memcpy(&words, bytes + i * sizeof(words), sizeof(words));
+        stripe keyed = keys[i] ^ words;
+        sums += words + (keyed & UINT32_MAX) * (keyed >> 32);
     }
-    sums[0] += sums[1] << 23 | sums[1] >> 41;
-    sums[0] ^= sums[0] >> 32;
-    for (unsigned lane = 0; lane < WORDS; lane++)
-        mix += sums[0][lane] * factors[lane];
-    mix = (mix ^ mix >> 33) * factors[0];
+    memcpy(&low, &sums, sizeof(low));
+    memcpy(&high, (const uint8_t *)&sums + sizeof(low), sizeof(high));
+    low += high << 23 | high >> 41;
+    low ^= low >> 32;
+    low *= factors;
+    for (unsigned lane = 0; lane < LANES / 2; lane++)
+        mix += low[lane];
+    mix = (mix ^ mix >> 33) * FACTOR;
     return mix ^ mix >> 29;
 }
 
@@ -87,8 +72,14 @@ __attribute__((always_inline)) static inline void digests_of(const uint8_t *byte
 }
 
 #ifdef __x86_64__
-__attribute__((target("avx2"))) static void digests_wide(const uint8_t *bytes, uint32_t count,
+__attribute__((target("avx2"))) static void digests_avx2(const uint8_t *bytes, uint32_t count,
                                                          uint64_t *digests)
+{
+    digests_of(bytes, count, digests);
+}
+
+__attribute__((target("avx512f,avx512vl,avx512dq"))) static void digests_avx512(
+    const uint8_t *bytes, uint32_t count, uint64_t *digests)
 {
     digests_of(bytes, count, digests);
 }
@@ -97,8 +88,12 @@ __attribute__((target("avx2"))) static void digests_wide(const uint8_t *bytes, u
 void wrg_digest_sectors(const void *bytes, uint32_t count, uint64_t *digests)
 {
 #ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512vl")) {
+        digests_avx512(bytes, count, digests);
+        return;
+    }
     if (__builtin_cpu_supports("avx2")) {
-        digests_wide(bytes, count, digests);
+        digests_avx2(bytes, count, digests);
         return;
     }
 #endif
@@ -127,6 +122,16 @@ uint64_t wrg_digest_bytes(uint64_t chain, const void *bytes, size_t len)
     uint64_t words[2];
 
     chain += len;
+    if (len >= 2 * sizeof(words)) { /* two chains side by side: a product waits for the last one */
+        uint64_t beside = ~chain;
+        for (; len >= 2 * sizeof(words); at += 2 * sizeof(words), len -= 2 * sizeof(words)) {
+            memcpy(words, at, sizeof(words));
+            chain = wrg_digest_words(chain, words[0], words[1]);
+            memcpy(words, at + sizeof(words), sizeof(words));
+            beside = wrg_digest_words(beside, words[0], words[1]);
+        }
+        chain = wrg_digest_words(chain, beside, len);
+    }
     for (; len >= sizeof(words); at += sizeof(words), len -= sizeof(words)) {
         memcpy(words, at, sizeof(words));
         chain = wrg_digest_words(chain, words[0], words[1]);

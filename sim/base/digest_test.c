@@ -99,9 +99,9 @@ static void several_sectors__one_each_wherever_they_lie(void **state)
 static void known_sector__known_digest(void **state)
 {
     memset(bytes, 0, sizeof(bytes));
-    assert_true(digest_of(bytes) == UINT64_C(0xc5525d27a9b3f1cf));
+    assert_true(digest_of(bytes) == UINT64_C(0x6308d4f4d0158daa));
     fill();
-    assert_true(digest_of(bytes) == UINT64_C(0x8823226a48e2b9d1));
+    assert_true(digest_of(bytes) == UINT64_C(0x782e5ebfc0d32914));
 }
 
 static void flip_of_any_bit_of_any_length__another_chain(void **state)

@@ -192,9 +192,29 @@ struct run { /* a request on its way */
     bool write;
     bool found; /* chunk is that of `byte` */
     bool digest;
+    struct wrg_memory *pages; /* keeps digests of whole pages; NULL on the thread engine */
+    uint32_t frame;           /* of the page */
     uint32_t ndigests;
     uint64_t digests[SECTORS_A_VEC];
 };
+
+/* A whole page is a whole block: whichever of the two is known tells the other. */
+static void page_digests(struct run *run, uint32_t off, uint64_t *out)
+{
+    struct wrg_disk_chunk *chunk = run->chunk;
+    uint64_t *kept = chunk->digests + off / WRG_SECTOR_SIZE;
+    uint32_t bit = 1u << (off >> BLOCK_SHIFT);
+
+    if (run->write) {
+        memcpy(kept, wrg_memory_digests(run->pages, run->frame), SECTORS_A_BLOCK * sizeof(*kept));
+    } else {
+        if (!(chunk->digested & bit))
+            wrg_digest_sectors(chunk->bytes + off, SECTORS_A_BLOCK, kept);
+        wrg_memory_set_digests(run->pages, run->frame, kept);
+    }
+    chunk->digested |= bit;
+    memcpy(out, kept, SECTORS_A_BLOCK * sizeof(*out));
+}
 
 /*
  * Those of sectors of one block. The digests of a whole block stay until it is written again: most
@@ -227,7 +247,10 @@ static void add_digests(struct run *run, uint32_t off, uint32_t len)
         uint32_t n = wrg_min_u32(len, BLOCK_BYTES - off % BLOCK_BYTES);
         uint64_t *digests = run->digests + run->ndigests;
         run->ndigests += n / WRG_SECTOR_SIZE;
-        if (chunk && (chunk->present >> (off >> BLOCK_SHIFT) & 1))
+        bool present = chunk && (chunk->present >> (off >> BLOCK_SHIFT) & 1);
+        if (present && n == BLOCK_BYTES && run->pages)
+            page_digests(run, off, digests);
+        else if (present)
             block_digests(chunk, off, n, digests);
         else
             for (uint32_t i = 0; i < n / WRG_SECTOR_SIZE; i++)
@@ -279,17 +302,14 @@ static int check(const struct wrg_memory_disk *md, const struct wrg_disk_request
 }
 
 static void emit_data(const struct run *run, const struct wrg_disk_request *request,
-                      const struct wrg_disk_context *context, const struct wrg_vec *vec,
-                      const uint8_t *page)
+                      const struct wrg_disk_context *context, const struct wrg_vec *vec)
 {
-    /* By address: in the thread engine the handle may have died under the transfer. */
-    uint64_t frame = (uint64_t)(page - context->xen->memory.base) >> WRG_PAGE_SHIFT;
     uint64_t sector = (run->byte - vec->len) >> WRG_DISK_SECTOR_SHIFT;
 
     wrg_xen_emit(context->xen, .kind = WRG_EV_DISK_DATA, .role = context->dom->role,
                  .a = context->ticket, .b = request->op, .c = sector,
-                 .d = frame << 32 | (uint32_t)vec->off << 16 | vec->len, .payload = run->digests,
-                 .len = run->ndigests * (uint32_t)sizeof(uint64_t));
+                 .d = (uint64_t)run->frame << 32 | (uint32_t)vec->off << 16 | vec->len,
+                 .payload = run->digests, .len = run->ndigests * (uint32_t)sizeof(uint64_t));
 }
 
 static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request,
@@ -307,14 +327,19 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
     struct run run = { .md = md,
                        .byte = request->sector << WRG_DISK_SECTOR_SHIFT,
                        .write = write,
-                       .digest = context->xen->trace->on };
+                       .digest = context->xen->trace->on,
+                       .pages = context->xen->parallel ? NULL : &context->xen->memory };
     for (uint32_t i = 0; i < request->nvec && !error; i++) {
         const struct wrg_vec *vec = &request->vec[i];
         /* A read of the disk is a write to the page. */
         uint8_t *page = wrg_xen_dma(context->xen, context->dom, vec, !write);
-        error = page ? move_vec(&run, page, vec->len) : -EFAULT;
+        if (!page)
+            return -EFAULT;
+        /* By address: in the thread engine the handle may die under the transfer. */
+        run.frame = (uint32_t)((page - context->xen->memory.base) >> WRG_PAGE_SHIFT);
+        error = move_vec(&run, page, vec->len);
         if (run.digest && !error)
-            emit_data(&run, request, context, vec, page);
+            emit_data(&run, request, context, vec);
     }
     return error;
 }

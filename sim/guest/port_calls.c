@@ -120,7 +120,12 @@ static int lock_take(struct wrg_guest *guest, void *ptr)
 
     if (args->lock >= WRG_LOCKS_MAX)
         return -EINVAL;
-    while (__atomic_exchange_n(&guest->locks_held[args->lock], true, __ATOMIC_ACQUIRE))
+    bool *held = &guest->locks_held[args->lock];
+    if (WRG_LIKELY(!guest->xen->parallel && !*held)) {
+        *held = true;
+        return 0;
+    }
+    while (__atomic_exchange_n(held, true, __ATOMIC_ACQUIRE))
         wrg_sched_yield(guest->xen->sched);
     return 0;
 }
@@ -292,16 +297,13 @@ static int ring_declare(struct wrg_guest *guest, void *ptr)
         if (!view)
             return -EINVAL;
         frames[i] = view->frame;
-        wrg_memory_mark(&guest->xen->memory, view->frame);
-        guest->xen->memory.frames[view->frame].ring = (uint8_t)(args->queue + 1);
-        guest->xen->memory.frames[view->frame].ring_page = i;
     }
     const struct wrg_fetch_declare declare = { .seat = seat,
                                                .abi = args->abi,
                                                .npages = args->npages,
                                                .index = args->index,
-                                               .frames = frames,
-                                               .page = args->page };
+                                               .page = args->page,
+                                               .frame = frames[0] };
     wrg_fetch_declare(&guest->xen->fetch, &declare);
     wrg_xen_emit(guest->xen, .kind = WRG_EV_RING_DECLARE, .role = guest->dom->role,
                  .a = args->queue, .b = guest->xen->fetch.rings[seat].entries,

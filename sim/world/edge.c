@@ -83,6 +83,19 @@ static uint8_t *vec_bytes(struct wrg_world *w, const struct wrg_vec *vec)
     return view->base + vec->off;
 }
 
+/* The digests of its sectors: kept with the page, or made in scratch. */
+static const uint64_t *vec_digests(struct wrg_world *w, const struct wrg_vec *vec,
+                                   uint64_t scratch[SECTORS_PER_PAGE])
+{
+    const struct wrg_view *view = wrg_xen_view(&w->xen.domains[WRG_DOM_FRONT], vec->page);
+
+    WRG_ASSERT(view);
+    if (vec->len == WRG_PAGE_SIZE && !w->xen.parallel)
+        return wrg_memory_digests(&w->xen.memory, view->frame);
+    wrg_digest_sectors(view->base + vec->off, vec->len / WRG_SECTOR_SIZE, scratch);
+    return scratch;
+}
+
 /* Stamps each sector: with what is written, or with something that no write stamps. */
 static void stamp(struct wrg_world *w, const struct wrg_io_slot *slot, uint32_t pattern)
 {
@@ -102,13 +115,12 @@ static void stamp(struct wrg_world *w, const struct wrg_io_slot *slot, uint32_t 
 
 static void emit_data(struct wrg_world *w, const struct wrg_io_slot *slot)
 {
-    uint64_t digests[SECTORS_PER_PAGE];
+    uint64_t scratch[SECTORS_PER_PAGE];
     uint64_t sector = slot->io.sector;
 
     for (uint32_t i = 0; i < slot->io.nvec; i++) {
-        const uint8_t *bytes = vec_bytes(w, &slot->vec[i]);
+        const uint64_t *digests = vec_digests(w, &slot->vec[i], scratch);
         uint32_t n = slot->vec[i].len / WRG_SECTOR_SIZE;
-        wrg_digest_sectors(bytes, n, digests);
         wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_DATA, .role = WRG_ROLE_FRONT,
                      .a = (uint32_t)slot->io.tag, .b = slot->io.op, .c = sector, .payload = digests,
                      .len = n * (uint32_t)sizeof(*digests));

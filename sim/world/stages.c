@@ -76,8 +76,8 @@ static bool ring_is_quiet(struct wrg_world *w)
 
     if (!ring->live)
         return true;
-    wrg_xen_peek(&w->xen, ring->frames[0], WRG_WIRE_REQ_PROD, &req_prod, sizeof(req_prod));
-    wrg_xen_peek(&w->xen, ring->frames[0], WRG_WIRE_RSP_PROD, &rsp_prod, sizeof(rsp_prod));
+    wrg_xen_peek(&w->xen, ring->frame, WRG_WIRE_REQ_PROD, &req_prod, sizeof(req_prod));
+    wrg_xen_peek(&w->xen, ring->frame, WRG_WIRE_RSP_PROD, &rsp_prod, sizeof(rsp_prod));
     return req_prod == rsp_prod;
 }
 

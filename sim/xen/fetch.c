@@ -9,8 +9,6 @@
 #include "vocab/events.h"
 #include "xen/memory.h"
 
-#define NOT_IN_RING UINT32_MAX
-
 void wrg_fetch_begin(struct wrg_fetch *fetch)
 {
     fetch->ntampers = 0;
@@ -34,7 +32,7 @@ void wrg_fetch_save(const struct wrg_fetch *fetch, struct wrg_fetch_saved *saved
         saved->rings[i].requests = ring->requests;
         saved->rings[i].published = ring->published;
         saved->rings[i].page = ring->page;
-        memcpy(saved->rings[i].frames, ring->frames, sizeof(ring->frames));
+        saved->rings[i].frame = ring->frame;
     }
 }
 
@@ -52,8 +50,8 @@ void wrg_fetch_restore(struct wrg_fetch *fetch, const struct wrg_fetch_saved *sa
         ring->answered = 0;
         ring->published = saved->rings[i].published;
         ring->page = saved->rings[i].page;
+        ring->frame = saved->rings[i].frame;
         ring->epoch++;
-        memcpy(ring->frames, saved->rings[i].frames, sizeof(ring->frames));
     }
     fetch->ntampers = 0;
     fetch->tamper_on = false;
@@ -72,25 +70,14 @@ void wrg_fetch_declare(struct wrg_fetch *fetch, const struct wrg_fetch_declare *
     ring->stride = wrg_wire_request_size((enum wrg_abi)args->abi);
     ring->published = args->index;
     ring->page = args->page;
+    ring->frame = args->frame;
     ring->epoch++;
-    memcpy(ring->frames, args->frames, args->npages * sizeof(*args->frames));
 }
 
 void wrg_fetch_retire(struct wrg_fetch *fetch, uint8_t seat)
 {
     fetch->rings[seat].live = false;
     fetch->rings[seat].epoch++;
-}
-
-uint32_t wrg_fetch_ring_offset(const struct wrg_fetch *fetch, uint8_t seat,
-                               const struct wrg_frame *meta, uint32_t frame, uint32_t off)
-{
-    const struct wrg_fetch_ring *ring = &fetch->rings[seat];
-
-    if (!meta->ring || !ring->live || meta->ring_page >= ring->npages ||
-        ring->frames[meta->ring_page] != frame)
-        return NOT_IN_RING;
-    return (uint32_t)meta->ring_page * WRG_PAGE_SIZE + off;
 }
 
 /*
@@ -207,19 +194,17 @@ static struct wrg_fetch_result load_indirect(struct wrg_fetch *fetch, uint8_t se
 }
 
 struct wrg_fetch_result wrg_fetch_load(struct wrg_fetch *fetch, uint8_t seat,
-                                       const struct wrg_frame *meta, uint32_t frame, uint32_t off,
-                                       uint32_t len)
+                                       const struct wrg_fetch_place *place)
 {
-    uint32_t ring_off = wrg_fetch_ring_offset(fetch, seat, meta, frame, off);
-
-    if (ring_off != NOT_IN_RING) {
-        if (ring_off < WRG_WIRE_RING)
+    if (place->ring_off != WRG_FETCH_NOT_IN_RING) {
+        if (place->ring_off < WRG_WIRE_RING)
             return (struct wrg_fetch_result){ .class = WRG_SHARED_RING_INDEX };
-        return load_slot(fetch, seat, ring_off, len);
+        return load_slot(fetch, seat, place->ring_off, place->len);
     }
-    if (meta->indirect && fetch->indirect[meta->indirect - 1].frame == frame &&
-        fetch->indirect[meta->indirect - 1].seat == seat)
-        return load_indirect(fetch, seat, &fetch->indirect[meta->indirect - 1], off, len);
+    if (place->indirect && fetch->indirect[place->indirect - 1].frame == place->frame &&
+        fetch->indirect[place->indirect - 1].seat == seat)
+        return load_indirect(fetch, seat, &fetch->indirect[place->indirect - 1], place->off,
+                             place->len);
     return (struct wrg_fetch_result){ .class = WRG_SHARED_NONE };
 }
 

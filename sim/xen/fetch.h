@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <wringer/port.h>
 #include <wringer/wire.h>
 
 #define WRG_FETCH_SEATS      2
@@ -58,8 +59,8 @@ struct wrg_fetch_ring {
     uint32_t answered;  /* entries that this side has published, over all rings of the run */
     uint32_t published; /* the last index that this side has published */
     uint32_t newest;    /* slot of the scope that was opened last */
-    uint32_t page;      /* handle of its first page: frames may be mapped elsewhere too */
-    uint32_t frames[WRG_FETCH_RING_PAGES];
+    uint32_t page;      /* handle of its first page, through which alone it is the ring */
+    uint32_t frame;     /* the first */
     struct wrg_fetch_scope scopes[WRG_FETCH_SLOTS];
 };
 
@@ -102,8 +103,7 @@ struct wrg_fetch_saved {
     struct {
         bool live;
         uint8_t abi, npages;
-        uint32_t stride, entries, requests, published, page;
-        uint32_t frames[WRG_FETCH_RING_PAGES];
+        uint32_t stride, entries, requests, published, page, frame;
     } rings[WRG_FETCH_SEATS];
 };
 void wrg_fetch_save(const struct wrg_fetch *fetch, struct wrg_fetch_saved *saved);
@@ -112,20 +112,39 @@ void wrg_fetch_restore(struct wrg_fetch *fetch, const struct wrg_fetch_saved *sa
 struct wrg_fetch_declare {
     uint8_t seat, abi, npages;
     uint32_t index; /* published so far by this side */
-    uint32_t page;  /* handle of the first page; 0: any handle of these frames is the ring */
-    const uint32_t *frames;
+    uint32_t page;  /* handle of the first page */
+    uint32_t frame; /* behind it */
 };
 void wrg_fetch_declare(struct wrg_fetch *fetch, const struct wrg_fetch_declare *args);
 void wrg_fetch_retire(struct wrg_fetch *fetch, uint8_t seat);
 
-/* Offset of `off` within `frame` in the ring of a seat, or UINT32_MAX if it is no page of it. */
-uint32_t wrg_fetch_ring_offset(const struct wrg_fetch *fetch, uint8_t seat,
-                               const struct wrg_frame *meta, uint32_t frame, uint32_t off);
+/* Where an access begins, as far as the shadow cares. */
+struct wrg_fetch_place {
+    uint32_t ring_off; /* in the ring of the seat, or WRG_FETCH_NOT_IN_RING */
+    uint32_t frame, off, len;
+    uint16_t indirect; /* of struct wrg_frame */
+};
+
+#define WRG_FETCH_NOT_IN_RING UINT32_MAX
+
+/*
+ * Offset in the ring of a seat of the byte `off` behind the start of handle `page`. The frames of a
+ * ring may be mapped elsewhere too: it is the ring through the handle that was declared.
+ */
+static inline uint32_t wrg_fetch_ring_offset(const struct wrg_fetch *fetch, uint8_t seat,
+                                             uint32_t page, uint32_t off)
+{
+    const struct wrg_fetch_ring *ring = &fetch->rings[seat];
+    uint32_t nth = page - ring->page + (off >> WRG_PAGE_SHIFT);
+
+    if (!ring->live || nth >= ring->npages)
+        return WRG_FETCH_NOT_IN_RING;
+    return nth << WRG_PAGE_SHIFT | (off & (WRG_PAGE_SIZE - 1));
+}
 
 /* What `seat` loads now; marks the bytes and counts the fetch. */
 struct wrg_fetch_result wrg_fetch_load(struct wrg_fetch *fetch, uint8_t seat,
-                                       const struct wrg_frame *meta, uint32_t frame, uint32_t off,
-                                       uint32_t len);
+                                       const struct wrg_fetch_place *place);
 /* A producer index was stored by its owner. */
 void wrg_fetch_published(struct wrg_fetch *fetch, uint8_t seat, uint32_t index);
 /* `seat` has mapped (or copied from) gref of frame: does a request name it as an indirect page? */

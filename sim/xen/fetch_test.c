@@ -5,20 +5,18 @@
 #include <wringer/wire.h>
 
 #define RING_FRAME 100
+#define RING_PAGE  0x100005 /* handle */
 #define RING_PAGES 4
 #define STRIDE     112
 #define ENTRIES    128 /* 4 pages, 64-bit layout */
 
 static struct wrg_fetch f;
-static struct wrg_frame meta[RING_PAGES];
 static struct wrg_frame indirect_meta;
 
 static void declare(uint8_t seat, uint32_t index)
 {
-    const uint32_t frames[RING_PAGES] = { RING_FRAME, RING_FRAME + 5, RING_FRAME + 10,
-                                          RING_FRAME + 15 };
     const struct wrg_fetch_declare args = {
-        .seat = seat, .abi = WRG_ABI_X86_64, .npages = RING_PAGES, .index = index, .frames = frames
+        .seat = seat, .abi = WRG_ABI_X86_64, .npages = RING_PAGES, .index = index, .page = RING_PAGE
     };
 
     wrg_fetch_declare(&f, &args);
@@ -28,10 +26,7 @@ static int setup(void **state)
 {
     (void)state;
     memset(&f, 0, sizeof(f));
-    memset(meta, 0, sizeof(meta));
     memset(&indirect_meta, 0, sizeof(indirect_meta));
-    for (uint8_t i = 0; i < RING_PAGES; i++)
-        meta[i] = (struct wrg_frame){ .ring = 1, .ring_page = i };
     wrg_fetch_begin(&f);
     declare(WRG_SEAT_BACK, 0);
     return 0;
@@ -39,12 +34,20 @@ static int setup(void **state)
 
 #define F(fn) cmocka_unit_test_setup(fn, setup)
 
-/* A load at an offset of the ring, which must lie in one page. */
+/* A load behind the start of a handle, which must lie in one page. */
+static struct wrg_fetch_result load_page(uint8_t seat, uint32_t page, uint32_t off, uint32_t len)
+{
+    const struct wrg_fetch_place place = { .ring_off = wrg_fetch_ring_offset(&f, seat, page, off),
+                                           .frame = RING_FRAME + 5 * (off / WRG_PAGE_SIZE),
+                                           .off = off % WRG_PAGE_SIZE,
+                                           .len = len };
+
+    return wrg_fetch_load(&f, seat, &place);
+}
+
 static struct wrg_fetch_result load_ring(uint8_t seat, uint32_t off, uint32_t len)
 {
-    uint32_t page = off / WRG_PAGE_SIZE;
-
-    return wrg_fetch_load(&f, seat, &meta[page], RING_FRAME + 5 * page, off % WRG_PAGE_SIZE, len);
+    return load_page(seat, RING_PAGE, off, len);
 }
 
 static struct wrg_fetch_result load_slot(uint32_t slot, uint32_t within, uint32_t len)
@@ -70,7 +73,13 @@ static void read_indirect(uint32_t slot, uint16_t nr_segments, uint32_t gref)
 
 static struct wrg_fetch_result load_indirect(uint32_t off, uint32_t len)
 {
-    return wrg_fetch_load(&f, WRG_SEAT_BACK, &indirect_meta, 200, off, len);
+    const struct wrg_fetch_place place = { .ring_off = WRG_FETCH_NOT_IN_RING,
+                                           .frame = 200,
+                                           .off = off,
+                                           .len = len,
+                                           .indirect = indirect_meta.indirect };
+
+    return wrg_fetch_load(&f, WRG_SEAT_BACK, &place);
 }
 
 /* ---- slots ---- */
@@ -204,13 +213,18 @@ static void retired_or_redeclared_ring__scopes_gone(void **state)
     assert_false(load_slot(0, 0, STRIDE).again);
 }
 
-static void page_reused_elsewhere__not_taken_for_the_ring(void **state)
+static void other_handle_of_the_frames__not_taken_for_the_ring(void **state)
 {
+    const uint32_t generation = 1u << WRG_VIEW_BITS;
+
     (void)state;
-    assert_int_equal(wrg_fetch_load(&f, WRG_SEAT_BACK, &meta[0], RING_FRAME + 1, 64, 8).class,
+    assert_int_equal(load_page(WRG_SEAT_BACK, RING_PAGE, 64, 8).class, WRG_SHARED_RING_SLOT);
+    assert_int_equal(load_page(WRG_SEAT_BACK, RING_PAGE - 1, 64, 8).class, WRG_SHARED_NONE);
+    assert_int_equal(load_page(WRG_SEAT_BACK, RING_PAGE + generation, 64, 8).class,
                      WRG_SHARED_NONE);
-    const struct wrg_frame far = { .ring = 1, .ring_page = RING_PAGES };
-    assert_int_equal(wrg_fetch_load(&f, WRG_SEAT_BACK, &far, RING_FRAME, 64, 8).class,
+    assert_int_equal(load_page(WRG_SEAT_BACK, RING_PAGE + RING_PAGES, 64, 8).class,
+                     WRG_SHARED_NONE);
+    assert_int_equal(load_page(WRG_SEAT_BACK, RING_PAGE, RING_PAGES * WRG_PAGE_SIZE, 8).class,
                      WRG_SHARED_NONE);
 }
 
@@ -347,7 +361,7 @@ int main(void)
         F(slot_over_two_pages__one_scope),
         F(bytes_behind_last_slot__belong_to_no_request),
         F(retired_or_redeclared_ring__scopes_gone),
-        F(page_reused_elsewhere__not_taken_for_the_ring),
+        F(other_handle_of_the_frames__not_taken_for_the_ring),
         F(restore__ordinals_go_on_and_scopes_are_fresh),
         F(indirect_page_named_in_slot__joins_its_scope),
         F(gref_beyond_the_pages_in_use__does_not_join),

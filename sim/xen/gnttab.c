@@ -52,7 +52,7 @@ static int grant_one(struct wrg_xen *xen, struct wrg_domain *dom,
         return -ENOSPC;
     args->grefs[i] = gref;
     mark_entry(xen, dom, gref);
-    wrg_memory_mark(&xen->memory, view->frame);
+    wrg_memory_mark_meta(&xen->memory, view->frame);
     xen->memory.frames[view->frame].granted++;
     dom->gnttab.given++;
     /* The order of xen/grant_table.h: domid and frame, barrier, flags. */
@@ -264,7 +264,7 @@ static int16_t map_one(struct wrg_xen *xen, struct wrg_domain *dom,
     dom->gnttab.maptrack[slot] = (struct wrg_maptrack){ .gref = op->gref,
                                                         .granter = args->domid,
                                                         .readonly = args->readonly };
-    wrg_memory_mark(&xen->memory, frame);
+    wrg_memory_mark_meta(&xen->memory, frame);
     xen->memory.frames[frame].mapped++;
     op->page = view->handle;
     if (xen->trace->on && dom->role == WRG_ROLE_BACK)

@@ -17,9 +17,8 @@ static int setup_ring(void **state)
     r.front = page_of(t.front, 1);
     r.back = back_maps(grant_page(t.front, WRG_DOM_BACK, r.front, false), false);
     r.frame = frame_of(t.front, r.front);
-    t.xen.memory.frames[r.frame].ring = 1;
     const struct wrg_fetch_declare declare = {
-        .seat = WRG_SEAT_BACK, .abi = WRG_ABI_X86_64, .npages = 1, .frames = &r.frame
+        .seat = WRG_SEAT_BACK, .abi = WRG_ABI_X86_64, .npages = 1, .page = r.back
     };
     wrg_fetch_declare(&t.xen.fetch, &declare);
     forget_events();

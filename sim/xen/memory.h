@@ -21,22 +21,29 @@
 /* Fresh pages and port allocations carry it, so that bytes nobody meant to share are seen. */
 #define WRG_SECRET UINT64_C(0x9ae5c3f17bd24e6f)
 
-struct wrg_frame {    /* 8 bytes */
-    uint16_t granted; /* grant entries that name it, given through the port */
-    uint16_t mapped;  /* live mappings by another domain */
-    uint8_t ring;     /* 1 + number of the ring it is part of, 0: none */
-    uint8_t ring_page : 7;
-    uint8_t tainted : 1; /* was filled with the secret pattern, and may still carry it */
-    uint16_t indirect;   /* 1 + index of its record in the fetch shadow, 0: none */
+struct wrg_frame {
+    uint16_t granted;  /* grant entries that name it, given through the port */
+    uint16_t mapped;   /* live mappings by another domain */
+    bool tainted;      /* was filled with the secret pattern, and may still carry it */
+    uint16_t indirect; /* 1 + index of its record in the fetch shadow, 0: none */
+};
+
+#define WRG_FRAME_SECTORS 8u
+
+enum wrg_frame_state {
+    WRG_FRAME_CLEAN,
+    WRG_FRAME_DIRTY,
+    WRG_FRAME_DIGESTED, /* dirty, and the digests of its sectors are those of its bytes */
 };
 
 struct wrg_memory {
     uint8_t *base;
     uint32_t nframes;
-    uint8_t *dirty; /* one byte a frame: touched since the last restore */
+    uint8_t *dirty; /* one byte a frame: touched since the last restore, enum wrg_frame_state */
     uint32_t *dirty_list;
     uint32_t ndirty;
     struct wrg_frame *frames;
+    uint64_t (*digests)[WRG_FRAME_SECTORS]; /* a frame, valid in state WRG_FRAME_DIGESTED */
     /* snapshot: frames that were dirty when it was taken */
     uint32_t nsaved;
     uint32_t saved_cap;
@@ -56,12 +63,28 @@ static inline uint8_t *wrg_memory_at(const struct wrg_memory *mem, uint32_t fram
 
 void wrg_memory_mark_slow(struct wrg_memory *mem, uint32_t frame);
 
-/* Before the first write to a frame, or to what is known of it. */
+/* Before a write to a frame. */
 static inline void wrg_memory_mark(struct wrg_memory *mem, uint32_t frame)
 {
-    if (!__atomic_load_n(&mem->dirty[frame], __ATOMIC_RELAXED))
+    if (__atomic_load_n(&mem->dirty[frame], __ATOMIC_RELAXED) != WRG_FRAME_DIRTY)
         wrg_memory_mark_slow(mem, frame);
 }
+
+/* Before a change of what is known of a frame, and not of its bytes. */
+static inline void wrg_memory_mark_meta(struct wrg_memory *mem, uint32_t frame)
+{
+    if (__atomic_load_n(&mem->dirty[frame], __ATOMIC_RELAXED) == WRG_FRAME_CLEAN)
+        wrg_memory_mark_slow(mem, frame);
+}
+
+/*
+ * The digests of a frame's sectors, which are kept until it is marked: what moves unchanged from a
+ * disk to a guest, or back, is read once. Fiber engine only: nobody may write meanwhile.
+ */
+const uint64_t *wrg_memory_digests(struct wrg_memory *mem, uint32_t frame);
+/* They are known from elsewhere: the frame has just been filled with bytes of these digests. */
+void wrg_memory_set_digests(struct wrg_memory *mem, uint32_t frame,
+                            const uint64_t digests[WRG_FRAME_SECTORS]);
 
 /* Fills a page with the secret pattern. */
 void wrg_memory_fill_secret(void *dst, size_t len);

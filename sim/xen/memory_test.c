@@ -25,7 +25,7 @@ static void touch(uint32_t frame, uint8_t value)
     wrg_memory_mark(&mem, frame);
     memset(wrg_memory_at(&mem, frame), value, WRG_PAGE_SIZE);
     mem.frames[frame].granted = value;
-    mem.frames[frame].ring = value;
+    mem.frames[frame].mapped = value;
 }
 
 static bool holds(uint32_t frame, uint8_t value)
@@ -33,7 +33,7 @@ static bool holds(uint32_t frame, uint8_t value)
     const uint8_t *at = wrg_memory_at(&mem, frame);
 
     return at[0] == value && memcmp(at, at + 1, WRG_PAGE_SIZE - 1) == 0 &&
-           mem.frames[frame].granted == value && mem.frames[frame].ring == value;
+           mem.frames[frame].granted == value && mem.frames[frame].mapped == value;
 }
 
 static void frame_touched_twice__listed_once(void **state)
@@ -61,7 +61,7 @@ static void restore__brings_back_bytes_and_what_is_known(void **state)
         assert_true(holds(1, 11));
         assert_true(holds(2, 22));
         assert_int_equal(mem.frames[3].granted, 0);
-        assert_int_equal(mem.frames[3].ring, 0);
+        assert_int_equal(mem.frames[3].mapped, 0);
         assert_int_equal(mem.ndirty, 0);
         assert_int_equal(mem.dirty[2] | mem.dirty[3], 0);
     }
@@ -118,6 +118,51 @@ static void reset__forgets_the_snapshot(void **state)
     wrg_memory_restore(&mem);
     assert_int_equal(mem.frames[1].granted, 0);
     assert_true(wrg_memory_at(&mem, 1)[0] == 44); /* no snapshot, nothing to copy back */
+}
+
+static void frame_written_after_its_digests_were_made__made_anew(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    touch(3, 1);
+    before = wrg_memory_digests(&mem, 3)[7];
+    touch(3, 2);
+    assert_true(wrg_memory_digests(&mem, 3)[7] != before);
+    touch(3, 1);
+    assert_true(wrg_memory_digests(&mem, 3)[7] == before);
+}
+
+static void digests_of_a_restored_frame__those_of_its_bytes(void **state)
+{
+    uint64_t saved;
+
+    (void)state;
+    touch(3, 1);
+    saved = wrg_memory_digests(&mem, 3)[0];
+    assert_true(wrg_memory_save(&mem));
+    touch(3, 2);
+    assert_true(wrg_memory_digests(&mem, 3)[0] != saved);
+    wrg_memory_restore(&mem);
+    assert_true(wrg_memory_digests(&mem, 3)[0] == saved);
+}
+
+static void change_of_what_is_known__digests_stay(void **state)
+{
+    static const uint64_t given[WRG_FRAME_SECTORS] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+    uint64_t digests[WRG_FRAME_SECTORS];
+
+    (void)state;
+    touch(3, 1);
+    memcpy(digests, wrg_memory_digests(&mem, 3), sizeof(digests));
+    wrg_memory_mark_meta(&mem, 3);
+    assert_int_equal(mem.dirty[3], WRG_FRAME_DIGESTED);
+    touch(4, 1);
+    wrg_memory_set_digests(&mem, 4, digests);
+    assert_memory_equal(wrg_memory_digests(&mem, 4), digests, sizeof(digests));
+    memcpy(mem.digests[4], given, sizeof(given));
+    wrg_memory_mark(&mem, 4);
+    assert_memory_equal(wrg_memory_digests(&mem, 4), digests, sizeof(digests));
 }
 
 static void secret__seen_at_word_offsets_only(void **state)
@@ -298,6 +343,9 @@ int main(void)
         M(second_save__keeps_untouched_frames_of_the_first),
         M(too_many_frames__no_snapshot),
         M(reset__forgets_the_snapshot),
+        M(frame_written_after_its_digests_were_made__made_anew),
+        M(digests_of_a_restored_frame__those_of_its_bytes),
+        M(change_of_what_is_known__digests_stay),
         M(secret__seen_at_word_offsets_only),
         M(secret_of_odd_length__does_not_run_over),
         X(xen_restore__hash_equals_that_at_save),

@@ -26,7 +26,6 @@ uint32_t wrg_xen_page_alloc(struct wrg_xen *xen, struct wrg_domain *dom, uint32_
         else
             wrg_memory_fill_secret(bytes, WRG_PAGE_SIZE);
         xen->memory.frames[frame].tainted = !zero;
-        xen->memory.frames[frame].ring = 0;
         view->base = bytes;
         view->frame = frame & 0xffffff;
         view->flags = WRG_VIEW_WRITE;
@@ -150,8 +149,9 @@ static void apply_tamper(struct wrg_xen *xen, uint32_t frame, uint32_t off,
 
 struct piece { /* the part of an access that lies in one page */
     uint32_t frame, off, len;
-    uint8_t *bytes; /* in the arena */
-    uint8_t *buf;   /* the caller's */
+    uint32_t ring_off; /* in the ring of the seat, or WRG_FETCH_NOT_IN_RING */
+    uint8_t *bytes;    /* in the arena */
+    uint8_t *buf;      /* the caller's */
 };
 
 static int seat_of(const struct wrg_domain *dom)
@@ -159,18 +159,6 @@ static int seat_of(const struct wrg_domain *dom)
     if (dom->role == WRG_ROLE_FRONT)
         return WRG_SEAT_FRONT;
     return dom->role == WRG_ROLE_BACK ? WRG_SEAT_BACK : -1;
-}
-
-/* What is known of a frame, as seen through this handle: a ring is one through its own handle only.
- * */
-static struct wrg_frame seen_through(const struct wrg_xen *xen, int seat, uint32_t frame,
-                                     uint32_t page)
-{
-    struct wrg_frame meta = xen->memory.frames[frame];
-
-    if (seat >= 0 && xen->fetch.rings[seat].page && xen->fetch.rings[seat].page != page)
-        meta.ring = 0;
-    return meta;
 }
 
 /* Bulk loads are shown in events of what a payload holds: checkers follow the bytes. */
@@ -194,14 +182,17 @@ static void load_piece(struct wrg_xen *xen, struct wrg_domain *dom, const struct
                        const struct piece *piece)
 {
     struct wrg_fetch_result fetch = { .class = WRG_SHARED_NONE };
+    uint16_t indirect = xen->memory.frames[piece->frame].indirect;
     int seat = seat_of(dom);
-    const struct wrg_frame seen = seen_through(xen, seat, piece->frame, access->page);
-    const struct wrg_frame *meta = &seen;
 
-    if (seat >= 0 && (meta->ring || meta->indirect)) {
-        fetch =
-            wrg_fetch_load(&xen->fetch, (uint8_t)seat, meta, piece->frame, piece->off, piece->len);
-        if (fetch.tamper)
+    if (seat >= 0 && (piece->ring_off != WRG_FETCH_NOT_IN_RING || indirect)) {
+        const struct wrg_fetch_place place = { .ring_off = piece->ring_off,
+                                               .frame = piece->frame,
+                                               .off = piece->off,
+                                               .len = piece->len,
+                                               .indirect = indirect };
+        fetch = wrg_fetch_load(&xen->fetch, (uint8_t)seat, &place);
+        if (WRG_UNLIKELY(fetch.tamper))
             apply_tamper(xen, piece->frame, piece->off, fetch.tamper);
     }
     if (access->order != WRG_ORDER_PLAIN && piece->len == sizeof(uint32_t)) {
@@ -216,40 +207,29 @@ static void load_piece(struct wrg_xen *xen, struct wrg_domain *dom, const struct
         emit_load(xen, dom, access, piece, &fetch);
 }
 
-static void note_index(struct wrg_xen *xen, int seat, const struct wrg_frame *meta,
-                       const struct piece *piece)
+static void note_index(struct wrg_xen *xen, int seat, const struct piece *piece)
 {
-    uint32_t off =
-        wrg_fetch_ring_offset(&xen->fetch, (uint8_t)seat, meta, piece->frame, piece->off);
     uint32_t own = seat == WRG_SEAT_BACK ? WRG_WIRE_RSP_PROD : WRG_WIRE_REQ_PROD;
     uint32_t index;
 
-    if (off != own || piece->len != sizeof(index))
+    if (piece->ring_off != own || piece->len != sizeof(index))
         return;
     memcpy(&index, piece->buf, sizeof(index));
     wrg_fetch_published(&xen->fetch, (uint8_t)seat, index);
 }
 
-static uint8_t store_class(struct wrg_xen *xen, int seat, const struct wrg_frame *meta,
-                           const struct piece *piece)
+static uint8_t store_class(const struct piece *piece)
 {
-    uint32_t off;
-
-    if (seat < 0 || !meta->ring)
+    if (piece->ring_off == WRG_FETCH_NOT_IN_RING)
         return WRG_SHARED_NONE;
-    off = wrg_fetch_ring_offset(&xen->fetch, (uint8_t)seat, meta, piece->frame, piece->off);
-    if (off == UINT32_MAX)
-        return WRG_SHARED_NONE;
-    return off < WRG_WIRE_RING ? WRG_SHARED_RING_INDEX : WRG_SHARED_RING_SLOT;
+    return piece->ring_off < WRG_WIRE_RING ? WRG_SHARED_RING_INDEX : WRG_SHARED_RING_SLOT;
 }
 
 static void store_piece(struct wrg_xen *xen, struct wrg_domain *dom,
                         const struct wrg_access *access, const struct piece *piece)
 {
     const struct wrg_frame *meta = &xen->memory.frames[piece->frame];
-    int seat = seat_of(dom);
-    const struct wrg_frame seen = seen_through(xen, seat, piece->frame, access->page);
-    uint8_t class = store_class(xen, seat, &seen, piece);
+    uint8_t class = store_class(piece);
 
     /* What lay there goes out with the event, behind the new bytes: padding is judged by it. */
     uint8_t payload[WRG_TRACE_PAYLOAD_MAX];
@@ -266,7 +246,7 @@ static void store_piece(struct wrg_xen *xen, struct wrg_domain *dom,
         memcpy(piece->bytes, piece->buf, piece->len);
     }
     if (class == WRG_SHARED_RING_INDEX)
-        note_index(xen, seat, &seen, piece);
+        note_index(xen, seat_of(dom), piece);
     bool secret = wrg_memory_has_secret(piece->buf, piece->len);
     if (secret) /* found again when the page is granted later */
         xen->memory.frames[piece->frame].tainted = true;
@@ -280,6 +260,7 @@ static void store_piece(struct wrg_xen *xen, struct wrg_domain *dom,
 
 void wrg_xen_access(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_access *access)
 {
+    int seat = seat_of(dom);
     uint32_t done = 0;
 
     wrg_sched_point(xen->sched, access->write ? WRG_POINT_STORE : WRG_POINT_LOAD);
@@ -299,6 +280,9 @@ void wrg_xen_access(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_acce
         }
         struct piece piece = { .frame = view->frame, .off = off & (WRG_PAGE_SIZE - 1) };
         piece.len = wrg_min_u32(access->len - done, WRG_PAGE_SIZE - piece.off);
+        piece.ring_off = seat < 0
+                             ? WRG_FETCH_NOT_IN_RING
+                             : wrg_fetch_ring_offset(&xen->fetch, (uint8_t)seat, access->page, off);
         piece.bytes = view->base + piece.off;
         piece.buf = (uint8_t *)access->buf + done;
         if (access->write)

@@ -185,6 +185,7 @@ BENCH uint8_t *bytes_of(const struct wrg_domain *dom, uint32_t page)
     const struct wrg_view *view = wrg_xen_view(dom, page);
 
     assert_non_null(view);
+    wrg_memory_mark(&t.xen.memory, view->frame); /* for whoever writes there */
     return view->base;
 }
 
