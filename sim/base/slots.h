@@ -56,6 +56,32 @@ static inline uint32_t wrg_slots_take(struct wrg_slots *slots)
     return word * 64 + bit;
 }
 
+/* Takes up to `max`, the lowest free ones first, in order. Returns how many there were. */
+static inline uint32_t wrg_slots_take_many(struct wrg_slots *slots, uint32_t *out, uint32_t max)
+{
+    uint32_t nwords = (uint32_t)wrg_slots_words(slots->count);
+    uint32_t word = slots->hint;
+    uint32_t got = 0;
+
+    for (; got < max && word < nwords; word++) {
+        uint64_t bits = ~slots->words[word];
+        if (!bits)
+            continue;
+        do {
+            out[got++] = word * 64 + (uint32_t)__builtin_ctzll(bits);
+            bits &= bits - 1;
+        } while (bits && got < max);
+        slots->words[word] = ~bits;
+        if (slots->touched <= word)
+            slots->touched = word + 1;
+        if (bits)
+            break;
+    }
+    slots->hint = word;
+    slots->taken += got;
+    return got;
+}
+
 static inline bool wrg_slots_is_taken(const struct wrg_slots *slots, uint32_t slot)
 {
     return slot < slots->count && (slots->words[slot / 64] >> (slot % 64) & 1);

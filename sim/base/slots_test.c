@@ -183,6 +183,40 @@ static void random_walk__agrees_with_a_plain_array(void **state)
         assert_true(model_step(model, sizeof(model), &seed));
 }
 
+static void take_many__same_slots_as_one_by_one(void **state)
+{
+    static const uint32_t holes[] = { 3, 62, 63, 64, 130, 190 };
+    uint32_t got[200];
+
+    (void)state;
+    for (uint32_t max = 0; max <= 12; max++) {
+        fresh(200);
+        take_many(192); /* 8 are free at the end, and the holes */
+        for (size_t i = 0; i < WRG_ARRAY_LEN(holes); i++)
+            wrg_slots_put(&slots, holes[i]);
+        uint32_t n = wrg_slots_take_many(&slots, got, max);
+        assert_int_equal(n, max);
+        for (uint32_t i = 0; i < n; i++)
+            assert_int_equal(got[i], i < 6 ? holes[i] : 192 + i - 6);
+        assert_int_equal(slots.taken, 186 + n);
+        for (uint32_t i = n; i < 14; i++)
+            assert_int_equal(wrg_slots_take(&slots), i < 6 ? holes[i] : 192 + i - 6);
+    }
+    assert_int_equal(wrg_slots_take_many(&slots, got, 5), 0);
+}
+
+static void take_many_of_few__what_there_is(void **state)
+{
+    uint32_t got[8];
+
+    (void)state;
+    fresh(65);
+    take_many(62);
+    assert_int_equal(wrg_slots_take_many(&slots, got, 8), 3);
+    assert_int_equal(got[2], 64);
+    assert_int_equal(wrg_slots_high(&slots), 65);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +226,8 @@ int main(void)
         cmocka_unit_test(run_longer_than_what_is_left__none_and_nothing_taken),
         cmocka_unit_test(slot_beyond_the_end__is_not_taken),
         cmocka_unit_test(high__bounds_what_was_ever_taken),
+        cmocka_unit_test(take_many__same_slots_as_one_by_one),
+        cmocka_unit_test(take_many_of_few__what_there_is),
         cmocka_unit_test(restore__is_the_state_at_save),
         cmocka_unit_test(random_walk__agrees_with_a_plain_array),
     };

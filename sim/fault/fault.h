@@ -60,4 +60,18 @@ static inline int32_t wrg_fault_point(struct wrg_fault *fault, enum wrg_fault_si
     return __builtin_expect(fault->armed, 0) ? wrg_fault_ask(fault, site) : 0;
 }
 
+/* True: none of the next `calls` calls at the site fails, and they are counted. False: ask one by
+ * one. */
+static inline bool wrg_fault_pass(struct wrg_fault *fault, enum wrg_fault_site site, uint32_t calls)
+{
+    uint32_t *counts[] = { &fault->calls[site], &fault->any_count };
+
+    if (__builtin_expect(fault->armed, 0))
+        return false;
+    for (unsigned i = 0; i < 2; i++)
+        __atomic_store_n(counts[i], __atomic_load_n(counts[i], __ATOMIC_RELAXED) + calls,
+                         __ATOMIC_RELAXED);
+    return true;
+}
+
 #endif

@@ -142,6 +142,19 @@ static void no_room_for_a_rule__refused(void **state)
     assert_int_equal(f.nrules, WRG_FAULT_RULES_MAX);
 }
 
+static void batch_passes__counted_as_if_one_by_one(void **state)
+{
+    (void)state;
+    assert_true(wrg_fault_pass(&f, WRG_FAULT_GNTTAB_MAP, 5));
+    assert_int_equal(f.calls[WRG_FAULT_GNTTAB_MAP], 5);
+    assert_int_equal(f.any_count, 5);
+    add(WRG_FAULT_GNTTAB_MAP, 6, 1, -1);
+    wrg_fault_enable(&f, true);
+    assert_false(wrg_fault_pass(&f, WRG_FAULT_GNTTAB_MAP, 5)); /* ask for each of them */
+    assert_int_equal(f.calls[WRG_FAULT_GNTTAB_MAP], 5);
+    assert_int_equal(ask(WRG_FAULT_GNTTAB_MAP), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +167,7 @@ int main(void)
         F(disarmed__nothing_fails_but_calls_count),
         F(begin__forgets_rules_and_counts),
         F(no_room_for_a_rule__refused),
+        F(batch_passes__counted_as_if_one_by_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * With nobody listening, grants go through loops of their own: after the same calls, they leave the
+ * same state as the general code, which a listener makes do all the work.
+ */
+#include "base/rng.h"
+#include "xen/test_xen.h"
+
+enum { PAGES = 48, LIVE_MAX = 256, BATCH_MAX = 80, STEPS = 3000 };
+
+/* What a run knows, and what came of its calls. */
+struct play {
+    struct wrg_rng rng;
+    uint32_t pages[PAGES];
+    uint32_t ngrefs, grefs[LIVE_MAX];
+    uint32_t nmaps, maps[LIVE_MAX];
+    uint64_t outcome;
+};
+
+static uint32_t below(struct play *p, uint32_t bound)
+{
+    return wrg_rng_below(&p->rng, bound);
+}
+
+static void note(struct play *p, uint64_t value)
+{
+    p->outcome = (p->outcome ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static void play_grant(struct play *p)
+{
+    uint32_t pages[BATCH_MAX], grefs[BATCH_MAX];
+    struct wrg_gnttab_grant args = { .domid = WRG_DOM_BACK,
+                                     .readonly = below(p, 3) == 0,
+                                     .count = below(p, BATCH_MAX),
+                                     .pages = pages,
+                                     .grefs = grefs };
+
+    if (p->ngrefs + args.count > LIVE_MAX)
+        return;
+    for (uint32_t i = 0; i < args.count; i++)
+        pages[i] = p->pages[below(p, PAGES)];
+    if (args.count && below(p, 8) == 0)
+        pages[below(p, args.count)] = 12345; /* no page of the front */
+    int result = wrg_gnttab_grant(&t.xen, t.front, &args);
+    note(p, (uint64_t)result);
+    for (uint32_t i = 0; i < args.count && result == 0; i++)
+        p->grefs[p->ngrefs++] = grefs[i];
+}
+
+static void play_map(struct play *p)
+{
+    struct wrg_gnttab_map_op ops[BATCH_MAX];
+    struct wrg_gnttab_map args = { .domid = below(p, 30) ? WRG_DOM_FRONT : WRG_DOM_STRANGER,
+                                   .readonly = below(p, 2),
+                                   .count = below(p, BATCH_MAX),
+                                   .ops = ops };
+
+    if (p->nmaps + args.count > LIVE_MAX || !p->ngrefs)
+        return;
+    for (uint32_t i = 0; i < args.count; i++)
+        ops[i].gref = below(p, 40) ? p->grefs[below(p, p->ngrefs)] : below(p, 1u << 16);
+    assert_int_equal(wrg_gnttab_map(&t.xen, t.back, &args), 0);
+    for (uint32_t i = 0; i < args.count; i++) {
+        note(p, (uint64_t)(uint16_t)ops[i].status << 32 | ops[i].page);
+        if (ops[i].status == GNTST_okay)
+            p->maps[p->nmaps++] = ops[i].page;
+    }
+}
+
+static void play_unmap(struct play *p)
+{
+    struct wrg_gnttab_unmap args = { .count = below(p, p->nmaps + 1) };
+
+    args.pages = p->maps + (p->nmaps - args.count);
+    if (args.count && below(p, 6) == 0)
+        p->maps[p->nmaps - 1 - below(p, args.count)] = p->maps[p->nmaps - 1]; /* one twice */
+    wrg_gnttab_unmap(&t.xen, t.back, &args);
+    p->nmaps -= args.count;
+}
+
+static void play_end(struct play *p)
+{
+    struct wrg_gnttab_end args = { .count = below(p, p->ngrefs + 1), .grefs = p->grefs };
+    uint32_t left = 0;
+
+    wrg_gnttab_end(&t.xen, t.front, &args);
+    note(p, args.still_in_use);
+    for (uint32_t i = 0; i < p->ngrefs; i++)
+        if (p->grefs[i] != WRG_NO_GREF)
+            p->grefs[left++] = p->grefs[i];
+    p->ngrefs = left;
+}
+
+static void play_poke(struct play *p)
+{
+    struct wrg_grant_entry entry;
+
+    if (!p->ngrefs)
+        return;
+    uint32_t gref = p->grefs[below(p, p->ngrefs)];
+    assert_true(wrg_gnttab_peek(&t.xen, t.front, gref, &entry));
+    switch (below(p, 4)) {
+    case 0: entry.flags ^= (uint16_t)(1u << below(p, 9)); break;
+    case 1: entry.domid = (uint16_t)below(p, WRG_DOMAINS); break;
+    case 2: entry.frame = below(p, 10000); break;
+    default: entry.frame = t.front->first_frame + below(p, 4096); break;
+    }
+    wrg_gnttab_poke(&t.xen, t.front, gref, &entry);
+}
+
+static void play(struct play *p, uint64_t seed, bool traced)
+{
+    static void (*const moves[])(struct play *) = {
+        play_grant, play_map, play_map, play_unmap, play_end, play_poke,
+    };
+
+    memset(p, 0, sizeof(*p));
+    wrg_rng_seed(&p->rng, seed);
+    t.trace.on = traced;
+    t.trace.tap = NULL;
+    for (uint32_t i = 0; i < PAGES; i++)
+        p->pages[i] = page_of(t.front, 1);
+    for (uint32_t i = 0; i < STEPS; i++)
+        moves[below(p, WRG_ARRAY_LEN(moves))](p);
+}
+
+/* All that maps and grants may change, field by field: padding does not count. */
+static uint64_t digest_views(const struct wrg_domain *dom)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < dom->nviews; i++) {
+        const struct wrg_view *view = &dom->views[i];
+        sum = (sum ^ view->handle ^ (view->base ? (uint64_t)view->frame << 32 : 0)) * 3;
+        sum += view->base ? view->flags : 0;
+    }
+    return sum;
+}
+
+static uint64_t digest_bytes(const void *at, size_t len)
+{
+    const uint8_t *bytes = at;
+    uint64_t sum = UINT64_C(14695981039346656037);
+
+    for (size_t i = 0; i < len; i++)
+        sum = (sum ^ bytes[i]) * UINT64_C(1099511628211);
+    return sum;
+}
+
+struct state {
+    uint64_t table, views[2], refs, mappings, frames, dirty, pins;
+    uint32_t given, pinned, taken[2];
+};
+
+static uint64_t digest_pins(const struct wrg_gnttab *gnttab)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < wrg_gnttab_size(gnttab); i++) {
+        const struct wrg_grant_pin *pin = &gnttab->pins[i];
+        sum = (sum ^ (uint64_t)pin->readers << 8 ^ pin->writers) * 3;
+        if (pin->readers || pin->writers)
+            sum = (sum ^ pin->frame ^ (uint64_t)pin->grantee << 32) * 3;
+    }
+    return sum;
+}
+
+static struct state state_now(void)
+{
+    const struct wrg_memory *mem = &t.xen.memory;
+    struct state s = { .given = t.front->gnttab.given,
+                       .pinned = t.front->gnttab.pinned,
+                       .taken = { t.front->gnttab.refs.taken, t.back->mappings.taken } };
+
+    s.table =
+        digest_bytes(wrg_memory_at(mem, t.front->gnttab.first_frame),
+                     (size_t)wrg_gnttab_size(&t.front->gnttab) * sizeof(struct wrg_grant_entry));
+    s.views[0] = digest_views(t.front);
+    s.views[1] = digest_views(t.back);
+    s.refs = digest_bytes(t.front->gnttab.refs.words, 512);
+    s.mappings = digest_bytes(t.back->mappings.words, 512);
+    s.frames = 0;
+    for (uint32_t i = 0; i < mem->nframes; i++)
+        s.frames = (s.frames ^ mem->frames[i].granted ^ (uint32_t)mem->frames[i].mapped << 16) * 3;
+    s.dirty = digest_bytes(mem->dirty, mem->nframes);
+    s.pins = digest_pins(&t.front->gnttab);
+    return s;
+}
+
+static void random_calls__same_state_as_with_a_listener(void **state)
+{
+    static struct play quiet, traced;
+
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        play(&quiet, seed, false);
+        const struct state a = state_now();
+        teardown_xen(state);
+        setup_xen(state);
+        play(&traced, seed, true);
+        const struct state b = state_now();
+        teardown_xen(state);
+        setup_xen(state);
+        assert_true(quiet.outcome == traced.outcome);
+        assert_int_equal(quiet.ngrefs, traced.ngrefs);
+        assert_int_equal(quiet.nmaps, traced.nmaps);
+        assert_memory_equal(&a, &b, sizeof(a));
+        assert_true(a.given > 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        X(random_calls__same_state_as_with_a_listener),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
