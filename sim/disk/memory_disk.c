@@ -11,6 +11,7 @@
 #define CHUNK_BYTES     WRG_MEMORY_DISK_CHUNK_BYTES
 #define BLOCK_SHIFT     12
 #define BLOCK_BYTES     (1u << BLOCK_SHIFT)
+#define VIEWS_AHEAD     4
 #define SECTORS_A_VEC   (WRG_PAGE_SIZE / WRG_SECTOR_SIZE)
 #define SECTORS_A_CHUNK (CHUNK_BYTES / WRG_SECTOR_SIZE)
 #define SECTORS_A_BLOCK (BLOCK_BYTES / WRG_SECTOR_SIZE)
@@ -260,6 +261,15 @@ static void add_digests(struct run *run, uint32_t off, uint32_t len)
     }
 }
 
+/* The chunk of `byte`, which only a run of writes takes. */
+static int enter_chunk(struct run *run)
+{
+    run->chunk = find_chunk(run->md, run->byte / CHUNK_BYTES, run->write);
+    run->found = true;
+    return run->write && !run->chunk ? -EIO : 0; /* -ENOSPC below, and so it comes out of a real
+                                                    disk too */
+}
+
 static int move_vec(struct run *run, uint8_t *page, uint32_t len)
 {
     run->ndigests = 0;
@@ -267,10 +277,9 @@ static int move_vec(struct run *run, uint8_t *page, uint32_t len)
         uint32_t off = (uint32_t)(run->byte % CHUNK_BYTES);
         uint32_t n = wrg_min_u32(len, CHUNK_BYTES - off);
         if (off == 0 || !run->found) {
-            run->chunk = find_chunk(run->md, run->byte / CHUNK_BYTES, run->write);
-            run->found = true;
-            if (run->write && !run->chunk)
-                return -EIO; /* -ENOSPC below, and so it comes out of a real disk too */
+            int error = enter_chunk(run);
+            if (error)
+                return error;
         }
         if (run->write)
             copy_in(run->chunk, off, page, n);
@@ -312,6 +321,46 @@ static void emit_data(const struct run *run, const struct wrg_disk_request *requ
                  .payload = run->digests, .len = run->ndigests * (uint32_t)sizeof(uint64_t));
 }
 
+/*
+ * Whole pages to or from whole blocks that are there, up to the end of a chunk: what big requests
+ * are made of. Returns how many of the first vectors it has moved; the next one is not that simple.
+ */
+static uint32_t move_pages(struct run *run, const struct wrg_disk_context *context,
+                           const struct wrg_vec *vec, uint32_t count)
+{
+    const struct wrg_view *views = context->dom->views;
+    const uint8_t *dirty = context->xen->memory.dirty;
+    uint32_t nviews = context->dom->nviews;
+    uint32_t off = (uint32_t)(run->byte % CHUNK_BYTES);
+    uint32_t i;
+
+    if (off % BLOCK_BYTES || ((off == 0 || !run->found) && enter_chunk(run)) || !run->chunk)
+        return 0;
+    uint32_t present = run->chunk->present >> (off >> BLOCK_SHIFT);
+    uint8_t *bytes = run->chunk->bytes + off;
+    for (i = 0; i < count && off + i * BLOCK_BYTES < CHUNK_BYTES; i++, bytes += BLOCK_BYTES) {
+        uint32_t page = vec[i].page, at = page & WRG_VIEW_MASK;
+        if (vec[i].len != BLOCK_BYTES || vec[i].off || !(present >> i & 1) || at >= nviews)
+            break;
+        const struct wrg_view *view = &views[at];
+        /* Copies push what is known of pages out of the caches: ask for it in time. */
+        if (i + VIEWS_AHEAD < count)
+            __builtin_prefetch(&views[vec[i + VIEWS_AHEAD].page & WRG_VIEW_MASK]);
+        if (view->handle != page || !view->base)
+            break;
+        if (run->write)
+            memcpy(bytes, view->base, BLOCK_BYTES);
+        else if ((view->flags & WRG_VIEW_WRITE) && dirty[view->frame])
+            memcpy(view->base, bytes, BLOCK_BYTES);
+        else
+            break;
+    }
+    if (run->write)
+        run->chunk->digested &= ~(((1u << i) - 1) << (off >> BLOCK_SHIFT));
+    run->byte += i * BLOCK_BYTES;
+    return i;
+}
+
 static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request,
                    struct wrg_disk_context *context)
 {
@@ -329,8 +378,12 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
                        .write = write,
                        .digest = context->xen->trace->on,
                        .pages = context->xen->parallel ? NULL : &context->xen->memory };
-    for (uint32_t i = 0; i < request->nvec && !error; i++) {
+    for (uint32_t i = 0; i < request->nvec && !error;) {
         const struct wrg_vec *vec = &request->vec[i];
+        uint32_t moved = run.digest ? 0 : move_pages(&run, context, vec, request->nvec - i);
+        i += moved;
+        if (moved)
+            continue;
         /* A read of the disk is a write to the page. */
         uint8_t *page = wrg_xen_dma(context->xen, context->dom, vec, !write);
         if (!page)
@@ -340,6 +393,7 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
         error = move_vec(&run, page, vec->len);
         if (run.digest && !error)
             emit_data(&run, request, context, vec);
+        i++;
     }
     return error;
 }
