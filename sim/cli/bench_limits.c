@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define SLOTS 32u
 
@@ -40,18 +41,32 @@ static inline void publish(uint32_t *index, uint32_t value)
     __asm__ volatile("" ::: "memory");
 }
 
+#define HUGE_BYTES (UINT64_C(2) << 20)
+
+/* In huge pages, as a world's memory and disk are: the limit misses the TLB as seldom as they do.
+ * NULL: no memory. */
+static uint8_t *touched(uint64_t bytes, int fill)
+{
+    bytes = (bytes + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1);
+    uint8_t *at = aligned_alloc(HUGE_BYTES, bytes);
+
+    if (!at)
+        return NULL;
+    (void)madvise(at, bytes, MADV_HUGEPAGE); /* advice */
+    memset(at, fill, bytes);
+    return at;
+}
+
 int wrg_limit_init(struct wrg_limit *limit, uint32_t npages, uint64_t disk_bytes)
 {
     limit->npages = npages;
     limit->disk_pages = (uint32_t)(disk_bytes / WRG_LIMIT_PAGE_BYTES);
-    limit->pages = aligned_alloc(WRG_LIMIT_PAGE_BYTES, (size_t)npages * WRG_LIMIT_PAGE_BYTES);
-    limit->disk = aligned_alloc(WRG_LIMIT_PAGE_BYTES, disk_bytes);
+    limit->pages = touched((uint64_t)npages * WRG_LIMIT_PAGE_BYTES, 1);
+    limit->disk = touched(disk_bytes, 2);
     if (!limit->pages || !limit->disk) {
         wrg_limit_fini(limit);
         return -ENOMEM;
     }
-    memset(limit->pages, 1, (size_t)npages * WRG_LIMIT_PAGE_BYTES);
-    memset(limit->disk, 2, disk_bytes);
     return 0;
 }
 

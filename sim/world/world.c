@@ -56,7 +56,8 @@ static void on_store_change(void *ctx, uint16_t domid, const char *path, const c
 static int build_disk(struct wrg_world *w)
 {
     const struct wrg_memory_disk_args args = { .sectors = w->config.sectors,
-                                               .chunks = DISK_CHUNKS };
+                                               .chunks = DISK_CHUNKS,
+                                               .prefault = w->options.prefault };
     int result = wrg_memory_disk_init(&w->memory_disk, &args);
 
     if (result)
