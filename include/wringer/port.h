@@ -15,7 +15,7 @@
  * Errors        0 or -errno; nothing has changed after a failure, except in batches, whose entries
  *               carry a status each. Outcomes of the protocol (GNTST_*) are data in the arguments
  * Source        xen/grant_table.h, xen/event_channel.h, xen/io/xs_wire.h, xen/io/blkif.h
- * Left out      grant table v2, several virtual CPUs, priorities of event channels
+ * Left out      grant table v2
  */
 #ifndef WRINGER_PORT_H
 #define WRINGER_PORT_H
@@ -175,16 +175,37 @@ struct wrg_gnttab_set_version { /* -EOPNOTSUPP for all but 1 */
 
 /* ---- event channels ---- */
 
-struct wrg_evtchn_alloc_unbound { /* -ENOSPC, -ESRCH */
-    uint16_t remote_domid;
-    uint32_t evtchn; /* out */
+struct wrg_evtchn_alloc_unbound { /* -ENOSPC; -ESRCH or -EPERM for another domain's port */
+    uint16_t remote_domid;        /* who may bind it; need not exist */
+    uint32_t evtchn;              /* out */
+    uint16_t domid;               /* whose port; 0: one's own */
 };
 struct wrg_evtchn_bind_interdomain { /* -EINVAL, -ESRCH, -ENOSPC; leaves the new port pending */
     uint16_t remote_domid;
     uint32_t remote_evtchn;
     uint32_t evtchn; /* out */
 };
-/* An event wakes the task and masks the port until evtchn_eoi (late EOI). */
+struct wrg_evtchn_bind_virq { /* -EINVAL, -ENOENT, -EEXIST, -ENOSPC */
+    uint32_t virq;
+    uint32_t vcpu;
+    uint32_t evtchn; /* out */
+};
+struct wrg_evtchn_bind_ipi { /* -ENOENT, -ENOSPC */
+    uint32_t vcpu;
+    uint32_t evtchn; /* out */
+};
+struct wrg_evtchn_bind_pirq { /* -EINVAL, -EPERM: no device is passed through to a guest */
+    uint32_t pirq;
+    uint32_t evtchn; /* out */
+};
+struct wrg_evtchn_bind_vcpu { /* -ENOENT, -EINVAL */
+    uint32_t evtchn;
+    uint32_t vcpu;
+};
+/*
+ * An event wakes the task and masks the port until evtchn_eoi (late EOI). A port that nobody
+ * listens to keeps its event.
+ */
 struct wrg_evtchn_listen {
     uint32_t evtchn;
     uint32_t task;
@@ -198,9 +219,13 @@ struct wrg_evtchn_mask {
 struct wrg_evtchn_unmask {
     uint32_t evtchn;
 };
+/*
+ * Ends the service of the last event. Whose events are spurious again and again gets the next one
+ * late: up to a second. Without an event in service it does nothing.
+ */
 struct wrg_evtchn_eoi {
     uint32_t evtchn;
-    bool spurious; /* nothing was found to do */
+    bool spurious; /* nothing was found to do since the event */
 };
 struct wrg_evtchn_close {
     uint32_t evtchn;
@@ -208,6 +233,26 @@ struct wrg_evtchn_close {
 struct wrg_evtchn_status {
     uint32_t evtchn;
     uint8_t status; /* out: EVTCHNSTAT_* */
+    uint32_t vcpu;
+    uint16_t remote_domid;  /* out: the other end, or who may become it */
+    uint32_t remote_evtchn; /* out: its port; the number of a VIRQ or PIRQ */
+};
+struct wrg_evtchn_reset { /* closes all ports of the domain; -ESRCH, -EPERM */
+    uint16_t domid;       /* 0: one's own */
+};
+/* FIFO event channels. What Xen would keep in these pages it keeps for itself here. */
+struct wrg_evtchn_init_control { /* -EINVAL, -ENOENT */
+    uint32_t page;
+    uint32_t offset; /* of the control block, a multiple of 8 */
+    uint32_t vcpu;
+    uint8_t link_bits; /* out: 17 */
+};
+struct wrg_evtchn_expand_array { /* -EOPNOTSUPP, -ENOSPC, -EINVAL */
+    uint32_t page;               /* of 1024 more event words */
+};
+struct wrg_evtchn_set_priority { /* -EINVAL; -ENOSYS without FIFO */
+    uint32_t evtchn;
+    uint32_t priority; /* 0 first, 15 last; a new port has 7 */
 };
 
 /* ---- xenstore ----

@@ -34,6 +34,7 @@ int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_args *args)
     guest->xen = args->xen;
     guest->dom = &args->xen->domains[args->domid];
     guest->edge = args->edge;
+    guest->knobs = wrg_late_eoi_defaults;
     guest->port.call = wrg_guest_call;
     guest->port.access = on_access;
     guest->port.section = on_section;

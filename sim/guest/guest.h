@@ -15,6 +15,7 @@
 
 #include <wringer/port.h>
 
+#include "guest/late_eoi.h"
 #include "guest/pool.h"
 #include "xen/hypervisor.h"
 
@@ -37,6 +38,7 @@ struct wrg_guest_state {    /* what a snapshot copies */
     uint8_t watch_tasks[WRG_GUEST_WATCHES];
     uint32_t ntasks;
     int timers[WRG_SCHED_TASKS]; /* 1 + timer id, by task */
+    struct wrg_late_eoi late;
 };
 
 struct wrg_guest {
@@ -45,6 +47,7 @@ struct wrg_guest {
     struct wrg_domain *dom;
     struct wrg_edge edge;
     struct wrg_pool pool;
+    struct wrg_late_eoi_knobs knobs;
     struct wrg_guest_state state;
     bool locks_used[WRG_LOCKS_MAX];
     bool locks_held[WRG_LOCKS_MAX];

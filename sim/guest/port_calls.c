@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "guest/guest.h"
+#include "guest/late_eoi.h"
 
 /* A case names places by these numbers, drivers by those. */
 WRG_STATIC_ASSERT((int)WRG_AT_IDLE == (int)WRG_SECTION_IDLE &&
@@ -273,9 +274,24 @@ EVTCHN_HANDLER(listen)
 EVTCHN_HANDLER(send)
 EVTCHN_HANDLER(mask)
 EVTCHN_HANDLER(unmask)
-EVTCHN_HANDLER(eoi)
-EVTCHN_HANDLER(close)
 EVTCHN_HANDLER(status)
+EVTCHN_HANDLER(bind_virq)
+EVTCHN_HANDLER(bind_ipi)
+EVTCHN_HANDLER(bind_pirq)
+EVTCHN_HANDLER(bind_vcpu)
+EVTCHN_HANDLER(init_control)
+EVTCHN_HANDLER(expand_array)
+EVTCHN_HANDLER(set_priority)
+
+/* Calls in which the guest's kernel has a part of its own. */
+#define EVTCHN_KERNEL_HANDLER(name)                                                                \
+    static int evtchn_##name(struct wrg_guest *guest, void *args)                                  \
+    {                                                                                              \
+        return wrg_late_eoi_##name(guest, args);                                                   \
+    }
+EVTCHN_KERNEL_HANDLER(eoi)
+EVTCHN_KERNEL_HANDLER(close)
+EVTCHN_KERNEL_HANDLER(reset)
 
 /* ---- declarations ---- */
 

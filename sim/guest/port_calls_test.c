@@ -183,6 +183,39 @@ static void ledger__counts_what_is_held(void **state)
     assert_int_equal(ledger[WRG_LEDGER_PAGES], 0);
 }
 
+/* ---- event channels ---- */
+
+static void evtchn_calls__each_reaches_xen_with_its_errors(void **state)
+{
+    struct wrg_evtchn_bind_virq virq = { .virq = 0 };
+    struct wrg_evtchn_bind_ipi ipi = { .vcpu = 1 };
+    struct wrg_evtchn_bind_pirq pirq = { .pirq = 1 };
+    struct wrg_evtchn_init_control init = { .page = port_pages(g.front, 1) };
+    struct wrg_evtchn_expand_array expand = { .page = init.page };
+    struct wrg_evtchn_reset other = { .domid = WRG_DOM_BACK }, own = { .domid = 0 };
+
+    (void)state;
+    assert_int_equal(wrg_port_evtchn_bind_virq(g.front, &virq), 0);
+    assert_int_equal(wrg_port_evtchn_bind_ipi(g.front, &ipi), 0);
+    struct wrg_evtchn_status status = { .evtchn = ipi.evtchn };
+    struct wrg_evtchn_bind_vcpu vcpu = { .evtchn = ipi.evtchn };
+    struct wrg_evtchn_set_priority priority = { .evtchn = ipi.evtchn, .priority = 3 };
+    assert_int_equal(wrg_port_evtchn_status(g.front, &status), 0);
+    assert_int_equal(status.vcpu, 1);
+    assert_int_equal(wrg_port_evtchn_bind_vcpu(g.front, &vcpu), -EINVAL);
+    assert_int_equal(wrg_port_evtchn_set_priority(g.front, &priority), -ENOSYS);
+    assert_int_equal(wrg_port_evtchn_expand_array(g.front, &expand), -EOPNOTSUPP);
+    assert_int_equal(wrg_port_evtchn_init_control(g.front, &init), 0);
+    assert_int_equal(wrg_port_evtchn_expand_array(g.front, &expand), 0);
+    assert_int_equal(wrg_port_evtchn_set_priority(g.front, &priority), 0);
+    assert_int_equal(wrg_port_evtchn_reset(g.front, &own), 0);
+    assert_int_equal(wrg_port_evtchn_expand_array(g.front, &expand), -EOPNOTSUPP);
+    /* Neither seat owns interrupts of the machine, nor another domain's ports. */
+    assert_int_equal(wrg_port_evtchn_bind_pirq(g.front, &pirq), -EPERM);
+    assert_int_equal(wrg_port_evtchn_bind_pirq(g.back, &pirq), -EPERM);
+    assert_int_equal(wrg_port_evtchn_reset(g.front, &other), -EPERM);
+}
+
 /* ---- inline accessors ---- */
 
 static void accessors__same_bytes_with_and_without_hooks(void **state)
@@ -469,6 +502,7 @@ int main(void)
         C(free_twice__mem_001),
         C(alloc_too_big__enomem),
         C(ledger__counts_what_is_held),
+        C(evtchn_calls__each_reaches_xen_with_its_errors),
         C(accessors__same_bytes_with_and_without_hooks),
         C(fence__is_a_preemption_point_with_hooks_only),
         C(fast_access_to_dead_handle__violation_all_the_same),

@@ -278,16 +278,48 @@ static bool is_closed(struct wrg_world *w, uint64_t n)
     return seat_closed(w, WRG_SEAT_FRONT) && seat_closed(w, WRG_SEAT_BACK);
 }
 
+/* An event waits behind a delayed EOI: the world only looks idle. Sleeps until it comes. */
+static bool sleep_until_eoi(struct wrg_world *w)
+{
+    uint64_t due = WRG_FOREVER;
+
+    wrg_xen_lock(&w->xen);
+    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
+        uint64_t at;
+        if (wrg_late_eoi_blocks(&w->guests[seat], &at))
+            due = wrg_min_u64(due, at);
+    }
+    wrg_xen_unlock(&w->xen);
+    if (due == WRG_FOREVER)
+        return false;
+    uint64_t now = wrg_sched_now(&w->sched);
+    (void)world_is_idle(w, due > now ? due - now : 1);
+    return true;
+}
+
+static void wait_until_idle(struct wrg_world *w)
+{
+    do
+        while (!world_is_idle(w, 1))
+            ;
+    while (sleep_until_eoi(w));
+}
+
+static bool wait_for_responses(struct wrg_world *w, uint64_t n)
+{
+    while (!wait_until(w, has_responses, n, 64))
+        if (!sleep_until_eoi(w))
+            return false;
+    return true;
+}
+
 static bool op_wait(struct wrg_world *w, const struct wrg_op *op)
 {
     uint64_t n = op->wait.n;
 
     switch (op->wait.what) {
-    case WRG_CASE_WAIT_IDLE:
-        while (!world_is_idle(w, 1))
-            ;
-        return true;
-    case WRG_CASE_WAIT_RESPONSES: return wait_until(w, has_responses, n, 64);
+    case WRG_CASE_WAIT_IDLE: wait_until_idle(w); return true;
+    case WRG_CASE_WAIT_RESPONSES: return wait_for_responses(w, n);
     case WRG_CASE_WAIT_STEPS:
         for (uint64_t i = 0; i < wrg_min_u64(n, WAIT_STEPS_MAX); i++)
             wrg_sched_yield(&w->sched);
@@ -357,8 +389,7 @@ static bool op_reconnect(struct wrg_world *w, const struct wrg_op *op)
         !wait_until(w, is_closed, 0, CLOSE_PATIENCE_NS))
         return false;
     /* Closed may be said before the last task is done, and a seat that starts wakes the other. */
-    while (!world_is_idle(w, 1))
-        ;
+    wait_until_idle(w);
     if (seat == WRG_SEAT_BACK)
         wrg_world_stop_seat(w, WRG_SEAT_BACK);
     wrg_world_stop_seat(w, WRG_SEAT_FRONT);

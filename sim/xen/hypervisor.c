@@ -42,8 +42,7 @@ static int domain_init(struct wrg_xen *xen, uint16_t domid, uint32_t first, uint
     wrg_slots_init(&dom->own, dom->own.words, nframes);
     wrg_slots_init(&dom->mappings, dom->mappings.words, mappings);
     wrg_slots_init(&dom->gnttab.refs, dom->gnttab.refs.words, nrefs);
-    wrg_evtchn_init(dom);
-    return 0;
+    return wrg_evtchn_init(dom);
 }
 
 static void domain_fini(struct wrg_domain *dom)
@@ -54,6 +53,7 @@ static void domain_fini(struct wrg_domain *dom)
     free(dom->gnttab.refs.words);
     free(dom->gnttab.pins);
     free(dom->gnttab.maptrack);
+    wrg_evtchn_fini(dom);
 }
 
 static int store_init(struct wrg_xen *xen)
@@ -128,13 +128,13 @@ void wrg_xen_fini(struct wrg_xen *xen)
 struct saved_domain {
     bool alive;
     uint16_t xs_conn;
-    struct wrg_slots_saved own, mappings, refs, evtchns;
-    uint64_t *own_words, *mapping_words, *ref_words, *evtchn_words;
-    uint32_t nown, nmappings, nports; /* how much of each table is saved */
+    struct wrg_slots_saved own, mappings, refs;
+    uint64_t *own_words, *mapping_words, *ref_words;
+    uint32_t nown, nmappings; /* how much of each table is saved */
     struct wrg_view *own_views, *mapping_views;
     struct wrg_maptrack *maptrack;
     struct wrg_grant_pin *pins; /* of the refs that the saved mappings pin, by mapping slot */
-    struct wrg_evtchn *ports;
+    struct wrg_evtchns_saved *evtchns;
     uint32_t gnttab_nframes, gnttab_given, gnttab_pinned, abandoned_pages;
 };
 
@@ -172,15 +172,13 @@ static void save_domain(struct wrg_xen *xen, const struct wrg_domain *dom,
     saved->own_words = save_slots(&dom->own, &saved->own);
     saved->mapping_words = save_slots(&dom->mappings, &saved->mappings);
     saved->ref_words = save_slots(&dom->gnttab.refs, &saved->refs);
-    saved->evtchn_words = save_slots(&dom->evtchns.slots, &saved->evtchns);
     saved->nown = wrg_slots_high(&dom->own);
     saved->nmappings = wrg_slots_high(&dom->mappings);
-    saved->nports = wrg_slots_high(&dom->evtchns.slots);
     saved->own_views = copy_of(dom->views, saved->nown * sizeof(*dom->views));
     saved->mapping_views =
         copy_of(dom->views + dom->nframes, saved->nmappings * sizeof(*dom->views));
     saved->maptrack = copy_of(dom->gnttab.maptrack, saved->nmappings * sizeof(*saved->maptrack));
-    saved->ports = copy_of(dom->evtchns.ports, saved->nports * sizeof(*saved->ports));
+    saved->evtchns = wrg_evtchn_save(dom);
     saved->pins = calloc(saved->nmappings + 1, sizeof(*saved->pins));
     WRG_ASSERT(saved->pins);
     for (uint32_t slot = 0; slot < saved->nmappings; slot++) {
@@ -218,11 +216,11 @@ void wrg_xen_saved_free(struct wrg_xen_saved *saved)
         return;
     for (unsigned i = 0; i < WRG_DOMAINS; i++) {
         struct saved_domain *dom = &saved->domains[i];
-        void *parts[] = { dom->own_words,    dom->mapping_words, dom->ref_words,
-                          dom->evtchn_words, dom->own_views,     dom->mapping_views,
-                          dom->maptrack,     dom->pins,          dom->ports };
+        void *parts[] = { dom->own_words,     dom->mapping_words, dom->ref_words, dom->own_views,
+                          dom->mapping_views, dom->maptrack,      dom->pins };
         for (unsigned k = 0; k < WRG_ARRAY_LEN(parts); k++)
             free(parts[k]);
+        wrg_evtchn_saved_free(dom->evtchns);
     }
     free(saved->store);
     free(saved);
@@ -261,11 +259,10 @@ static void restore_domain(struct wrg_xen *xen, struct wrg_domain *dom,
     memcpy(dom->views + dom->nframes, saved->mapping_views, saved->nmappings * sizeof(*dom->views));
     forget_views(dom->views + dom->nframes, saved->nmappings, mappings_high);
     memcpy(dom->gnttab.maptrack, saved->maptrack, saved->nmappings * sizeof(*saved->maptrack));
-    memcpy(dom->evtchns.ports, saved->ports, saved->nports * sizeof(*saved->ports));
     wrg_slots_restore(&dom->own, &saved->own, saved->own_words);
     wrg_slots_restore(&dom->mappings, &saved->mappings, saved->mapping_words);
     wrg_slots_restore(&dom->gnttab.refs, &saved->refs, saved->ref_words);
-    wrg_slots_restore(&dom->evtchns.slots, &saved->evtchns, saved->evtchn_words);
+    wrg_evtchn_restore(dom, saved->evtchns);
     for (uint32_t slot = 0; slot < saved->nmappings; slot++) {
         const struct wrg_maptrack *track = &saved->maptrack[slot];
         if (wrg_slots_is_taken(&dom->mappings, slot))
@@ -300,12 +297,10 @@ static void reset_domain(struct wrg_domain *dom)
 
     forget_views(dom->views, 0, wrg_slots_high(&dom->own));
     forget_views(dom->views + dom->nframes, 0, wrg_slots_high(&dom->mappings));
-    memset(dom->evtchns.ports, 0,
-           wrg_slots_high(&dom->evtchns.slots) * sizeof(*dom->evtchns.ports));
     wrg_slots_init(&dom->own, dom->own.words, dom->nframes);
     wrg_slots_init(&dom->mappings, dom->mappings.words, dom->nviews - dom->nframes);
     wrg_slots_init(&dom->gnttab.refs, dom->gnttab.refs.words, nrefs);
-    wrg_evtchn_init(dom);
+    wrg_evtchn_clear(dom);
     dom->gnttab.given = dom->gnttab.pinned = dom->gnttab.abandoned_pages = 0;
     dom->gnttab.nframes = 0;
     dom->alive = true;

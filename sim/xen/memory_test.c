@@ -222,9 +222,10 @@ static uint64_t hash_of_xen(const uint32_t *only, uint32_t nonly)
         hash = hash_more(hash, dom->own.words, wrg_slots_words(dom->own.count) * 8);
         hash = hash_more(hash, dom->mappings.words, wrg_slots_words(dom->mappings.count) * 8);
         hash = hash_more(hash, dom->gnttab.refs.words, wrg_slots_words(dom->gnttab.refs.count) * 8);
-        hash = hash_more(hash, dom->evtchns.words, sizeof(dom->evtchns.words));
+        hash = hash_more(hash, dom->evtchns.slots.words,
+                         wrg_slots_words(dom->evtchns.slots.count) * 8);
         hash = hash_more(hash, &dom->alive, 1);
-        for (uint32_t port = 0; port < WRG_EVTCHN_PORTS; port++)
+        for (uint32_t port = 0; port < dom->evtchns.slots.count; port++)
             if (wrg_slots_is_taken(&dom->evtchns.slots, port))
                 hash = hash_more(hash, &dom->evtchns.ports[port], sizeof(struct wrg_evtchn));
         for (uint32_t ref = 0; ref < wrg_gnttab_size(&dom->gnttab); ref++) {
