@@ -73,6 +73,15 @@ static void work(struct wrg_front *front)
     (void)wrg_port_evtchn_eoi(front->port, &eoi);
 }
 
+/* An event before there is a ring to look at: whoever sends it early has it counted, too. */
+static void dismiss(struct wrg_front *front)
+{
+    if (__atomic_load_n(&front->state, __ATOMIC_ACQUIRE) != FRONT_DOWN || !front->ring)
+        return;
+    struct wrg_evtchn_eoi eoi = { .evtchn = front->ring->evtchn, .spurious = true };
+    (void)wrg_port_evtchn_eoi(front->port, &eoi);
+}
+
 void wrg_front_work(void *arg)
 {
     struct wrg_front *front = arg;
@@ -80,6 +89,8 @@ void wrg_front_work(void *arg)
     wrg_port_lock(front->port, front->ring_lock);
     if (ring_is_usable(front))
         work(front);
+    else
+        dismiss(front);
     bool drained = __atomic_load_n(&front->state, __ATOMIC_ACQUIRE) == FRONT_CLOSING &&
                    front->ring && front->ring->outstanding == 0;
     wrg_port_unlock(front->port, front->ring_lock);
