@@ -47,7 +47,9 @@ enum wrg_hostile_event { /* as the op `event` numbers them */
                          WRG_HOSTILE_SEND,
                          WRG_HOSTILE_MASK,
                          WRG_HOSTILE_UNMASK,
-                         WRG_HOSTILE_CLOSE
+                         WRG_HOSTILE_CLOSE,
+                         WRG_HOSTILE_REBIND, /* close, and bind the other end's port afresh */
+                         WRG_HOSTILE_RESET   /* all ports of the domain */
 };
 
 /* Seat of the endpoint decides which side does it. */

@@ -146,6 +146,35 @@ static bool send_events(struct hostile_peer *peer, uint16_t count)
     return sent;
 }
 
+/*
+ * The other end falls back to unbound, for this domain, and is bound again by it; from either seat.
+ * Its owner is not asked, and notices nothing.
+ */
+static bool rebind(struct hostile_peer *peer)
+{
+    struct wrg_evtchn_status status = { .evtchn = peer->evtchn };
+
+    if (wrg_port_evtchn_status(peer->port, &status) || status.remote_evtchn == 0)
+        return false;
+    wrg_hostile_peer_close_evtchn(peer);
+    struct wrg_evtchn_bind_interdomain bind = { .remote_domid = status.remote_domid,
+                                                .remote_evtchn = status.remote_evtchn };
+    if (wrg_port_evtchn_bind_interdomain(peer->port, &bind))
+        return true; /* closed it is */
+    struct wrg_evtchn_listen listen = { .evtchn = bind.evtchn, .task = peer->ring_task };
+    peer->evtchn = bind.evtchn;
+    return wrg_port_evtchn_listen(peer->port, &listen) == 0;
+}
+
+static bool reset_domain(struct hostile_peer *peer)
+{
+    struct wrg_evtchn_reset reset = { .domid = 0 };
+
+    peer->evtchn = 0;
+    peer->masked = false;
+    return wrg_port_evtchn_reset(peer->port, &reset) == 0;
+}
+
 static bool do_event(struct hostile_peer *peer, uint8_t action, uint16_t count)
 {
     struct wrg_evtchn_mask mask = { .evtchn = peer->evtchn };
@@ -160,6 +189,8 @@ static bool do_event(struct hostile_peer *peer, uint8_t action, uint16_t count)
         return wrg_port_evtchn_mask(peer->port, &mask) == 0 && !masked;
     case WRG_HOSTILE_UNMASK: wrg_hostile_peer_unmask(peer); return masked;
     case WRG_HOSTILE_CLOSE: wrg_hostile_peer_close_evtchn(peer); return true;
+    case WRG_HOSTILE_REBIND: return rebind(peer);
+    case WRG_HOSTILE_RESET: return reset_domain(peer);
     default: return false;
     }
 }
