@@ -40,7 +40,7 @@ struct wrg_port;
 struct wrg_access;
 
 enum wrg_call {
-#define WRG_PORT_CALL(symbol, name, fault) WRG_CALL_##symbol,
+#define WRG_PORT_CALL(symbol, name, fault, why) WRG_CALL_##symbol,
 #include <wringer/calls.def>
     WRG_NR_CALLS
 };
@@ -420,7 +420,7 @@ struct wrg_port {
 };
 
 /* One line a call: wrg_port_gnttab_map(port, &args) and so on. */
-#define WRG_PORT_CALL(symbol, name, fault)                                                         \
+#define WRG_PORT_CALL(symbol, name, fault, why)                                                    \
     static inline int wrg_port_##name(struct wrg_port *port, struct wrg_##name *args)              \
     {                                                                                              \
         return port->call(port, WRG_CALL_##symbol, args);                                          \

@@ -36,6 +36,7 @@ static const struct errno_row rows[] = {
     ROW(E2BIG),
     ROW(EPERM),
     /* What drivers and the port return besides. */
+    ROW(EBADE),
     ROW(EBADF),
     ROW(ECANCELED),
     ROW(ECONNRESET),
@@ -48,6 +49,7 @@ static const struct errno_row rows[] = {
     ROW(ENAMETOOLONG),
     ROW(ENODATA),
     ROW(ENODEV),
+    ROW(ENOLINK),
     ROW(ENOTCONN),
     ROW(ENOTDIR),
     ROW(EOPNOTSUPP),

@@ -180,6 +180,7 @@ static bool decode_op(unsigned kind, struct block b, struct wrg_op *to)
     }
     to->kind = (uint8_t)kind;
     to->line = 0;
+    wrg_op_settle(to);
     return true;
 }
 

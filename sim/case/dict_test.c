@@ -64,7 +64,7 @@ static void dictionary__entries_are_well_formed_and_ops_decode(void **state)
         assert_int_equal(one.nops, 1);
         ops++;
     }
-    assert_int_equal(ops, 20);
+    assert_int_equal(ops, 21);
     assert_in_range(numbers, 60, 400);
     free(text);
 }

@@ -92,16 +92,54 @@ static void print_reserved(FILE *out)
 
 static void print_faults(FILE *out)
 {
-    fputs("\n## Fault sites\n\nThe first status is the default; others than these are read as it.\n"
-          "\n| site | status | why a real system may do this |\n|---|---|---|\n",
+    fputs("\n## Fault sites\n\nThe first status is the default. In text another than these is a "
+          "mistake, in\nbytes it is read as `auto`. [faults.md](faults.md) says of each why a real "
+          "system may do this.\n\n| site | status | what is refused |\n|---|---|---|\n",
           out);
     for (unsigned s = 0; s < WRG_COUNT_SITE; s++) {
         const struct wrg_fault_info *info = wrg_fault_info((enum wrg_fault_site)s);
 
         fprintf(out, "| `%s` | ", info->name);
         for (unsigned i = 0; i < info->nstatuses; i++)
-            fprintf(out, "%s%" PRId32, i ? ", " : "", info->statuses[i]);
-        fprintf(out, " | %s |\n", info->why);
+            fprintf(out, "%s%" PRId32, i ? ", " : "", info->statuses[i].status);
+        fprintf(out, " | %s |\n", info->what);
+    }
+}
+
+static const char faults_intro[] =
+    "# What may be refused\n"
+    "\n"
+    "This file is made from the table of faults (`sim/vocab/faults.def`); do not edit it.\n"
+    "\n"
+    "Every call of the port that can fail in a real guest can fail here, with each status that it "
+    "can\n"
+    "fail with there: by `fault`, which names the nth call of a site, or by `fault-rate`. Calls "
+    "that\n"
+    "release something (unmap, close, free, unwatch) never fail, nor do those of which\n"
+    "`include/wringer/calls.def` says why. What a caller's own mistake brings about is no fault "
+    "and\n"
+    "is not listed. The first status of a site is its default.\n";
+
+void wrg_faults_doc_print(FILE *out)
+{
+    fputs(faults_intro, out);
+    for (unsigned group = 0; group < WRG_FAULT_GROUP_COUNT; group++) {
+        const char *name = wrg_fault_group_name((enum wrg_fault_group)group);
+
+        fprintf(out,
+                "\n## %c%s\n\n| site | status | why a real system may do this |\n|---|---|---|\n",
+                name[0] & ~0x20, name + 1);
+        for (unsigned s = 0; s < WRG_COUNT_SITE; s++) {
+            const struct wrg_fault_info *info = wrg_fault_info((enum wrg_fault_site)s);
+
+            if (info->group != group)
+                continue;
+            fprintf(out, "| `%s` | | *%s* |\n", info->name, info->what);
+            for (unsigned i = 0; i < info->nstatuses; i++)
+                fprintf(out, "| | %" PRId32 " %s | %s |\n", info->statuses[i].status,
+                        wrg_fault_status_name((enum wrg_fault_site)s, info->statuses[i].status),
+                        info->statuses[i].why);
+        }
     }
 }
 

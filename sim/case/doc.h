@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The description of the case format, made from the op table. Layer: case.
+ * Documents made from tables: the case format, and what may be refused. Layer: case.
  */
 #ifndef WRG_CASE_DOC_H
 #define WRG_CASE_DOC_H
@@ -9,5 +9,8 @@
 
 /* Prints docs/case-format.md: Markdown, the same on every run. */
 void wrg_ops_doc_print(FILE *out);
+
+/* Prints docs/faults.md, likewise. */
+void wrg_faults_doc_print(FILE *out);
 
 #endif

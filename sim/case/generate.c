@@ -15,7 +15,7 @@ static const struct {
     { WRG_OP_PREEMPT, { 6, 6 } }, { WRG_OP_SCHED, { 2, 2 } },  { WRG_OP_FILL, { 3, 0 } },
     { WRG_OP_PUBLISH, { 5, 0 } }, { WRG_OP_XS, { 2, 2 } },     { WRG_OP_EVENT, { 3, 3 } },
     { WRG_OP_WAIT, { 3, 3 } },    { WRG_OP_CONFIG, { 1, 1 } }, { WRG_OP_RECONNECT, { 1, 1 } },
-    { WRG_OP_DETACH, { 1, 1 } },  { WRG_OP_KILL, { 1, 1 } },
+    { WRG_OP_DETACH, { 1, 1 } },  { WRG_OP_KILL, { 1, 1 } },   { WRG_OP_FAULT_RATE, { 1, 2 } },
 };
 
 static bool one_in(struct wrg_rng *rng, uint32_t n)
@@ -150,6 +150,28 @@ static struct wrg_op draw_req(struct wrg_rng *rng)
     return op;
 }
 
+/* With one of the statuses that the site may have; half of them with the first. */
+static struct wrg_op draw_fault(struct wrg_rng *rng)
+{
+    struct wrg_op op = draw_op(rng, WRG_OP_FAULT, 8);
+    const struct wrg_fault_info *info = wrg_fault_info((enum wrg_fault_site)op.fault.site);
+
+    op.fault.status = WRG_AUTO_I32;
+    if (one_in(rng, 2))
+        op.fault.status = info->statuses[wrg_rng_below(rng, info->nstatuses)].status;
+    return op;
+}
+
+/* Seldom much: where every other call fails nothing is ever connected. */
+static struct wrg_op draw_rate(struct wrg_rng *rng)
+{
+    struct wrg_op op = draw_op(rng, WRG_OP_FAULT_RATE, 6);
+
+    op.fault_rate.per_1000 = (uint16_t)(1 + small(rng, one_in(rng, 8) ? 9 : 6));
+    op.fault_rate.since = one_in(rng, 8) ? WRG_CASE_SINCE_START : WRG_CASE_SINCE_CONNECTED;
+    return op;
+}
+
 /* An index and a count that touch something of this request. */
 static void aim(struct wrg_rng *rng, const struct wrg_op *req, uint16_t *index, uint16_t *count)
 {
@@ -230,6 +252,8 @@ unsigned wrg_generate_ops(struct wrg_rng *rng, enum wrg_profile profile,
     case WRG_OP_REQ: return draw_request(rng, out);
     case WRG_OP_IO: out[0] = draw_io(rng); return 1;
     case WRG_OP_CONFIG: out[0] = draw_op(rng, kind, 1); return 1;
+    case WRG_OP_FAULT: out[0] = draw_fault(rng); return 1;
+    case WRG_OP_FAULT_RATE: out[0] = draw_rate(rng); return 1;
     case WRG_OP_RSP: out[0] = draw_op(rng, kind, 3); return 1;
     default: out[0] = draw_op(rng, kind, 8); return 1;
     }

@@ -173,6 +173,7 @@ static void mutate_change(struct wrg_rng *rng, struct wrg_case *c, enum wrg_prof
     const struct wrg_op_info *info = wrg_op_info(op->kind);
 
     mutate_arg(rng, op, &info->args[wrg_rng_below(rng, info->nargs)]);
+    wrg_op_settle(op);
 }
 
 static void mutate_once(struct wrg_rng *rng, struct wrg_case *c, enum wrg_profile profile)
@@ -213,7 +214,7 @@ size_t wrg_mutate(uint8_t *data, size_t size, size_t max, uint64_t seed, enum wr
 static bool is_circumstance(const struct wrg_op *op)
 {
     return op->kind == WRG_OP_SCHED || op->kind == WRG_OP_PREEMPT || op->kind == WRG_OP_TAMPER ||
-           op->kind == WRG_OP_FAULT;
+           op->kind == WRG_OP_FAULT || op->kind == WRG_OP_FAULT_RATE;
 }
 
 static unsigned count_data(const struct wrg_case *c)

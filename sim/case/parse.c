@@ -31,6 +31,7 @@ struct parser {
     size_t count; /* product of the variables so far */
     struct var vars[VARS_MAX];
     unsigned nvars;
+    bool crossed; /* what one variable may be depends on another */
     struct wrg_case *out;
     struct wrg_message msg;
 };
@@ -310,6 +311,37 @@ static int parse_kind(struct parser *p, struct wrg_span name, unsigned *kind)
     return 0;
 }
 
+/* Where the operand stands in the line in hand; only for one that is given. */
+static const char *stands_at(const struct parser *p, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *at = p->line; at + len < p->eol; at++)
+        if (memcmp(at, name, len) == 0 && at[len] == '=' && at > p->line && is_blank(at[-1]))
+            return at + len + 1;
+    return p->line;
+}
+
+/* Operands that are right each by itself, but not together. */
+static int check_together(struct parser *p, const struct wrg_op *op)
+{
+    const struct wrg_fault_info *info;
+    char list[256] = "";
+    size_t len = 0;
+
+    if (op->kind != WRG_OP_FAULT)
+        return 0;
+    p->crossed |= p->nvars > 1;
+    if (op->fault.status == WRG_AUTO_I32 ||
+        wrg_fault_allows((enum wrg_fault_site)op->fault.site, op->fault.status))
+        return 0;
+    info = wrg_fault_info((enum wrg_fault_site)op->fault.site);
+    for (unsigned i = 0; i < info->nstatuses; i++)
+        len += (size_t)snprintf(list + len, sizeof(list) - len, ", %d", info->statuses[i].status);
+    return fail(p, stands_at(p, "status"), "'%s' does not fail with %d; it takes auto%s",
+                info->name, op->fault.status, list);
+}
+
 static int parse_op(struct parser *p, struct wrg_span name)
 {
     const char *at = name.at + name.len;
@@ -326,6 +358,8 @@ static int parse_op(struct parser *p, struct wrg_span name)
             return -EINVAL;
     if (kind == WRG_OP_EXPECT && !seen)
         return fail(p, p->eol, "'expect' takes clean or a rule id such as RING-004");
+    if (check_together(p, &op))
+        return -EINVAL;
     (void)wrg_case_append(p->out, &op);
     return 0;
 }
@@ -393,23 +427,31 @@ static struct parser parser_of(const char *text, size_t len, size_t index, struc
     return (struct parser){ .file = "", .at = text, .end = text + len, .index = index, .out = out };
 }
 
+static int check_case(const struct parser *p, const char *text, size_t len, size_t index,
+                      struct wrg_case *out)
+{
+    struct parser again = parser_of(text, len, index, out);
+
+    again.file = p->file;
+    again.msg = p->msg;
+    return parse_one(&again);
+}
+
 /*
  * Ops do not depend on each other, so it is enough to see every value of every variable once, not
- * every combination. p: after the parse of case 0.
+ * every combination; but for the operands that do. p: after the parse of case 0.
  */
 static int check_values(const struct parser *p, const char *text, size_t len, struct wrg_case *out)
 {
     size_t stride = 1;
 
+    for (size_t i = 1; p->crossed && i < p->count; i++)
+        if (check_case(p, text, len, i, out))
+            return -EINVAL;
     for (unsigned v = 0; v < p->nvars; v++) {
-        for (size_t i = 1; i < p->vars[v].nvalues; i++) {
-            struct parser again = parser_of(text, len, i * stride, out);
-
-            again.file = p->file;
-            again.msg = p->msg;
-            if (parse_one(&again))
+        for (size_t i = 1; i < p->vars[v].nvalues; i++)
+            if (check_case(p, text, len, i * stride, out))
                 return -EINVAL;
-        }
         stride *= p->vars[v].nvalues;
     }
     return 0;

@@ -62,8 +62,10 @@ static void every_operand_at_many_values__round_trip(void **state)
             check_round_trip(&one);
             for (uint64_t v = 0; v < 300 && arg->type != WRG_ARG_TEXT; v++) {
                 wrg_arg_set(&one.ops[0], arg, v < b.count ? b.values[v] : v - b.count);
+                wrg_op_settle(&one.ops[0]);
                 check_round_trip(&one);
                 wrg_arg_set(&one.ops[0], arg, -v);
+                wrg_op_settle(&one.ops[0]);
                 check_round_trip(&one);
             }
         }
@@ -244,6 +246,13 @@ static const struct {
     { V "req 5", "f.wring:2:5: expected name=value, not '5'" },
     { V "req =5", "f.wring:2:5: unknown operand '' of 'req'" },
     { V "req=5", "f.wring:2:1: unknown op 'req=5'" },
+    { V "fault nth=2  status=-5 site=alloc # status=",
+      "f.wring:2:21: 'alloc' does not fail with -5; it takes auto, -12" },
+    { V "fault site=xs-transaction-end status=0",
+      "f.wring:2:38: 'xs-transaction-end' does not fail with 0; it takes auto, -11, -28, -12, -2, "
+      "-5" },
+    { V "repeat a=alloc,xs-read\nrepeat b=auto,-5\nfault site=$a status=$b",
+      "f.wring:4:22: 'alloc' does not fail with -5; it takes auto, -12" },
     { V "resize", "f.wring:2:1: 'resize' is reserved and does nothing yet" },
     { V "sched\nsched", "f.wring:3:1: a second 'sched'; there can be one" },
     { V "expect", "f.wring:2:7: 'expect' takes clean or a rule id such as RING-004" },

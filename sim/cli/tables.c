@@ -8,7 +8,7 @@
 #include "vocab/faults.h"
 #include "wire/abi_table.h"
 
-enum { OPT_JSON = 256 };
+enum { OPT_JSON = 256, OPT_MARKDOWN };
 
 static const struct argp_option json_option[] = {
     { "json", OPT_JSON, NULL, 0, "Print JSON", 0 },
@@ -66,40 +66,75 @@ int wrg_cmd_ops(const struct wrg_cli *cli, int argc, char **argv)
     return WRG_EXIT_OK;
 }
 
-static json_t *fault_json(const struct wrg_fault_info *info)
+static json_t *fault_json(enum wrg_fault_site site)
 {
+    const struct wrg_fault_info *info = wrg_fault_info(site);
     json_t *statuses = json_array();
 
     for (unsigned i = 0; i < info->nstatuses; i++)
-        json_array_append_new(statuses, json_integer(info->statuses[i]));
-    return json_pack("{s:s, s:o, s:s}", "site", info->name, "statuses", statuses, "why", info->why);
+        json_array_append_new(
+            statuses, json_pack("{s:i, s:s, s:s}", "status", info->statuses[i].status, "name",
+                                wrg_fault_status_name(site, info->statuses[i].status), "why",
+                                info->statuses[i].why));
+    return json_pack("{s:s, s:s, s:s, s:o}", "site", info->name, "group",
+                     wrg_fault_group_name((enum wrg_fault_group)info->group), "what", info->what,
+                     "statuses", statuses);
+}
+
+static void print_fault(enum wrg_fault_site site)
+{
+    const struct wrg_fault_info *info = wrg_fault_info(site);
+
+    printf("%s: %s\n", info->name, info->what);
+    for (unsigned i = 0; i < info->nstatuses; i++)
+        printf("  %4d %-18s %s\n", info->statuses[i].status,
+               wrg_fault_status_name(site, info->statuses[i].status), info->statuses[i].why);
+}
+
+enum faults_form { FAULTS_TEXT, FAULTS_JSON, FAULTS_MARKDOWN };
+
+static error_t parse_faults(int key, char *arg, struct argp_state *state)
+{
+    enum faults_form *form = state->input;
+
+    switch (key) {
+    case OPT_JSON: *form = FAULTS_JSON; return 0;
+    case OPT_MARKDOWN: *form = FAULTS_MARKDOWN; return 0;
+    case ARGP_KEY_ARG: argp_error(state, "'%s': no argument is taken", arg); return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
 }
 
 int wrg_cmd_faults(const struct wrg_cli *cli, int argc, char **argv)
 {
-    static const struct argp argp = {
-        .options = json_option,
-        .parser = parse,
-        .doc = "Prints the calls that a case may let fail (op `fault`), and why real ones do.",
+    static const struct argp_option options[] = {
+        { "json", OPT_JSON, NULL, 0, "Print JSON", 0 },
+        { "markdown", OPT_MARKDOWN, NULL, 0, "Print docs/faults.md", 0 },
+        { 0 },
     };
-    bool json = false;
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse_faults,
+        .doc =
+            "Prints the calls that a case may let fail (op `fault`), with which statuses, and why "
+            "real ones do.",
+    };
+    enum faults_form form = FAULTS_TEXT;
     json_t *list;
 
-    wrg_cli_parse(cli, &argp, argc, argv, &json);
-    list = json ? json_array() : NULL;
-    for (unsigned site = 0; site < WRG_COUNT_SITE; site++) {
-        const struct wrg_fault_info *info = wrg_fault_info((enum wrg_fault_site)site);
-
-        if (json) {
-            json_array_append_new(list, fault_json(info));
-            continue;
-        }
-        printf("%-20s status", info->name);
-        for (unsigned i = 0; i < info->nstatuses; i++)
-            printf("%s %d", i ? "," : "", info->statuses[i]);
-        printf("\n  %s\n", info->why);
+    wrg_cli_parse(cli, &argp, argc, argv, &form);
+    if (form == FAULTS_MARKDOWN) {
+        wrg_faults_doc_print(stdout);
+        return WRG_EXIT_OK;
     }
-    if (json)
+    list = form == FAULTS_JSON ? json_array() : NULL;
+    for (unsigned site = 0; site < WRG_COUNT_SITE; site++) {
+        if (list)
+            json_array_append_new(list, fault_json((enum wrg_fault_site)site));
+        else
+            print_fault((enum wrg_fault_site)site);
+    }
+    if (list)
         wrg_cli_print_json(json_pack("{s:o}", "faults", list));
     return WRG_EXIT_OK;
 }

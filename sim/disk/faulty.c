@@ -18,12 +18,14 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
         return -EINVAL;
     uint8_t site = sites[request->op];
     wrg_xen_lock(context->xen);
-    status = wrg_fault_point(context->xen->fault, (enum wrg_fault_site)site);
+    status = wrg_fault_point(context->xen->fault, (enum wrg_fault_site)site, context->dom->role);
     wrg_xen_unlock(context->xen);
     if (!status)
         return wrg_disk_execute(disk->next, request, context);
-    wrg_xen_emit(context->xen, .kind = WRG_EV_FAULT, .role = context->dom->role, .a = site,
-                 .c = (uint32_t)status);
+    wrg_xen_emit(
+        context->xen, .kind = WRG_EV_FAULT, .role = context->dom->role, .a = site,
+        .b = wrg_fault_calls(context->xen->fault, (enum wrg_fault_site)site, WRG_CASE_WHOSE_ANY),
+        .c = (uint32_t)status);
     return status;
 }
 

@@ -95,9 +95,9 @@ static void fault_rules__asked_once_a_request_at_its_site(void **state)
     assert_int_equal(run_on(&faulty.disk, WRG_IO_WRITE, 0, 5), -ENOSPC);
     assert_int_equal(count_events(WRG_EV_DISK_DATA), moved);
     assert_int_equal(run_on(&faulty.disk, WRG_IO_WRITE, 0, 5), 0);
-    assert_int_equal(t.fault.calls[WRG_FAULT_DISK_WRITE], 3);
-    assert_int_equal(t.fault.calls[WRG_FAULT_DISK_READ], 1);
-    assert_int_equal(t.fault.calls[WRG_FAULT_DISK_FLUSH], 1);
+    assert_int_equal(t.fault.calls[WRG_ROLE_BACK][WRG_FAULT_DISK_WRITE], 3);
+    assert_int_equal(t.fault.calls[WRG_ROLE_BACK][WRG_FAULT_DISK_READ], 1);
+    assert_int_equal(t.fault.calls[WRG_ROLE_BACK][WRG_FAULT_DISK_FLUSH], 1);
     assert_int_equal(count_events(WRG_EV_FAULT), 1);
     assert_int_equal(nth_event(WRG_EV_FAULT, 0)->ev.a, WRG_FAULT_DISK_WRITE);
     assert_int_equal((int32_t)nth_event(WRG_EV_FAULT, 0)->ev.c, -ENOSPC);

@@ -2,12 +2,18 @@
 /*
  * Fault points: every port call that can fail asks here first.
  *
- * What it is    A counter a site, and the rules of the case: the n-th call at a site fails with a
- *               status. A second kind of rule fails the n-th fallible call of all.
+ * What it is    A counter a site and side, and what the case wants to fail: rules (the n-th call at
+ *               a site), rates (a call in so many, drawn from a seed), and the n-th fallible call
+ *               of all.
  * Layer         fault
- * Units         nth counts from 1 within a run; entries of a batch count one by one
+ * Bounds        WRG_FAULT_RULES_MAX rules, WRG_FAULT_RATES_MAX rates
+ * Units         nth counts from 1 within a run, on one side or on both; entries of a batch count
+ *               one by one
+ * Draws         a rate decides by seed, site, side and number of the call, not from the stream of
+ *               the schedule: taking one op out of a case leaves all other draws as they were
+ * Threads       fibers; on real threads a count may miss a call
  * Errors        the status is the site's own kind: GNTST_* at grant sites, -errno elsewhere
- * Source        vocab/faults.def says of each site why real Xen or a guest kernel may do this
+ * Source        vocab/faults.def says of each status why real Xen or a guest kernel may do this
  */
 #ifndef WRG_FAULT_FAULT_H
 #define WRG_FAULT_FAULT_H
@@ -15,12 +21,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vocab/faults.h"
+#include "vocab/ops.h"
 
 #define WRG_FAULT_RULES_MAX 64
+#define WRG_FAULT_RATES_MAX 8
 
 struct wrg_fault_rule {
     uint8_t site;
+    uint8_t side; /* enum wrg_case_whose */
     uint16_t count;
     uint16_t op; /* index of the op in the case, for the ledger of dead ops */
     uint32_t nth;
@@ -28,49 +36,65 @@ struct wrg_fault_rule {
     bool fired;
 };
 
-struct wrg_fault {
-    bool armed; /* false in the liveness phase, and when no rule is set */
-    uint32_t nrules;
-    uint32_t any_nth; /* 0, or: the n-th fallible call of all fails with its default status */
-    uint32_t any_count;
-    uint8_t any_site; /* where it hit */
-    uint32_t calls[WRG_COUNT_SITE];
-    struct wrg_fault_rule rules[WRG_FAULT_RULES_MAX];
+struct wrg_fault_rate {
+    uint8_t site;    /* 0: all; else 1 + site */
+    uint8_t side;    /* enum wrg_case_whose */
+    bool from_start; /* else from when the device is connected */
+    uint16_t per_1000;
+    uint16_t op;
+    uint64_t seed;
+    bool fired;
 };
 
+struct wrg_fault {
+    bool armed;     /* false in the liveness phase, and when nothing is to fail */
+    bool connected; /* the case's ops are carried out */
+    uint32_t nrules, nrates;
+    uint32_t any_nth; /* 0, or: the n-th fallible call of all fails with its default status */
+    uint8_t any_site; /* where it hit */
+    uint64_t fired;   /* a bit a site */
+    uint32_t calls[WRG_COUNT_ROLE][WRG_COUNT_SITE];
+    struct wrg_fault_rule rules[WRG_FAULT_RULES_MAX];
+    struct wrg_fault_rate rates[WRG_FAULT_RATES_MAX];
+};
+
+_Static_assert(WRG_COUNT_SITE <= 64, "a bit a site");
+
 void wrg_fault_begin(struct wrg_fault *fault);
-/* False: no room for more rules. */
+/* False: no room for more. */
 bool wrg_fault_add(struct wrg_fault *fault, const struct wrg_fault_rule *rule);
-/* Arms or disarms all rules. */
+bool wrg_fault_add_rate(struct wrg_fault *fault, const struct wrg_fault_rate *rate);
+/* Arms or disarms all. */
 void wrg_fault_enable(struct wrg_fault *fault, bool on);
-/* For wrg_fault_point, which has counted the call. */
-int32_t wrg_fault_ask(struct wrg_fault *fault, enum wrg_fault_site site);
+/* Whether anything of this group has failed. */
+bool wrg_fault_has_hit(const struct wrg_fault *fault, enum wrg_fault_group group);
+/* Calls so far at a site. side: enum wrg_case_whose. */
+uint32_t wrg_fault_calls(const struct wrg_fault *fault, enum wrg_fault_site site, uint8_t side);
+/* Calls so far at all sites of both sides. */
+uint32_t wrg_fault_all_calls(const struct wrg_fault *fault);
+/* For wrg_fault_point, which has counted the call. role: enum wrg_role of the domain that calls. */
+int32_t wrg_fault_ask(struct wrg_fault *fault, enum wrg_fault_site site, uint8_t role);
 
-/* On real threads a count may miss a call: faults are keyed by it on fibers only. */
-static inline void wrg_fault_count(uint32_t *count)
+/* 0: go on. Else the status that the call shall fail with. role: enum wrg_role, of who calls. */
+static inline int32_t wrg_fault_point(struct wrg_fault *fault, enum wrg_fault_site site,
+                                      uint8_t role)
 {
+    uint32_t *count = &fault->calls[role][site];
+
     __atomic_store_n(count, __atomic_load_n(count, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
-}
-
-/* 0: go on. Else the status that the call shall fail with. */
-static inline int32_t wrg_fault_point(struct wrg_fault *fault, enum wrg_fault_site site)
-{
-    wrg_fault_count(&fault->calls[site]);
-    wrg_fault_count(&fault->any_count);
-    return __builtin_expect(fault->armed, 0) ? wrg_fault_ask(fault, site) : 0;
+    return __builtin_expect(fault->armed, 0) ? wrg_fault_ask(fault, site, role) : 0;
 }
 
 /* True: none of the next `calls` calls at the site fails, and they are counted. False: ask one by
  * one. */
-static inline bool wrg_fault_pass(struct wrg_fault *fault, enum wrg_fault_site site, uint32_t calls)
+static inline bool wrg_fault_pass(struct wrg_fault *fault, enum wrg_fault_site site, uint8_t role,
+                                  uint32_t calls)
 {
-    uint32_t *counts[] = { &fault->calls[site], &fault->any_count };
+    uint32_t *count = &fault->calls[role][site];
 
     if (__builtin_expect(fault->armed, 0))
         return false;
-    for (unsigned i = 0; i < 2; i++)
-        __atomic_store_n(counts[i], __atomic_load_n(counts[i], __ATOMIC_RELAXED) + calls,
-                         __ATOMIC_RELAXED);
+    __atomic_store_n(count, __atomic_load_n(count, __ATOMIC_RELAXED) + calls, __ATOMIC_RELAXED);
     return true;
 }
 

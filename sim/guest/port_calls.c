@@ -395,13 +395,19 @@ XS_HANDLER(transaction_end)
 typedef int handler(struct wrg_guest *guest, void *args);
 
 #define WRG_FAULT_NONE NO_FAULT
+/* Either the call has a site, or it says why it cannot fail. */
+#define WRG_PORT_CALL(symbol, name, site, why)                                                     \
+    WRG_STATIC_ASSERT(((int)WRG_FAULT_##site == (int)NO_FAULT) == (sizeof(why) > 1),               \
+                      "fault site of " #name);
+#include <wringer/calls.def>
+
 static const struct {
     handler *handle;
     uint8_t fault; /* site that may refuse the call, or NO_FAULT */
 } calls[WRG_NR_CALLS] = {
-#define free                              free_block
-#define log                               log_text
-#define WRG_PORT_CALL(symbol, name, site) [WRG_CALL_##symbol] = { name, WRG_FAULT_##site },
+#define free                                   free_block
+#define log                                    log_text
+#define WRG_PORT_CALL(symbol, name, site, why) [WRG_CALL_##symbol] = { name, WRG_FAULT_##site },
 #include <wringer/calls.def>
 #undef free
 #undef log
@@ -422,8 +428,10 @@ static bool is_unlocked(enum wrg_call call)
 
 int wrg_guest_refuse(struct wrg_guest *guest, uint8_t site, int32_t status)
 {
-    wrg_xen_emit(guest->xen, .kind = WRG_EV_FAULT, .role = guest->dom->role, .a = site,
-                 .c = (uint32_t)status);
+    wrg_xen_emit(
+        guest->xen, .kind = WRG_EV_FAULT, .role = guest->dom->role, .a = site,
+        .b = wrg_fault_calls(guest->xen->fault, (enum wrg_fault_site)site, WRG_CASE_WHOSE_ANY),
+        .c = (uint32_t)status);
     return status;
 }
 
@@ -434,7 +442,8 @@ int wrg_guest_call(struct wrg_port *port, enum wrg_call call, void *args)
 
     wrg_sched_point(guest->xen->sched, WRG_POINT_CALL);
     if (site != NO_FAULT) {
-        int32_t status = wrg_fault_point(guest->xen->fault, (enum wrg_fault_site)site);
+        int32_t status =
+            wrg_fault_point(guest->xen->fault, (enum wrg_fault_site)site, guest->dom->role);
         if (status)
             return wrg_guest_refuse(guest, site, status);
     }

@@ -13,8 +13,12 @@ WRG_ENUMS(WORDS)
 #undef WORDS
 #undef WORD
 
-#define SITE(symbol, text, statuses, why) text,
+#define SITE(symbol, text, group, what) text,
 static const char *const words_SITE[] = { WRG_FAULTS(SITE) };
+#undef SITE
+
+#define SITE(symbol, text, group, what) text,
+static const char *const words_SITES[] = { "all", WRG_FAULTS(SITE) };
 #undef SITE
 
 #define NODE(symbol, text, dir) text,
@@ -27,6 +31,7 @@ static const struct wrg_names all_names[WRG_COUNT_NAMES] = {
 #undef NAMES
         [WRG_NAMES_SITE] = { words_SITE, WRG_COUNT_SITE },
     [WRG_NAMES_NODE] = { words_NODE, WRG_COUNT_NODE },
+    [WRG_NAMES_SITES] = { words_SITES, WRG_COUNT_SITES },
 };
 
 const struct wrg_names *wrg_names(enum wrg_names_id id)
@@ -132,6 +137,13 @@ unsigned wrg_op_kind_by_name(const char *name, size_t len)
             return kind;
     }
     return 0;
+}
+
+void wrg_op_settle(struct wrg_op *op)
+{
+    if (op->kind == WRG_OP_FAULT &&
+        !wrg_fault_allows((enum wrg_fault_site)op->fault.site, op->fault.status))
+        op->fault.status = WRG_AUTO_I32;
 }
 
 struct wrg_op wrg_op_make(enum wrg_op_kind kind)

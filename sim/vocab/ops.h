@@ -43,12 +43,16 @@ WRG_ENUMS(WRG_ENUM_TYPE)
 #undef WRG_ENUM_TYPE
 #undef WRG_ENUM_VALUE
 
+/* A site by number + 1, or all of them. */
+enum { WRG_CASE_SITES_ALL, WRG_COUNT_SITES = WRG_COUNT_SITE + 1 };
+
 /* Tables of words, for generic code. */
 #define WRG_NAMES_ID(names, tag) WRG_NAMES_##names,
 enum wrg_names_id {
     WRG_NAMES_NONE,
     WRG_ENUMS(WRG_NAMES_ID) WRG_NAMES_SITE,
     WRG_NAMES_NODE,
+    WRG_NAMES_SITES,
     WRG_COUNT_NAMES
 };
 #undef WRG_NAMES_ID
@@ -142,6 +146,12 @@ struct wrg_case {
     uint16_t nops;
     struct wrg_op ops[WRG_CASE_OPS_MAX]; /* the first nops are defined, the rest is not */
 };
+
+/*
+ * What operands say together: a fault's status is one of its site's, else auto. Bytes are settled
+ * when they are decoded; in text it is a mistake.
+ */
+void wrg_op_settle(struct wrg_op *op);
 
 /* The op with every operand at its default. */
 struct wrg_op wrg_op_make(enum wrg_op_kind kind);

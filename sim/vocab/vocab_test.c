@@ -43,6 +43,7 @@ static void numbers__final(void **state)
     assert_int_equal(WRG_OP_COPY, 27);
     assert_int_equal(WRG_OP_KILL, 22);
     assert_int_equal(WRG_FAULT_DISK_FLUSH, 18);
+    assert_int_equal(WRG_FAULT_BLK_READY, 26);
     assert_int_equal(WRG_NODE_RING_REF15, 18);
     assert_int_equal(WRG_NODE_TYPE, 55);
     assert_int_equal(WRG_CASE_MISDEED_IDLE_LOOP, 14);
@@ -62,19 +63,31 @@ static void rule_ids__looked_up(void **state)
     assert_null(wrg_rule_nearest("nothing at all"));
 }
 
+static void check_statuses(enum wrg_fault_site site, const struct wrg_fault_info *info)
+{
+    int32_t dflt = info->statuses[0].status;
+
+    assert_true(strlen(info->what) > 10 && info->nstatuses > 0);
+    assert_int_equal(wrg_fault_status(site, WRG_AUTO_I32), dflt);
+    assert_int_equal(wrg_fault_status(site, 0), dflt);
+    for (unsigned i = 0; i < info->nstatuses; i++) {
+        int32_t status = info->statuses[i].status;
+
+        assert_true(status < 0 && wrg_fault_allows(site, status));
+        assert_int_equal(wrg_fault_status(site, status), status);
+        assert_true(strlen(info->statuses[i].why) > 10);
+        assert_null(strchr(wrg_fault_status_name(site, status), '?'));
+        for (unsigned j = 0; j < i; j++)
+            assert_int_not_equal(info->statuses[j].status, status);
+    }
+}
+
 static void fault_status__only_what_the_site_returns(void **state)
 {
     for (unsigned s = 0; s < WRG_COUNT_SITE; s++) {
         const struct wrg_fault_info *info = wrg_fault_info((enum wrg_fault_site)s);
 
-        assert_true(strlen(info->why) > 10 && info->nstatuses > 0);
-        assert_int_equal(wrg_fault_status((enum wrg_fault_site)s, WRG_AUTO_I32), info->statuses[0]);
-        assert_int_equal(wrg_fault_status((enum wrg_fault_site)s, 0), info->statuses[0]);
-        for (unsigned i = 0; i < info->nstatuses; i++) {
-            assert_true(info->statuses[i] < 0);
-            assert_int_equal(wrg_fault_status((enum wrg_fault_site)s, info->statuses[i]),
-                             info->statuses[i]);
-        }
+        check_statuses((enum wrg_fault_site)s, info);
     }
     assert_int_equal(wrg_fault_status(WRG_FAULT_GNTTAB_MAP, -12), -12);
 }

@@ -174,7 +174,7 @@ void wrg_world_begin_checkers(struct wrg_world *w)
         .sectors = config->sectors,
         .indirect_max = config->indirect_max,
         .accesses = w->options.engine == WRG_ENGINE_FIBER,
-        .faults = w->fault.nrules || w->fail_nth,
+        .faults = w->fault.nrules || w->fault.nrates || w->fail_nth,
         .disk_errors = config->error_count != 0,
     };
 

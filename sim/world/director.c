@@ -10,12 +10,27 @@ static void collect_fault(struct wrg_world *w, uint16_t index, const struct wrg_
     const struct wrg_fault_rule rule = {
         .site = (uint8_t)op->site,
         .nth = op->nth,
+        .side = op->side,
         .count = op->count,
         .op = index,
         .status = wrg_fault_status((enum wrg_fault_site)op->site, op->status),
     };
 
     (void)wrg_fault_add(&w->fault, &rule); /* beyond the bound it stays a dead op */
+}
+
+static void collect_rate(struct wrg_world *w, uint16_t index, const struct wrg_op_fault_rate *op)
+{
+    const struct wrg_fault_rate rate = {
+        .site = op->site,
+        .side = op->side,
+        .from_start = op->since == WRG_CASE_SINCE_START,
+        .per_1000 = op->per_1000,
+        .op = index,
+        .seed = op->seed,
+    };
+
+    (void)wrg_fault_add_rate(&w->fault, &rate); /* beyond the bound it stays a dead op */
 }
 
 static void collect_preempt(struct wrg_world *w, uint16_t index, const struct wrg_op_preempt *op)
@@ -64,6 +79,8 @@ void wrg_director_collect(struct wrg_world *w)
         w->effective[i] = false;
         if (op->kind == WRG_OP_FAULT)
             collect_fault(w, i, &op->fault);
+        else if (op->kind == WRG_OP_FAULT_RATE)
+            collect_rate(w, i, &op->fault_rate);
         else if (op->kind == WRG_OP_PREEMPT)
             collect_preempt(w, i, &op->preempt);
         else if (op->kind == WRG_OP_RSP)
@@ -91,6 +108,8 @@ void wrg_director_account(struct wrg_world *w)
 
     for (uint32_t i = 0; i < w->fault.nrules; i++)
         w->effective[w->fault.rules[i].op] = w->fault.rules[i].fired;
+    for (uint32_t i = 0; i < w->fault.nrates; i++)
+        w->effective[w->fault.rates[i].op] = w->fault.rates[i].fired;
     for (uint32_t i = 0; i < w->npreempts; i++)
         w->effective[w->preempt_op[i]] = w->preempts[i].fired;
     for (uint32_t i = 0; i < w->nanswers; i++)

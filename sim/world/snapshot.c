@@ -43,7 +43,6 @@ void wrg_world_take_snapshot(struct wrg_world *w)
     }
     wrg_trace_save(&w->trace, &snap->trace);
     memcpy(snap->fault_calls, w->fault.calls, sizeof(snap->fault_calls));
-    snap->fallible_calls = w->fault.any_count;
     memcpy(snap->baseline, w->baseline, sizeof(snap->baseline));
     snap->edge = w->edge.state;
     snap->peer_hash = w->peer_hash;
@@ -57,8 +56,14 @@ static bool faults_allow_snapshot(const struct wrg_world *w)
 {
     if (w->fail_nth)
         return false;
-    for (uint32_t i = 0; i < w->fault.nrules; i++)
-        if (w->fault.rules[i].nth <= w->snapshot.fault_calls[w->fault.rules[i].site])
+    for (uint32_t i = 0; i < w->fault.nrules; i++) {
+        const struct wrg_fault_rule *rule = &w->fault.rules[i];
+        if (rule->nth <= w->snapshot.fault_calls[WRG_ROLE_FRONT][rule->site] +
+                             w->snapshot.fault_calls[WRG_ROLE_BACK][rule->site])
+            return false;
+    }
+    for (uint32_t i = 0; i < w->fault.nrates; i++)
+        if (w->fault.rates[i].from_start)
             return false;
     return true;
 }
@@ -97,9 +102,7 @@ bool wrg_world_restore(struct wrg_world *w)
         wrg_oracles_restore(w->oracles, &snap->oracles);
     wrg_trace_restore(&w->trace, &snap->trace);
     w->state_known[WRG_SEAT_FRONT] = w->state_known[WRG_SEAT_BACK] = false;
-    for (unsigned i = 0; i < WRG_COUNT_SITE; i++)
-        w->fault.calls[i] = snap->fault_calls[i];
-    w->fault.any_count = snap->fallible_calls;
+    memcpy(w->fault.calls, snap->fault_calls, sizeof(snap->fault_calls));
     memcpy(w->baseline, snap->baseline, sizeof(w->baseline));
     w->edge.state = snap->edge;
     w->peer_hash = snap->peer_hash;

@@ -104,10 +104,8 @@ static void arm_pause(struct wrg_world *w)
 /* Rules of the case that changed how negotiation went. */
 static bool anything_fired(const struct wrg_world *w)
 {
-    bool fired = false;
+    bool fired = w->fault.fired != 0;
 
-    for (uint32_t i = 0; i < w->fault.nrules; i++)
-        fired |= w->fault.rules[i].fired;
     for (uint32_t i = 0; i < w->npreempts; i++)
         fired |= w->preempts[i].fired;
     return fired;
@@ -137,14 +135,15 @@ static void enter_safety(struct wrg_world *w)
         /* The second world of a profile is worth a snapshot: the first might stay the only one. */
         bool again = memcmp(&w->seen, &w->profile, sizeof(w->seen)) == 0;
         w->seen = w->profile;
-        if (w->options.snapshot && again && !w->fail_nth && wrg_world_connected(w) &&
-            !anything_fired(w) && !case_spoils(w))
+        if (w->options.snapshot && again && wrg_world_connected(w) && !anything_fired(w) &&
+            !case_spoils(w))
             wrg_world_take_snapshot(w);
     }
     if (!w->early) {
         wrg_world_begin_sched(w, false);
         arm_pause(w);
     }
+    w->fault.connected = true;
     wrg_world_emit_phase(w, WRG_PHASE_SAFETY);
     w->director = wrg_sched_task_create(&w->sched, &director);
     WRG_ASSERT(w->director >= 0);
@@ -200,14 +199,7 @@ static void enter_liveness(struct wrg_world *w)
 
 static bool store_has_failed(const struct wrg_world *w)
 {
-    bool failed = false;
-
-    for (uint32_t i = 0; i < w->fault.nrules; i++) {
-        const struct wrg_fault_rule *rule = &w->fault.rules[i];
-        failed |= rule->fired && rule->site >= WRG_FAULT_XS_READ &&
-                  rule->site <= WRG_FAULT_XS_TRANSACTION_END;
-    }
-    return failed;
+    return wrg_fault_has_hit(&w->fault, WRG_FAULT_GROUP_STORE);
 }
 
 /* A driver in state Closing, or a device never connected, has nothing more to ask for. */

@@ -286,7 +286,7 @@ void wrg_world_verdict(const struct wrg_world *w, struct wrg_verdict *verdict)
             verdict->dead[verdict->dead_ops++] = i;
     verdict->blind = w->oracles ? wrg_oracles_blind(w->oracles) : 0;
     verdict->from_snapshot = w->from_snapshot;
-    verdict->fallible_calls = w->fault.any_count;
+    verdict->fallible_calls = wrg_fault_all_calls(&w->fault);
 }
 
 int wrg_world_run_case(struct wrg_world *w, const struct wrg_case *c, struct wrg_verdict *verdict)

@@ -84,7 +84,7 @@ struct wrg_snapshot {
     struct wrg_trace_saved trace;
     struct wrg_oracles_saved oracles;
     struct wrg_edge_state edge;
-    uint32_t fault_calls[WRG_COUNT_SITE], fallible_calls;
+    uint32_t fault_calls[WRG_COUNT_ROLE][WRG_COUNT_SITE];
     void *self[WRG_WORLD_SEATS];
     uint32_t baseline[WRG_WORLD_SEATS][WRG_NR_LEDGERS];
     uint64_t peer_hash;

@@ -44,10 +44,11 @@ static int16_t copy_one(struct wrg_xen *xen, struct wrg_domain *dom, uint16_t do
                         const struct wrg_gnttab_copy_op *op)
 {
     struct copy_side from, to;
-    int32_t fault = wrg_fault_point(xen->fault, WRG_FAULT_GNTTAB_COPY);
+    int32_t fault = wrg_fault_point(xen->fault, WRG_FAULT_GNTTAB_COPY, dom->role);
 
     if (fault) {
         wrg_xen_emit(xen, .kind = WRG_EV_FAULT, .role = dom->role, .a = WRG_FAULT_GNTTAB_COPY,
+                     .b = wrg_fault_calls(xen->fault, WRG_FAULT_GNTTAB_COPY, WRG_CASE_WHOSE_ANY),
                      .c = (uint32_t)fault);
         return (int16_t)fault;
     }
