@@ -274,13 +274,13 @@ static void no_room_for_a_rule__refused(void **state)
 static void batch_passes__counted_as_if_one_by_one(void **state)
 {
     (void)state;
-    assert_true(wrg_fault_pass(&f, WRG_FAULT_GNTTAB_MAP, 5));
-    assert_int_equal(f.calls[WRG_FAULT_GNTTAB_MAP], 5);
-    assert_int_equal(f.any_count, 5);
+    assert_true(wrg_fault_pass(&f, WRG_FAULT_GNTTAB_MAP, WRG_ROLE_BACK, 5));
+    assert_int_equal(f.calls[WRG_ROLE_BACK][WRG_FAULT_GNTTAB_MAP], 5);
+    assert_int_equal(wrg_fault_all_calls(&f), 5);
     add(WRG_FAULT_GNTTAB_MAP, 6, 1, -1);
     wrg_fault_enable(&f, true);
-    assert_false(wrg_fault_pass(&f, WRG_FAULT_GNTTAB_MAP, 5)); /* ask for each of them */
-    assert_int_equal(f.calls[WRG_FAULT_GNTTAB_MAP], 5);
+    assert_false(wrg_fault_pass(&f, WRG_FAULT_GNTTAB_MAP, WRG_ROLE_BACK, 5));
+    assert_int_equal(f.calls[WRG_ROLE_BACK][WRG_FAULT_GNTTAB_MAP], 5);
     assert_int_equal(ask(WRG_FAULT_GNTTAB_MAP), -1);
 }
 
