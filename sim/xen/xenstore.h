@@ -11,36 +11,56 @@
  * `struct wrg_xs_limits`; there is no allocation later. Running out of it is -ENOMEM, and then
  * nothing has changed (inside a transaction: the transaction is lost, its commit says -ENOMEM).
  *
- * Paths are NUL-terminated: A-Z a-z 0-9 - / _ @, absolute up to 3072 bytes, others up to 2048.
- * Without an open directory a relative path lies under /local/domain/<domid>. '@' begins the
- * special paths @introduceDomain and @releaseDomain, which can be watched only.
+ * Paths are NUL-terminated: A-Z a-z 0-9 - / _ @, absolute up to 3072 bytes, others up to 2048; the
+ * quota `path_bytes` then holds for what follows /local/domain/<domid>/, whoever asks. Without an
+ * open directory a relative path lies under /local/domain/<domid>. '@' begins the special paths
+ * @introduceDomain and @releaseDomain: they can be watched, and have permissions, nothing else.
  *
- * Order. Children are listed in the order of their creation, as C xenstored 4.17 does. Events are
- * queued in the order of registration of the watches. Nothing depends on pointers or hash order:
- * the same calls give the same store, byte by byte of wrg_xenstore_save.
+ * Order. Children are listed in the order of their creation. A connection gets its events in the
+ * order of the changes, those of one change in the order in which it registered its watches. A
+ * removal outside transactions tells of the nodes below first (children before parents, siblings
+ * in order of creation; watches on exactly them), of the node itself last. Nothing depends on
+ * pointers or hash order: the same calls give the same store, byte by byte of wrg_xenstore_save.
+ *
+ * Events. One that says what a queued event of that connection says already (same path, same
+ * token, whichever watches they are of) is dropped, but not for the special paths. One of more
+ * than 4096 bytes is not sent. A watcher is told if it can read the node or its parent, by the
+ * permissions of now or by those that a set_perms replaced; of a special path, if it can read that.
  *
  * Threads: none of its own; the caller serialises (thread engine: under the port's store lock).
  *
- * Errors: 0 or -errno as C xenstored gives them:
+ * Errors: 0 or -errno as C xenstored gives them, each as the quota structure says where
+ * implementations differ; wrg_xenstore_error_name has the name for the wire:
  *   -EINVAL    bad path or character, double or trailing slash, too long, malformed permissions
- *   -EACCES    no permission; node missing and its nearest ancestor does not grant the access
- *   -ENOENT    node missing; unknown transaction; unwatch of an unknown watch; directory gone
+ *   -EACCES    no permission; node missing and its nearest ancestor does not grant the access;
+ *              a call of domain 0 alone
+ *   -ENOENT    node missing; unknown transaction; unwatch of an unknown watch; unknown domain;
+ *              directory gone
  *   -EBUSY     transaction_start inside a transaction        -EAGAIN  commit lost a conflict
- *   -ENOSPC    too many nodes, transactions or permissions; value too big
+ *   -ENOSPC    too many nodes, transactions or permissions; node or value too big
  *   -E2BIG     too many watches; directory reply over 4096 bytes
  *   -EEXIST    watch is there already                        -EPERM   domU changes an owner
+ *   -ENOMEM    a domain's memory quota; commit of a transaction in which an operation failed
  * and, from us only: -EBADF connection closed, -ERANGE reply buffer too small (reply->len says
- * what is needed), -ENOMEM the memory given at init is used up.
+ * what is needed), -ENOMEM also when the memory given at init is used up.
  *
  * Transactions. Reads are checked at commit: a node read (its value, permissions or children)
  * must be unchanged. A blind write conflicts only if the node was created or removed meanwhile.
  * Creating or removing a node reads its parent, as C xenstored does. A transaction that has lost
- * already sees the store as it is now, not as it was.
+ * already sees the store as it is now, not as it was. An operation that fails inside for want of
+ * memory or quota (nodes, node or value size, nodes touched) poisons it: its commit is -ENOMEM.
+ * A commit asks in this order: poisoned? node quota (-ENOSPC)? conflict? Its events come after all
+ * its changes, once for each node that was written, created by name, given permissions or removed
+ * (not for ancestors created on the way), in the order in which the transaction first touched
+ * them; a node that is gone is told to those who could read it when it was first touched, and one
+ * that was never there outside to nobody. Permissions of special paths change at once.
  *
  * Source: xenstore.txt and xenstore-ring.txt of Xen; C xenstored 4.17.
  *
- * Left out: rate limits, get/set of permissions of special paths, watch depth, removal of a dead
- * domain's entries from other domains' permission lists.
+ * Left out: watch depth and @x/<domid> (newer than 4.17); live update; outstanding replies, as
+ * there are none here (a call has its reply when it returns), but not requests whose events wait;
+ * memory of replies and transactions does not count for the memory quota; oxenstored's delays
+ * after conflicts, which never change an answer; entries beyond WRG_XS_PERMS_MAX, for domain 0 too.
  */
 #ifndef WRG_XEN_XENSTORE_H
 #define WRG_XEN_XENSTORE_H
@@ -74,18 +94,41 @@ struct wrg_xs_limits {
     uint32_t conn_events;  /* queued events of one connection; beyond, events are lost */
 };
 
-/* What xenstored refuses to a domU. Domain 0 is exempt. */
+/*
+ * What xenstored refuses to a domU (domain 0 is exempt but from path_bytes), and where versions
+ * and implementations differ. Numbers are the defaults: C xenstored 4.17.
+ */
 struct wrg_xs_quota {
-    uint32_t nodes;          /* 1000 */
-    uint32_t watches;        /* 128 */
-    uint32_t transactions;   /* 10 */
-    uint32_t value_bytes;    /* 2048; domain 0: WRG_XS_PAYLOAD_MAX */
-    uint32_t perms;          /* 5 */
-    uint32_t tx_nodes;       /* 1024 nodes touched in one transaction */
-    int32_t slack;           /* off-by-one of the version: 4.17 lets limit + 1 (slack 1) pass */
-    int32_t watches_errno;   /* E2BIG; ENOSPC in newer versions */
-    bool keep_nodes_of_dead; /* false: release removes the nodes a domain owns */
+    uint32_t nodes;        /* 1000, owned */
+    uint32_t watches;      /* 128 */
+    uint32_t transactions; /* 10, open */
+    uint32_t value_bytes;  /* 2048; domain 0: WRG_XS_PAYLOAD_MAX */
+    uint32_t node_bytes;   /* 2048: header + value + children's names + 8 a permission; 0: any */
+    uint32_t node_header_bytes; /* 24; 16 in newer versions */
+    uint32_t perms;             /* 5 a node; exact, `slack` does not count here */
+    uint32_t tx_nodes;          /* 1024 nodes touched in one transaction */
+    uint32_t path_bytes;        /* 2048 after /local/domain/<domid>/; 0: limits of the protocol */
+    uint32_t memory_bytes;      /* 2.5 MiB: owned nodes, watches, queued events; 0: any */
+    uint32_t outstanding;       /* 20 requests whose events wait; only stalls; 0: any */
+    uint32_t event_timeout_us;  /* 20 s: how long a domU's event waits; 0: for ever */
+    uint32_t writes_per_second; /* 0: no limiter; xenstored: 200; only stalls */
+    uint32_t writes_burst;      /* 10 */
+    uint32_t lose_every; /* 0; n: each n-th commit is -EAGAIN, to test clients (oxenstored) */
+    int32_t slack;       /* off-by-one: 4.17 lets limit + 1 (slack 1) pass, newer limit - 1 */
+    int32_t nodes_errno; /* ENOSPC */
+    int32_t transactions_errno; /* ENOSPC */
+    int32_t watches_errno;      /* E2BIG; ENOSPC in newer versions */
+    int32_t value_errno;        /* ENOSPC, of value_bytes; E2BIG with oxenstored */
+    bool keep_nodes_of_dead;    /* false: release removes the nodes a domain owns */
+    bool keep_perms_of_dead;    /* false: release drops its entries of other nodes' permissions */
+    bool anyone_reads_release;  /* false; newer: @releaseDomain is told to everybody */
+    bool tree_conflicts;        /* false; oxenstored: all below the lowest common path of what was
+                                   read, and of what was written, must be unchanged at commit */
+    bool writes_conflict;       /* false; true: a write counts as a read of its node, too */
 };
+
+/* What oxenstored calls EQUOTA, a name that no errno has and Xen's table of names has not either. */
+#define WRG_XS_EQUOTA EDQUOT
 
 struct wrg_xenstore; /* lies at the start of the memory given at init */
 
@@ -136,8 +179,10 @@ struct wrg_xs_observer {
 
 /* Limits for a world of two domains and a few devices: about 300 KiB. */
 extern const struct wrg_xs_limits wrg_xs_limits_small;
-/* The defaults of C xenstored 4.17. */
+/* The defaults of C xenstored 4.17, of a recent one, and of oxenstored. */
 extern const struct wrg_xs_quota wrg_xs_quota_default;
+extern const struct wrg_xs_quota wrg_xs_quota_recent;
+extern const struct wrg_xs_quota wrg_xs_quota_oxenstored;
 
 /* ---- the store as a whole ---- */
 
@@ -176,6 +221,25 @@ WRG_MUST_USE int wrg_xenstore_restore(struct wrg_xenstore *xs, const void *buf, 
 /* Events that found their queue full since init or reset; a healthy world has none. */
 uint64_t wrg_xenstore_events_lost(const struct wrg_xenstore *xs);
 
+/* The name of -error on the wire; EINVAL for what has none, as xenstored does. */
+const char *wrg_xenstore_error_name(int error);
+
+/* ---- time: without these calls it stands still, and nothing below happens ---- */
+
+/* The virtual clock. Queued events of domUs older than quota event_timeout_us are dropped. */
+void wrg_xenstore_set_time(struct wrg_xenstore *xs, uint64_t now_us);
+
+/* Why xenstored would leave the requests of a connection unread. Operations do not ask it. */
+enum wrg_xs_stall {
+    WRG_XS_STALL_NONE,
+    WRG_XS_STALL_RATE,        /* writes_per_second: those that may disturb a transaction count */
+    WRG_XS_STALL_OUTSTANDING, /* events that its requests caused were not taken yet */
+    WRG_XS_STALL_MEMORY,
+};
+enum wrg_xs_stall wrg_xenstore_stalled(const struct wrg_xenstore *xs, uint16_t conn);
+/* When a rate stall ends, on the clock of set_time. */
+uint64_t wrg_xenstore_stalled_until(const struct wrg_xenstore *xs, uint16_t conn);
+
 /* ---- connections and domains ---- */
 
 /* Opens a connection; ids are never 0. -ENOMEM: no slot is free. */
@@ -183,18 +247,43 @@ WRG_MUST_USE int wrg_xenstore_connect(struct wrg_xenstore *xs, uint16_t domid, u
 /* Closes it: its watches, queued events and transactions go. A closed one is fine. */
 void wrg_xenstore_disconnect(struct wrg_xenstore *xs, uint16_t conn);
 
-/* Domain 0 only (-EACCES). Introduce again: fine, without an event. */
+/*
+ * These calls are domain 0's (-EACCES), and -ENOENT of an unknown call->tx, which is of no other
+ * consequence. Introduce again: without an event, but the domain's watches, queued events and
+ * transactions go. release and resume: -EINVAL of domain 0, -ENOENT of one that is not introduced;
+ * set_target: -ENOENT unless both are.
+ */
 WRG_MUST_USE int wrg_xenstore_introduce(struct wrg_xenstore *xs, const struct wrg_xs_call *call,
                                         uint16_t domid);
 WRG_MUST_USE int wrg_xenstore_release(struct wrg_xenstore *xs, const struct wrg_xs_call *call,
                                       uint16_t domid);
+WRG_MUST_USE int wrg_xenstore_resume(struct wrg_xenstore *xs, const struct wrg_xs_call *call,
+                                     uint16_t domid);
 WRG_MUST_USE int wrg_xenstore_set_target(struct wrg_xenstore *xs, const struct wrg_xs_call *call,
                                          uint16_t domid, uint16_t target);
+/* What IS_DOMAIN_INTRODUCED answers; true of domain 0. */
+WRG_MUST_USE int wrg_xenstore_ask_introduced(struct wrg_xenstore *xs,
+                                             const struct wrg_xs_call *call, uint16_t domid,
+                                             bool *introduced);
+/* "check" is 0 and does nothing, all else -EINVAL. */
+WRG_MUST_USE int wrg_xenstore_control(struct wrg_xenstore *xs, const struct wrg_xs_call *call,
+                                      const char *command);
+/* /local/domain/<domid>; anybody may ask, of any number. */
+WRG_MUST_USE int wrg_xenstore_get_domain_path(struct wrg_xenstore *xs,
+                                              const struct wrg_xs_call *call, uint16_t domid,
+                                              struct wrg_xs_reply *reply);
 bool wrg_xenstore_is_introduced(const struct wrg_xenstore *xs, uint16_t domid);
 
 /*
- * The domain is dead, whoever noticed: closes its connections, removes the nodes it owns (quota
- * keep_nodes_of_dead), fires @releaseDomain. An unknown domid is fine.
+ * The domain shut down or crashed, and is still there: @releaseDomain, once until it is resumed.
+ * Of a domain that was not introduced: nothing.
+ */
+void wrg_xenstore_domain_shut_down(struct wrg_xenstore *xs, uint16_t domid);
+
+/*
+ * The domain is dead, whoever noticed: closes its connections, removes the nodes it owns (in the
+ * order of the tree), drops its entries of other nodes' permissions, as the quota says; then
+ * fires @releaseDomain if it was introduced. An unknown domid is fine.
  */
 void wrg_xenstore_domain_died(struct wrg_xenstore *xs, uint16_t domid);
 
@@ -224,13 +313,15 @@ WRG_MUST_USE int wrg_xenstore_directory(struct wrg_xenstore *xs, const struct wr
                                         const char *path, struct wrg_xs_reply *reply);
 /*
  * Generation in decimal with NUL, then the children from byte `offset` of the list on, as many
- * whole names as fit into 4096 bytes (or reply->cap); an empty name ends the last part.
+ * whole names as fit into 4096 bytes (or reply->cap) with room for one more NUL; that one, an
+ * empty name, ends the last part, and is all there is at an offset beyond the list. An offset
+ * inside a name gets the rest of it.
  */
 WRG_MUST_USE int wrg_xenstore_directory_part(struct wrg_xenstore *xs,
                                              const struct wrg_xs_call *call, const char *path,
                                              size_t offset, struct wrg_xs_reply *reply);
 
-/* perms[*count] in, *count out: number of entries; -ERANGE when there are more. */
+/* perms[*count] in, *count out: number of entries; -ERANGE when there are more. Special paths too. */
 WRG_MUST_USE int wrg_xenstore_get_perms(struct wrg_xenstore *xs, const struct wrg_xs_call *call,
                                         const char *path, struct wrg_xs_perm *perms, size_t *count);
 WRG_MUST_USE int wrg_xenstore_set_perms(struct wrg_xenstore *xs, const struct wrg_xs_call *call,
@@ -248,7 +339,7 @@ WRG_MUST_USE int wrg_xenstore_watch(struct wrg_xenstore *xs, const struct wrg_xs
  */
 WRG_MUST_USE int wrg_xenstore_unwatch(struct wrg_xenstore *xs, const struct wrg_xs_call *call,
                                       const char *path, const char *token, bool drop_queued);
-/* Removes all watches, queued events and transactions of the connection. */
+/* Removes all watches, queued events and transactions of the connection. -ENOENT: call->tx. */
 WRG_MUST_USE int wrg_xenstore_reset_watches(struct wrg_xenstore *xs,
                                             const struct wrg_xs_call *call);
 
@@ -261,7 +352,10 @@ uint32_t wrg_xenstore_events_queued(const struct wrg_xenstore *xs, uint16_t conn
 
 WRG_MUST_USE int wrg_xenstore_transaction_start(struct wrg_xenstore *xs,
                                                 const struct wrg_xs_call *call, uint32_t *tx);
-/* Ends call->tx in any case but -ENOENT and -EBADF. commit: -EAGAIN conflict, -ENOMEM lost. */
+/*
+ * Ends call->tx in any case but -ENOENT and -EBADF. commit: -EAGAIN conflict, -ENOMEM poisoned,
+ * nodes_errno too many nodes.
+ */
 WRG_MUST_USE int wrg_xenstore_transaction_end(struct wrg_xenstore *xs,
                                               const struct wrg_xs_call *call, bool commit);
 

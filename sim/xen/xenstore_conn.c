@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Connections and domains: who may do what, and what goes when one of them goes. */
+/* Connections, the domains behind them, and who may do what. */
 #include "xen/xenstore_impl.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ struct wrg_xsi_domain *wrg_xsi_domain(const struct wrg_xenstore *xs, uint16_t do
 }
 
 /* Domains stay known: there are few, and their nodes may outlive them. */
-static struct wrg_xsi_domain *know_domain(struct wrg_xenstore *xs, uint16_t domid)
+struct wrg_xsi_domain *wrg_xsi_know_domain(struct wrg_xenstore *xs, uint16_t domid)
 {
     struct wrg_xsi_domain *domain = wrg_xsi_domain(xs, domid);
     uint32_t d;
@@ -38,9 +38,12 @@ static struct wrg_xsi_domain *know_domain(struct wrg_xenstore *xs, uint16_t domi
     memset(domain, 0, sizeof(*domain));
     domain->domid = domid;
     /* The toolstack made nodes for it before anybody knew it. */
-    for (uint32_t n = WRG_XSI_ROOT; n < xs->s.nodes.used; n++)
-        if (xs->node[n].live && xs->node[n].body.domids[0] == domid)
-            domain->nodes++;
+    for (uint32_t n = WRG_XSI_ROOT; n < xs->s.nodes.used; n++) {
+        if (!xs->node[n].live || xs->node[n].body.domids[0] != domid)
+            continue;
+        domain->nodes++;
+        wrg_xsi_charge(xs, n);
+    }
     xs->clock++;
     return domain;
 }
@@ -96,7 +99,7 @@ static uint32_t intern_home(struct wrg_xenstore *xs, uint16_t domid)
 
 int wrg_xenstore_connect(struct wrg_xenstore *xs, uint16_t domid, uint16_t *id)
 {
-    struct wrg_xsi_domain *domain = know_domain(xs, domid);
+    struct wrg_xsi_domain *domain = wrg_xsi_know_domain(xs, domid);
     uint32_t slot, home;
     uint8_t serial;
 
@@ -115,6 +118,7 @@ int wrg_xenstore_connect(struct wrg_xenstore *xs, uint16_t domid, uint16_t *id)
     xs->conn[slot].serial = (uint8_t)(serial + 1);
     xs->conn[slot].open = 1;
     xs->conn[slot].domid = domid;
+    xs->conn[slot].domain = domid == 0 ? WRG_XSI_NONE : (uint32_t)(domain - xs->domain);
     xs->conn[slot].home = home;
     xs->conn[slot].next_tx = 1;
     domain->nconns++;
@@ -130,104 +134,10 @@ void wrg_xenstore_disconnect(struct wrg_xenstore *xs, uint16_t id)
 
     if (!conn)
         return;
-    wrg_xsi_drop_watches(xs, slot);
-    while (conn->txns != WRG_XSI_NONE)
-        wrg_xsi_tx_drop(xs, conn->txns);
+    wrg_xsi_reset_conn(xs, slot);
     wrg_xsi_unref(xs, conn->home);
     wrg_xsi_domain(xs, conn->domid)->nconns--;
     conn->open = 0;
     wrg_xsi_give(&xs->s.conns, xs->conn, slot);
     xs->clock++;
-}
-
-/* Domain 0's calls; also those of the connection that speaks for it. */
-static int check_privileged(struct wrg_xenstore *xs, const struct wrg_xs_call *call)
-{
-    const struct wrg_xsi_conn *conn = wrg_xsi_conn(xs, call->conn);
-
-    if (!conn)
-        return -EBADF;
-    return conn->domid == 0 ? 0 : -EACCES;
-}
-
-int wrg_xenstore_introduce(struct wrg_xenstore *xs, const struct wrg_xs_call *call, uint16_t domid)
-{
-    struct wrg_xsi_domain *domain;
-    int ret = check_privileged(xs, call);
-
-    if (ret)
-        return ret;
-    domain = know_domain(xs, domid);
-    if (!domain)
-        return -ENOMEM;
-    if (domain->introduced)
-        return 0;
-    domain->introduced = 1;
-    xs->clock++;
-    if (xs->observer.on_change)
-        xs->observer.on_change(xs->observer.ctx, domid, "@introduceDomain", "", 0,
-                               WRG_XS_CHANGE_INTRODUCE);
-    wrg_xsi_fire_special(xs, "@introduceDomain");
-    return 0;
-}
-
-int wrg_xenstore_release(struct wrg_xenstore *xs, const struct wrg_xs_call *call, uint16_t domid)
-{
-    const struct wrg_xsi_domain *domain = wrg_xsi_domain(xs, domid);
-    int ret = check_privileged(xs, call);
-
-    if (ret)
-        return ret;
-    if (domid == 0)
-        return -EINVAL;
-    if (!domain || (!domain->introduced && domain->nconns == 0))
-        return -ENOENT;
-    wrg_xenstore_domain_died(xs, domid);
-    return 0;
-}
-
-int wrg_xenstore_set_target(struct wrg_xenstore *xs, const struct wrg_xs_call *call, uint16_t domid,
-                            uint16_t target)
-{
-    struct wrg_xsi_domain *domain = wrg_xsi_domain(xs, domid);
-    int ret = check_privileged(xs, call);
-
-    if (ret)
-        return ret;
-    if (!domain || !wrg_xsi_domain(xs, target))
-        return -ENOENT;
-    domain->has_target = 1;
-    domain->target = target;
-    xs->clock++;
-    return 0;
-}
-
-bool wrg_xenstore_is_introduced(const struct wrg_xenstore *xs, uint16_t domid)
-{
-    const struct wrg_xsi_domain *domain = wrg_xsi_domain(xs, domid);
-
-    return domid == 0 || (domain && domain->introduced);
-}
-
-void wrg_xenstore_domain_died(struct wrg_xenstore *xs, uint16_t domid)
-{
-    struct wrg_xsi_domain *domain = wrg_xsi_domain(xs, domid);
-
-    WRG_ASSERT(domid != 0);
-    if (!domain)
-        return;
-    for (uint32_t slot = 1; slot < xs->s.conns.used; slot++)
-        if (xs->conn[slot].open && xs->conn[slot].domid == domid)
-            wrg_xenstore_disconnect(xs, wrg_xsi_conn_id(xs, slot));
-    for (uint32_t n = WRG_XSI_SPECIALS + 1; n < xs->s.nodes.used; n++)
-        if (!xs->quota.keep_nodes_of_dead && xs->node[n].live &&
-            xs->node[n].body.domids[0] == domid)
-            wrg_xsi_remove_tree(xs, n, domid);
-    domain->introduced = 0;
-    domain->has_target = 0;
-    xs->clock++;
-    if (xs->observer.on_change)
-        xs->observer.on_change(xs->observer.ctx, domid, "@releaseDomain", "", 0,
-                               WRG_XS_CHANGE_RELEASE);
-    wrg_xsi_fire_special(xs, "@releaseDomain");
 }

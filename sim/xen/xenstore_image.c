@@ -20,18 +20,6 @@ const struct wrg_xs_limits wrg_xs_limits_small = {
     .conn_events = 256,
 };
 
-const struct wrg_xs_quota wrg_xs_quota_default = {
-    .nodes = 1000,
-    .watches = 128,
-    .transactions = 10,
-    .value_bytes = 2048,
-    .perms = 5,
-    .tx_nodes = 1024,
-    .slack = 1,
-    .watches_errno = E2BIG,
-    .keep_nodes_of_dead = false,
-};
-
 struct part {
     size_t offset;
     size_t size_bytes; /* of one */
@@ -44,6 +32,7 @@ enum {
     TXNS,
     WATCHES,
     EVENTS,
+    CAUSES,
     CONNS,
     DOMAINS,
     BUCKETS,
@@ -76,6 +65,7 @@ static size_t lay_out(const struct wrg_xs_limits *l, struct part parts[NPARTS])
         [TXNS] = { 0, sizeof(struct wrg_xsi_txn), l->transactions + 1 },
         [WATCHES] = { 0, sizeof(struct wrg_xsi_watch), l->watches + 1 },
         [EVENTS] = { 0, sizeof(struct wrg_xsi_event), l->events + 1 },
+        [CAUSES] = { 0, sizeof(struct wrg_xsi_cause), l->events + 1 },
         [CONNS] = { 0, sizeof(struct wrg_xsi_conn), l->connections + 1 },
         [DOMAINS] = { 0, sizeof(struct wrg_xsi_domain), l->domains + 1 },
         [BUCKETS] = { 0, sizeof(uint32_t), bucket_count(l->nodes) },
@@ -109,8 +99,8 @@ static void init_pool(struct wrg_xsi_pool *pool, const struct part *part)
 static void make_empty(struct wrg_xenstore *xs)
 {
     struct wrg_xsi_state *s = &xs->s;
-    struct wrg_xsi_pool *pools[] = { &s->nodes,  &s->records, &s->txns,   &s->watches,
-                                     &s->events, &s->conns,   &s->domains };
+    struct wrg_xsi_pool *pools[] = { &s->nodes,  &s->records, &s->txns,  &s->watches,
+                                     &s->events, &s->causes,  &s->conns, &s->domains };
 
     for (size_t i = 0; i < WRG_ARRAY_LEN(pools); i++) {
         pools[i]->used = 1;
@@ -121,6 +111,11 @@ static void make_empty(struct wrg_xenstore *xs)
     s->generation = 0;
     s->watch_order = 0;
     s->events_lost = 0;
+    s->now_us = 0;
+    s->ntxns = 0;
+    s->commits = 0;
+    wrg_xsi_reset_specials(xs);
+    wrg_xsi_begin_cause(xs, WRG_XSI_NONE);
     memset(&xs->node[0], 0, sizeof(xs->node[0]));
     uint32_t root = wrg_xsi_take(&s->nodes, xs->node);
     uint32_t specials = wrg_xsi_take(&s->nodes, xs->node);
@@ -164,6 +159,7 @@ int wrg_xenstore_init(struct wrg_xenstore **out, const struct wrg_xs_limits *lim
     xs->txn = (void *)(base + parts[TXNS].offset);
     xs->watch = (void *)(base + parts[WATCHES].offset);
     xs->event = (void *)(base + parts[EVENTS].offset);
+    xs->cause_pool = (void *)(base + parts[CAUSES].offset);
     xs->conn = (void *)(base + parts[CONNS].offset);
     xs->domain = (void *)(base + parts[DOMAINS].offset);
     xs->buckets = (void *)(base + parts[BUCKETS].offset);
@@ -177,6 +173,7 @@ int wrg_xenstore_init(struct wrg_xenstore **out, const struct wrg_xs_limits *lim
     init_pool(&xs->s.txns, &parts[TXNS]);
     init_pool(&xs->s.watches, &parts[WATCHES]);
     init_pool(&xs->s.events, &parts[EVENTS]);
+    init_pool(&xs->s.causes, &parts[CAUSES]);
     init_pool(&xs->s.conns, &parts[CONNS]);
     init_pool(&xs->s.domains, &parts[DOMAINS]);
     make_empty(xs);
@@ -236,7 +233,7 @@ struct span {
     size_t bytes;
 };
 
-enum { NSPANS = 8 };
+enum { NSPANS = 9 };
 
 static void list_spans(const struct wrg_xenstore *xs, const struct wrg_xsi_state *s,
                        struct span spans[NSPANS])
@@ -247,6 +244,7 @@ static void list_spans(const struct wrg_xenstore *xs, const struct wrg_xsi_state
         { xs->txn, (size_t)s->txns.used * s->txns.size_bytes },
         { xs->watch, (size_t)s->watches.used * s->watches.size_bytes },
         { xs->event, (size_t)s->events.used * s->events.size_bytes },
+        { xs->cause_pool, (size_t)s->causes.used * s->causes.size_bytes },
         { xs->conn, (size_t)s->conns.used * s->conns.size_bytes },
         { xs->domain, (size_t)s->domains.used * s->domains.size_bytes },
         { xs->heap, s->heap_used },

@@ -151,6 +151,10 @@ void wrg_xsi_touch(struct wrg_xenstore *xs, uint32_t node)
 {
     xs->node[node].generation = ++xs->s.generation;
     xs->clock++;
+    wrg_xsi_charge(xs, node);
+    if (xs->quota.tree_conflicts)
+        for (; node != WRG_XSI_NONE; node = xs->node[node].parent)
+            xs->node[node].tree_generation = xs->s.generation;
 }
 
 void wrg_xsi_own(struct wrg_xenstore *xs, const struct wrg_xsi_body *body, int delta)
@@ -177,9 +181,11 @@ void wrg_xsi_link(struct wrg_xenstore *xs, uint32_t n)
     else
         parent->first_child = n;
     parent->last_child = n;
+    parent->child_bytes += node->name_len + 1u;
     node->live = 1;
     node->refs++;
     node->birth++;
+    node->perms_generation = xs->s.generation + 1;
     wrg_xsi_touch(xs, node->parent);
     wrg_xsi_touch(xs, n);
 }
@@ -197,8 +203,10 @@ static void unlink_node(struct wrg_xenstore *xs, uint32_t n)
         xs->node[node->next].prev = node->prev;
     else
         parent->last_child = node->prev;
+    parent->child_bytes -= node->name_len + 1u;
     node->next = WRG_XSI_NONE;
     node->prev = WRG_XSI_NONE;
+    wrg_xsi_uncharge(xs, n);
     wrg_xsi_own(xs, &node->body, -1);
     wrg_xsi_drop_body(xs, &node->body);
     node->live = 0;
@@ -206,28 +214,45 @@ static void unlink_node(struct wrg_xenstore *xs, uint32_t n)
     wrg_xsi_unref(xs, n);
 }
 
+uint32_t wrg_xsi_next_beside(const struct wrg_xenstore *xs, uint32_t n, uint32_t top)
+{
+    while (n != top && xs->node[n].next == WRG_XSI_NONE)
+        n = xs->node[n].parent;
+    return n == top ? WRG_XSI_NONE : xs->node[n].next;
+}
+
+uint32_t wrg_xsi_next_below(const struct wrg_xenstore *xs, uint32_t n, uint32_t top)
+{
+    if (xs->node[n].first_child != WRG_XSI_NONE)
+        return xs->node[n].first_child;
+    return wrg_xsi_next_beside(xs, n, top);
+}
+
 /*
- * The event of the node itself comes first, then those of the nodes below it, children before
- * parents, as C xenstored does; watches fire while the permissions can still be seen.
+ * The events of the nodes below come first, children before parents, as C xenstored does it;
+ * watches fire while the permissions can still be seen.
  */
-void wrg_xsi_remove_tree(struct wrg_xenstore *xs, uint32_t top, uint16_t actor)
+void wrg_xsi_remove_tree(struct wrg_xenstore *xs, uint32_t top, uint16_t actor, bool fire)
 {
     uint32_t n = top;
+    uint32_t above = xs->node[top].parent;
 
-    wrg_xsi_touch(xs, xs->node[top].parent);
     wrg_xsi_notify(xs, actor, top, WRG_XS_CHANGE_RM);
-    wrg_xsi_fire(xs, top, false, NULL);
     for (;;) {
         while (xs->node[n].first_child != WRG_XSI_NONE)
             n = xs->node[n].first_child;
         if (n == top)
             break;
         uint32_t parent = xs->node[n].parent;
-        wrg_xsi_fire(xs, n, true, NULL);
+        if (fire)
+            wrg_xsi_fire(xs, n, true, NULL);
         unlink_node(xs, n);
         n = parent;
     }
+    if (fire)
+        wrg_xsi_fire(xs, top, false, NULL);
     unlink_node(xs, top);
+    wrg_xsi_touch(xs, above);
 }
 
 void wrg_xsi_notify(struct wrg_xenstore *xs, uint16_t actor, uint32_t n, enum wrg_xs_change kind)

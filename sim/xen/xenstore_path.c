@@ -67,23 +67,59 @@ static void walk(const struct wrg_xenstore *xs, struct wrg_xsi_where *where, con
     where->rest = p;
 }
 
-int wrg_xsi_locate(struct wrg_xenstore *xs, const struct wrg_xs_call *call, const char *path,
-                   struct wrg_xsi_where *where)
+int wrg_xsi_begin(struct wrg_xenstore *xs, const struct wrg_xs_call *call,
+                  struct wrg_xsi_where *where)
 {
     const struct wrg_xsi_conn *conn = wrg_xsi_conn(xs, call->conn);
-    bool absolute = path[0] == '/';
 
     if (!conn)
         return -EBADF;
+    wrg_xsi_begin_cause(xs, conn->domain);
     where->slot = call->conn & 0xff;
     where->domid = conn->domid;
-    where->relative = !absolute && call->dir == 0;
     where->txn = WRG_XSI_NONE;
     if (call->tx != 0) {
         where->txn = wrg_xsi_tx_find(xs, where->slot, call->tx);
         if (where->txn == WRG_XSI_NONE)
             return -ENOENT;
     }
+    return 0;
+}
+
+/* The quota for paths does not count the way to a domain's home, whichever it is. */
+static bool is_too_long(const struct wrg_xenstore *xs, const struct wrg_xsi_where *where)
+{
+    static const char homes[] = "/local/domain/";
+    uint32_t n = where->nearest;
+    size_t len = (n > WRG_XSI_SPECIALS ? xs->node[n].path_len : 0u) + 1 + strlen(where->rest);
+    size_t spared = 0;
+
+    if (len > WRG_XS_ABS_PATH_MAX)
+        return true;
+    if (xs->quota.path_bytes == 0 || len <= xs->quota.path_bytes)
+        return false;
+    /* The prefix may lie in what is known, in the rest, or across. */
+    wrg_xsi_path(xs, n, xs->scratch);
+    memcpy(xs->scratch + len - strlen(where->rest) - 1, "/", 1);
+    memcpy(xs->scratch + len - strlen(where->rest), where->rest, strlen(where->rest) + 1);
+    if (strncmp(xs->scratch, homes, sizeof(homes) - 1) == 0) {
+        size_t digits = strspn(xs->scratch + sizeof(homes) - 1, "0123456789");
+        size_t end = sizeof(homes) - 1 + digits;
+        if (digits >= 1 && digits <= 5 && xs->scratch[end] == '/')
+            spared = end + 1;
+    }
+    return len - spared > xs->quota.path_bytes;
+}
+
+int wrg_xsi_locate(struct wrg_xenstore *xs, const struct wrg_xs_call *call, const char *path,
+                   struct wrg_xsi_where *where)
+{
+    bool absolute = path[0] == '/';
+    int ret = wrg_xsi_begin(xs, call, where);
+
+    if (ret)
+        return ret;
+    where->relative = !absolute && call->dir == 0;
     where->nearest = absolute ? WRG_XSI_ROOT : start_of(xs, call, where->slot);
     if (where->nearest == WRG_XSI_NONE)
         return -ENOENT;
@@ -91,7 +127,8 @@ int wrg_xsi_locate(struct wrg_xenstore *xs, const struct wrg_xs_call *call, cons
         return -EINVAL;
     walk(xs, where, path + absolute);
     if (where->node == WRG_XSI_NONE &&
-        (path[0] == '@' || !is_valid(path, absolute ? WRG_XS_ABS_PATH_MAX : WRG_XS_REL_PATH_MAX)))
+        (path[0] == '@' || !is_valid(path, absolute ? WRG_XS_ABS_PATH_MAX : WRG_XS_REL_PATH_MAX) ||
+         is_too_long(xs, where)))
         return -EINVAL;
     return 0;
 }
@@ -105,9 +142,6 @@ int wrg_xsi_hold(struct wrg_xenstore *xs, struct wrg_xsi_where *where)
         return 0;
     }
     n = where->nearest;
-    if ((n > WRG_XSI_SPECIALS ? xs->node[n].path_len : 0u) + 1 + strlen(where->rest) >
-        WRG_XS_ABS_PATH_MAX)
-        return -EINVAL;
     xs->node[n].refs++;
     for (const char *p = where->rest; *p != '\0';) {
         const char *end = component_end(p);

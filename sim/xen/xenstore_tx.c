@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Transactions: records of the nodes touched, checked one by one and applied at commit.
+ * Transactions: records of the nodes touched. xenstore_commit.c checks and applies them.
  *
  * An operation that fails for want of memory or quota leaves the transaction poisoned instead of
  * undoing half of its records: its commit then fails, as with C xenstored.
@@ -9,6 +9,13 @@
 
 #include <errno.h>
 #include <string.h>
+
+enum low { LOW_READ, LOW_WRITTEN };
+
+static uint32_t name_bytes(const struct wrg_xenstore *xs, uint32_t node)
+{
+    return xs->node[node].name_len + 1u;
+}
 
 static uint32_t find_record(const struct wrg_xenstore *xs, uint32_t txn, uint32_t node)
 {
@@ -70,11 +77,32 @@ static void move_record(struct wrg_xenstore *xs, uint32_t r, uint32_t next)
     insert_record(xs, r, next);
 }
 
-static int poison(struct wrg_xenstore *xs, uint32_t txn, int error)
+int wrg_xsi_tx_poison(struct wrg_xenstore *xs, uint32_t txn, int error)
 {
     xs->txn[txn].poisoned = 1;
     xs->clock++;
     return error;
+}
+
+uint32_t wrg_xsi_child_bytes(const struct wrg_xenstore *xs, uint32_t txn, uint32_t node)
+{
+    uint32_t r = txn == WRG_XSI_NONE ? WRG_XSI_NONE : find_record(xs, txn, node);
+
+    return r == WRG_XSI_NONE ? xs->node[node].child_bytes : xs->record[r].child_bytes;
+}
+
+/* To the end of both lists: that of application and that of first touches. */
+static void append_record(struct wrg_xenstore *xs, uint32_t r)
+{
+    struct wrg_xsi_txn *txn = &xs->txn[xs->record[r].txn];
+
+    insert_record(xs, r, WRG_XSI_NONE);
+    if (txn->last_touched != WRG_XSI_NONE)
+        xs->record[txn->last_touched].touched_next = r;
+    else
+        txn->first_touched = r;
+    txn->last_touched = r;
+    txn->nrecords++;
 }
 
 static int get_record(struct wrg_xenstore *xs, uint32_t txn, uint32_t n, uint32_t *out)
@@ -87,21 +115,23 @@ static int get_record(struct wrg_xenstore *xs, uint32_t txn, uint32_t n, uint32_
         return 0;
     if (xs->conn[xs->txn[txn].conn].domid != 0 &&
         wrg_xsi_over(xs, xs->txn[txn].nrecords, xs->quota.tx_nodes))
-        return poison(xs, txn, -ENOSPC);
+        return wrg_xsi_tx_poison(xs, txn, -ENOSPC);
     r = wrg_xsi_take(&xs->s.records, xs->record);
     if (r == WRG_XSI_NONE)
-        return poison(xs, txn, -ENOMEM);
+        return wrg_xsi_tx_poison(xs, txn, -ENOMEM);
     memset(&xs->record[r], 0, sizeof(xs->record[r]));
     xs->record[r].link = node->records;
     xs->record[r].node = n;
     xs->record[r].txn = txn;
     xs->record[r].birth_seen = node->live ? node->birth : 0;
     xs->record[r].generation_seen = node->generation;
+    xs->record[r].child_bytes = node->child_bytes;
+    if (node->live)
+        xs->record[r].before = node->body;
     node->records = r;
     node->refs++;
-    xs->txn[txn].nrecords++;
     xs->clock++;
-    insert_record(xs, r, WRG_XSI_NONE);
+    append_record(xs, r);
     *out = r;
     return 0;
 }
@@ -119,6 +149,39 @@ static void free_record(struct wrg_xenstore *xs, uint32_t r)
     wrg_xsi_unref(xs, n);
 }
 
+static uint32_t depth_of(const struct wrg_xenstore *xs, uint32_t n)
+{
+    uint32_t depth = 0;
+
+    for (; n > WRG_XSI_SPECIALS; n = xs->node[n].parent)
+        depth++;
+    return depth;
+}
+
+/* The lowest common path of all that was read, or written, so far. */
+static void lower(struct wrg_xenstore *xs, uint32_t txn, enum low which, uint32_t n)
+{
+    uint32_t other = xs->txn[txn].low[which];
+    uint32_t depth, other_depth;
+
+    if (!xs->quota.tree_conflicts)
+        return;
+    if (other == WRG_XSI_NONE)
+        other = n;
+    depth = depth_of(xs, n);
+    other_depth = depth_of(xs, other);
+    while (n != other) {
+        if (depth >= other_depth) {
+            n = xs->node[n].parent;
+            depth--;
+        } else {
+            other = xs->node[other].parent;
+            other_depth--;
+        }
+    }
+    xs->txn[txn].low[which] = n; /* a node with a record, or an ancestor of one: it stays known */
+}
+
 int wrg_xsi_tx_read(struct wrg_xenstore *xs, uint32_t txn, uint32_t node, bool children)
 {
     uint32_t r;
@@ -128,7 +191,20 @@ int wrg_xsi_tx_read(struct wrg_xenstore *xs, uint32_t txn, uint32_t node, bool c
         return ret;
     if (children || !(xs->record[r].flags & WRG_XSI_REC_CHANGED))
         xs->record[r].flags |= WRG_XSI_REC_CHECK;
+    if (!children)
+        lower(xs, txn, LOW_READ, node);
     return 0;
+}
+
+/* Watches will be told; of a node that was also removed with an ancestor, all of them. */
+static void want_events(struct wrg_xenstore *xs, uint32_t r, bool exact)
+{
+    uint32_t *flags = &xs->record[r].flags;
+
+    if (!(*flags & WRG_XSI_REC_FIRE))
+        *flags |= WRG_XSI_REC_FIRE | (exact ? WRG_XSI_REC_EXACT : 0);
+    else if (!exact)
+        *flags &= ~(uint32_t)WRG_XSI_REC_EXACT;
 }
 
 /* A body of the transaction's own, with the permissions of what it has seen so far. */
@@ -155,8 +231,12 @@ int wrg_xsi_tx_write(struct wrg_xenstore *xs, const struct wrg_xsi_where *where,
         return ret;
     ret = wrg_xsi_set_value(xs, own_body(xs, r), value, len);
     if (ret)
-        return poison(xs, where->txn, ret);
+        return wrg_xsi_tx_poison(xs, where->txn, ret);
     xs->record[r].flags |= WRG_XSI_REC_VALUE;
+    if (xs->quota.writes_conflict)
+        xs->record[r].flags |= WRG_XSI_REC_CHECK;
+    want_events(xs, r, false);
+    lower(xs, where->txn, LOW_WRITTEN, where->node);
     xs->clock++;
     return 0;
 }
@@ -176,13 +256,15 @@ int wrg_xsi_tx_set_perms(struct wrg_xenstore *xs, const struct wrg_xsi_where *wh
         xs->record[r].flags |= WRG_XSI_REC_CHECK;
         ret = wrg_xsi_set_value(xs, own_body(xs, r), xs->heap + seen->value, seen->len);
         if (ret)
-            return poison(xs, where->txn, ret);
+            return wrg_xsi_tx_poison(xs, where->txn, ret);
     }
     body = &xs->record[r].body;
     body->nperms = perms->nperms;
     memcpy(body->letters, perms->letters, sizeof(body->letters));
     memcpy(body->domids, perms->domids, sizeof(body->domids));
     xs->record[r].flags |= WRG_XSI_REC_PERMS;
+    want_events(xs, r, false);
+    lower(xs, where->txn, LOW_WRITTEN, where->node);
     xs->clock++;
     return 0;
 }
@@ -206,6 +288,7 @@ static int create_one(struct wrg_xenstore *xs, const struct wrg_xsi_where *where
     record->body.len = 0;
     if (where->domid != 0)
         record->body.domids[0] = where->domid;
+    record->child_bytes = *next == WRG_XSI_NONE ? 0 : name_bytes(xs, xs->record[*next].node);
     move_record(xs, r, *next);
     *next = r;
     return 0;
@@ -213,22 +296,30 @@ static int create_one(struct wrg_xenstore *xs, const struct wrg_xsi_where *where
 
 int wrg_xsi_tx_create(struct wrg_xenstore *xs, const struct wrg_xsi_where *where)
 {
-    const struct wrg_xsi_body *inherited;
+    struct wrg_xsi_body inherited;
+    const struct wrg_xsi_body *seen;
     uint32_t top = xs->node[where->node].parent;
     uint32_t next = WRG_XSI_NONE;
     int ret;
 
-    while (!(inherited = wrg_xsi_view(xs, where->txn, top)))
+    while (!(seen = wrg_xsi_view(xs, where->txn, top)))
         top = xs->node[top].parent;
+    inherited = *seen;
     ret = wrg_xsi_tx_read(xs, where->txn, top, true);
     /* From below, each before its child: applied in that order, a parent is there in time. */
     for (uint32_t n = where->node; n != top && ret == 0; n = xs->node[n].parent)
-        ret = create_one(xs, where, n, inherited, &next);
+        ret = create_one(xs, where, n, &inherited, &next);
+    if (ret == 0) {
+        xs->record[find_record(xs, where->txn, top)].child_bytes +=
+            name_bytes(xs, xs->record[next].node);
+        want_events(xs, find_record(xs, where->txn, where->node), false);
+        lower(xs, where->txn, LOW_WRITTEN, top);
+    }
     xs->clock++;
     return ret;
 }
 
-static int mark_removed(struct wrg_xenstore *xs, uint32_t txn, uint32_t n)
+static int mark_removed(struct wrg_xenstore *xs, uint32_t txn, uint32_t n, bool top)
 {
     uint32_t r;
     int ret = get_record(xs, txn, n, &r);
@@ -236,7 +327,10 @@ static int mark_removed(struct wrg_xenstore *xs, uint32_t txn, uint32_t n)
     if (ret)
         return ret;
     wrg_xsi_drop_body(xs, &xs->record[r].body);
-    xs->record[r].flags = WRG_XSI_REC_CHECK | WRG_XSI_REC_CHANGED;
+    xs->record[r].flags = WRG_XSI_REC_CHECK | WRG_XSI_REC_CHANGED |
+                          (xs->record[r].flags & (WRG_XSI_REC_FIRE | WRG_XSI_REC_EXACT));
+    xs->record[r].child_bytes = 0;
+    want_events(xs, r, !top);
     move_record(xs, r, WRG_XSI_NONE);
     return 0;
 }
@@ -248,119 +342,40 @@ static bool is_below(const struct wrg_xenstore *xs, uint32_t n, uint32_t top)
     return n == top;
 }
 
-/* The next of the committed nodes below `top`, parents first; 0 at the end. */
-static uint32_t next_below(const struct wrg_xenstore *xs, uint32_t n, uint32_t top)
+/* What only the transaction knows needs no removal at commit, no order, and no events. */
+static void forget_created(struct wrg_xenstore *xs, uint32_t txn, uint32_t top)
 {
-    if (xs->node[n].first_child != WRG_XSI_NONE)
-        return xs->node[n].first_child;
-    while (n != top && xs->node[n].next == WRG_XSI_NONE)
-        n = xs->node[n].parent;
-    return n == top ? WRG_XSI_NONE : xs->node[n].next;
+    for (uint32_t r = xs->txn[txn].first; r != WRG_XSI_NONE; r = xs->record[r].next) {
+        struct wrg_xsi_record *record = &xs->record[r];
+        if ((record->flags & WRG_XSI_REC_PRESENT) && is_below(xs, record->node, top)) {
+            wrg_xsi_drop_body(xs, &record->body);
+            record->flags = WRG_XSI_REC_CHECK | WRG_XSI_REC_CHANGED |
+                            (record->flags & (WRG_XSI_REC_FIRE | WRG_XSI_REC_EXACT));
+            record->child_bytes = 0;
+        }
+    }
 }
 
 int wrg_xsi_tx_remove(struct wrg_xenstore *xs, const struct wrg_xsi_where *where)
 {
     uint32_t top = where->node;
-    int ret = wrg_xsi_tx_read(xs, where->txn, xs->node[top].parent, true);
+    uint32_t parent = xs->node[top].parent;
+    int ret = wrg_xsi_tx_read(xs, where->txn, parent, true);
 
     if (ret)
         return ret;
-    ret = mark_removed(xs, where->txn, top);
-    for (uint32_t n = next_below(xs, top, top); n != WRG_XSI_NONE && ret == 0;
-         n = next_below(xs, n, top))
-        ret = mark_removed(xs, where->txn, n);
-    /* What only the transaction knows needs no removal at commit, and no order. */
-    for (uint32_t r = xs->txn[where->txn].first; r != WRG_XSI_NONE; r = xs->record[r].next) {
-        struct wrg_xsi_record *record = &xs->record[r];
-        if ((record->flags & WRG_XSI_REC_PRESENT) && is_below(xs, record->node, top)) {
-            wrg_xsi_drop_body(xs, &record->body);
-            record->flags = WRG_XSI_REC_CHECK | WRG_XSI_REC_CHANGED;
-        }
+    ret = mark_removed(xs, where->txn, top, true);
+    for (uint32_t n = wrg_xsi_next_below(xs, top, top); n != WRG_XSI_NONE && ret == 0;
+         n = wrg_xsi_next_below(xs, n, top))
+        ret = mark_removed(xs, where->txn, n, false);
+    forget_created(xs, where->txn, top);
+    if (ret == 0) {
+        struct wrg_xsi_record *above = &xs->record[find_record(xs, where->txn, parent)];
+        above->child_bytes -= wrg_min_u32(above->child_bytes, name_bytes(xs, top));
+        lower(xs, where->txn, LOW_WRITTEN, parent);
     }
     xs->clock++;
     return ret;
-}
-
-static bool is_current(const struct wrg_xenstore *xs, const struct wrg_xsi_record *record)
-{
-    const struct wrg_xsi_node *node = &xs->node[record->node];
-
-    if (record->flags & WRG_XSI_REC_CHECK)
-        return node->generation == record->generation_seen;
-    return (node->live ? node->birth : 0) == record->birth_seen;
-}
-
-static int check(const struct wrg_xenstore *xs, const struct wrg_xsi_txn *txn, uint16_t domid)
-{
-    const struct wrg_xsi_domain *domain = wrg_xsi_domain(xs, domid);
-    uint32_t created = 0;
-
-    if (txn->poisoned)
-        return -ENOMEM;
-    for (uint32_t r = txn->first; r != WRG_XSI_NONE; r = xs->record[r].next) {
-        if (!is_current(xs, &xs->record[r]))
-            return -EAGAIN;
-        created +=
-            (xs->record[r].flags & WRG_XSI_REC_PRESENT) && !xs->node[xs->record[r].node].live;
-    }
-    if (domid != 0 && created != 0 &&
-        wrg_xsi_over(xs, domain->nodes + created - 1, xs->quota.nodes))
-        return -ENOSPC;
-    return 0;
-}
-
-static void apply_created(struct wrg_xenstore *xs, struct wrg_xsi_record *record, uint16_t actor)
-{
-    xs->node[record->node].body = record->body;
-    record->body.value = 0; /* the block has moved */
-    record->body.len = 0;
-    wrg_xsi_link(xs, record->node);
-    wrg_xsi_own(xs, &xs->node[record->node].body, 1);
-    wrg_xsi_notify(xs, actor, record->node,
-                   record->flags & WRG_XSI_REC_VALUE ? WRG_XS_CHANGE_WRITE : WRG_XS_CHANGE_MKDIR);
-    wrg_xsi_fire(xs, record->node, false, NULL);
-}
-
-static void apply_changed(struct wrg_xenstore *xs, struct wrg_xsi_record *record, uint16_t actor)
-{
-    struct wrg_xsi_node *node = &xs->node[record->node];
-    struct wrg_xsi_body before = node->body;
-    bool recreated = record->flags & WRG_XSI_REC_RECREATED;
-
-    if (recreated || (record->flags & WRG_XSI_REC_PERMS)) {
-        wrg_xsi_own(xs, &before, -1);
-        node->body = record->body;
-        node->body.value = before.value;
-        node->body.len = before.len;
-        wrg_xsi_own(xs, &node->body, 1);
-    }
-    if (recreated || (record->flags & WRG_XSI_REC_VALUE)) {
-        node->body.value = record->body.value;
-        node->body.len = record->body.len;
-        record->body.value = before.value; /* freed with the record */
-        record->body.len = before.len;
-    }
-    node->birth += recreated;
-    wrg_xsi_touch(xs, record->node);
-    wrg_xsi_notify(xs, actor, record->node,
-                   record->flags & WRG_XSI_REC_VALUE ? WRG_XS_CHANGE_WRITE
-                   : recreated                       ? WRG_XS_CHANGE_MKDIR
-                                                     : WRG_XS_CHANGE_PERMS);
-    wrg_xsi_fire(xs, record->node, false, &before);
-}
-
-static void apply(struct wrg_xenstore *xs, struct wrg_xsi_record *record, uint16_t actor)
-{
-    if (!(record->flags & WRG_XSI_REC_CHANGED))
-        return;
-    if (!(record->flags & WRG_XSI_REC_PRESENT)) {
-        if (xs->node[record->node].live)
-            wrg_xsi_remove_tree(xs, record->node, actor);
-    } else if (xs->node[record->node].live) {
-        apply_changed(xs, record, actor);
-    } else {
-        apply_created(xs, record, actor);
-    }
 }
 
 uint32_t wrg_xsi_tx_find(const struct wrg_xenstore *xs, uint32_t slot, uint32_t id)
@@ -386,6 +401,7 @@ void wrg_xsi_tx_drop(struct wrg_xenstore *xs, uint32_t t)
         at = &xs->txn[*at].link;
     *at = txn->link;
     wrg_xsi_domain(xs, conn->domid)->transactions--;
+    xs->s.ntxns--;
     wrg_xsi_give(&xs->s.txns, xs->txn, t);
     xs->clock++;
 }
@@ -404,15 +420,18 @@ int wrg_xenstore_transaction_start(struct wrg_xenstore *xs, const struct wrg_xs_
         return wrg_xsi_tx_find(xs, slot, call->tx) ? -EBUSY : -ENOENT;
     domain = wrg_xsi_domain(xs, conn->domid);
     if (conn->domid != 0 && wrg_xsi_over(xs, domain->transactions, xs->quota.transactions))
-        return -ENOSPC;
+        return -xs->quota.transactions_errno;
     t = wrg_xsi_take(&xs->s.txns, xs->txn);
     if (t == WRG_XSI_NONE)
         return -ENOMEM;
     while (conn->next_tx == 0 || wrg_xsi_tx_find(xs, slot, conn->next_tx))
         conn->next_tx++;
-    xs->txn[t] = (struct wrg_xsi_txn){ .link = conn->txns, .id = conn->next_tx++, .conn = slot };
+    xs->txn[t] = (struct wrg_xsi_txn){
+        .link = conn->txns, .id = conn->next_tx++, .conn = slot, .started = xs->s.generation
+    };
     conn->txns = t;
     domain->transactions++;
+    xs->s.ntxns++;
     xs->clock++;
     *tx = xs->txn[t].id;
     return 0;
@@ -421,20 +440,17 @@ int wrg_xenstore_transaction_start(struct wrg_xenstore *xs, const struct wrg_xs_
 int wrg_xenstore_transaction_end(struct wrg_xenstore *xs, const struct wrg_xs_call *call,
                                  bool commit)
 {
-    struct wrg_xsi_conn *conn = wrg_xsi_conn(xs, call->conn);
-    uint32_t t;
-    int ret = 0;
+    struct wrg_xsi_where where;
+    int ret = wrg_xsi_begin(xs, call, &where);
 
-    if (!conn)
-        return -EBADF;
-    t = call->tx == 0 ? WRG_XSI_NONE : wrg_xsi_tx_find(xs, call->conn & 0xff, call->tx);
-    if (t == WRG_XSI_NONE)
+    if (ret)
+        return ret;
+    if (where.txn == WRG_XSI_NONE)
         return -ENOENT;
     if (commit)
-        ret = check(xs, &xs->txn[t], conn->domid);
+        ret = wrg_xsi_tx_commit(xs, where.txn, where.domid);
     if (commit && ret == 0)
-        for (uint32_t r = xs->txn[t].first; r != WRG_XSI_NONE; r = xs->record[r].next)
-            apply(xs, &xs->record[r], conn->domid);
-    wrg_xsi_tx_drop(xs, t);
+        wrg_xsi_debit(xs, where.domid, 1); /* its own is still open */
+    wrg_xsi_tx_drop(xs, where.txn);
     return ret;
 }

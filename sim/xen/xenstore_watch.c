@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define EVENT_HEADER_BYTES 16 /* of its message */
+
 static void free_watch(struct wrg_xenstore *xs, uint32_t w)
 {
     struct wrg_xsi_watch *watch = &xs->watch[w];
@@ -13,6 +15,20 @@ static void free_watch(struct wrg_xenstore *xs, uint32_t w)
     wrg_xsi_heap_give(xs, watch->token, watch->token_len);
     wrg_xsi_give(&xs->s.watches, xs->watch, w);
     wrg_xsi_unref(xs, node);
+}
+
+static int64_t watch_bytes(const struct wrg_xenstore *xs, uint32_t w)
+{
+    return xs->node[xs->watch[w].node].path_len + xs->watch[w].token_len;
+}
+
+/* Both strings with their NULs, as on the wire. */
+static size_t event_bytes(const struct wrg_xenstore *xs, uint32_t w, uint32_t node)
+{
+    const struct wrg_xsi_watch *watch = &xs->watch[w];
+    size_t skip = watch->relative ? xs->node[xs->conn[watch->conn].home].path_len + 1u : 0;
+
+    return xs->node[node].path_len - skip + 1 + watch->token_len + 1;
 }
 
 /* Off its node and its connection; it lives on for the events that name it. */
@@ -35,6 +51,7 @@ static void close_watch(struct wrg_xenstore *xs, uint32_t w)
         conn->last_watch = watch->prev;
     watch->closed = 1;
     wrg_xsi_domain(xs, conn->domid)->watches--;
+    wrg_xsi_charge_conn(xs, conn->domid, -watch_bytes(xs, w));
     xs->clock++;
     if (watch->queued == 0)
         free_watch(xs, w);
@@ -46,8 +63,13 @@ static void free_event(struct wrg_xenstore *xs, uint32_t e)
     struct wrg_xsi_watch *watch = &xs->watch[event->watch];
     uint32_t w = event->watch;
     uint32_t node = event->node;
+    uint32_t cause = event->cause;
 
+    wrg_xsi_charge_conn(xs, xs->conn[watch->conn].domid,
+                        -(int64_t)(event_bytes(xs, w, node) + EVENT_HEADER_BYTES));
     wrg_xsi_give(&xs->s.events, xs->event, e);
+    wrg_xsi_end_cause(xs, cause);
+    xs->node[node].events--;
     watch->queued--;
     if (watch->closed && watch->queued == 0)
         free_watch(xs, w);
@@ -75,11 +97,25 @@ static void drop_events(struct wrg_xenstore *xs, struct wrg_xsi_conn *conn, uint
     conn->last_event = last;
 }
 
+static bool has_token(const struct wrg_xenstore *xs, uint32_t w, const char *token, size_t len)
+{
+    const struct wrg_xsi_watch *watch = &xs->watch[w];
+
+    return watch->token_len == len && memcmp(xs->heap + watch->token, token, len) == 0;
+}
+
+/* Of which watch a queued event is makes no difference: its reader sees path and token. */
 static bool is_queued(const struct wrg_xenstore *xs, const struct wrg_xsi_conn *conn, uint32_t w,
                       uint32_t node)
 {
+    const struct wrg_xsi_watch *watch = &xs->watch[w];
+
+    if (xs->node[node].events == 0)
+        return false;
     for (uint32_t e = conn->first_event; e != WRG_XSI_NONE; e = xs->event[e].link)
-        if (xs->event[e].watch == w && xs->event[e].node == node)
+        if (xs->event[e].node == node &&
+            xs->watch[xs->event[e].watch].relative == watch->relative &&
+            has_token(xs, xs->event[e].watch, xs->heap + watch->token, watch->token_len))
             return true;
     return false;
 }
@@ -89,19 +125,24 @@ static void queue_event(struct wrg_xenstore *xs, uint32_t w, uint32_t node)
     struct wrg_xsi_watch *watch = &xs->watch[w];
     struct wrg_xsi_conn *conn = &xs->conn[watch->conn];
     uint32_t e = WRG_XSI_NONE;
+    size_t bytes = event_bytes(xs, w, node);
 
     /* An identical event that is still queued says it all, but special events are counted. */
-    if (watch->queued != 0 && xs->node[node].parent != WRG_XSI_SPECIALS &&
-        is_queued(xs, conn, w, node))
+    if (bytes > WRG_XS_PAYLOAD_MAX ||
+        (xs->node[node].parent != WRG_XSI_SPECIALS && is_queued(xs, conn, w, node)))
         return;
     xs->clock++;
-    if (conn->nevents < xs->limits.conn_events)
+    bytes += EVENT_HEADER_BYTES;
+    if (conn->nevents < xs->limits.conn_events && wrg_xsi_check_memory(xs, conn->domid, bytes) == 0)
         e = wrg_xsi_take(&xs->s.events, xs->event);
     if (e == WRG_XSI_NONE) {
         xs->s.events_lost++;
         return;
     }
-    xs->event[e] = (struct wrg_xsi_event){ .watch = w, .node = node };
+    wrg_xsi_charge_conn(xs, conn->domid, (int64_t)bytes);
+    xs->event[e] = (struct wrg_xsi_event){
+        .watch = w, .node = node, .cause = wrg_xsi_cause(xs), .queued_us = xs->s.now_us
+    };
     if (conn->last_event != WRG_XSI_NONE)
         xs->event[conn->last_event].link = e;
     else
@@ -109,6 +150,7 @@ static void queue_event(struct wrg_xenstore *xs, uint32_t w, uint32_t node)
     conn->last_event = e;
     conn->nevents++;
     watch->queued++;
+    xs->node[node].events++;
     xs->node[node].refs++;
     if (xs->observer.on_event_queued)
         xs->observer.on_event_queued(xs->observer.ctx, wrg_xsi_conn_id(xs, watch->conn));
@@ -120,6 +162,8 @@ static bool may_see(const struct wrg_xenstore *xs, uint16_t domid, uint32_t node
 {
     uint32_t parent = xs->node[node].parent;
 
+    if (!xs->node[node].live)
+        return before && (wrg_xsi_perm_for(xs, domid, before) & WRG_XSI_READ);
     if (domid == 0)
         return true;
     if (wrg_xsi_perm_for(xs, domid, &xs->node[node].body) & WRG_XSI_READ)
@@ -166,8 +210,9 @@ void wrg_xsi_fire(struct wrg_xenstore *xs, uint32_t node, bool exact,
     }
 }
 
-void wrg_xsi_fire_special(struct wrg_xenstore *xs, const char *name)
+void wrg_xsi_fire_special(struct wrg_xenstore *xs, uint32_t which)
 {
+    const char *name = wrg_xsi_special_names[which];
     uint32_t node = wrg_xsi_child(xs, WRG_XSI_SPECIALS, name, strlen(name));
     uint32_t count = 0;
 
@@ -175,7 +220,7 @@ void wrg_xsi_fire_special(struct wrg_xenstore *xs, const char *name)
         return;
     count = collect(xs, node, true);
     for (uint32_t i = 0; i < count; i++)
-        if (xs->conn[xs->watch[xs->matches[i]].conn].domid == 0)
+        if (wrg_xsi_special_readable(xs, xs->conn[xs->watch[xs->matches[i]].conn].domid, which))
             queue_event(xs, xs->matches[i], node);
 }
 
@@ -185,12 +230,8 @@ static uint32_t find_watch(const struct wrg_xenstore *xs, const struct wrg_xsi_w
     size_t len = strlen(token);
     uint32_t w = where->node ? xs->node[where->node].watches : WRG_XSI_NONE;
 
-    for (; w != WRG_XSI_NONE; w = xs->watch[w].link) {
-        const struct wrg_xsi_watch *watch = &xs->watch[w];
-        if (watch->conn == where->slot && watch->token_len == len &&
-            memcmp(xs->heap + watch->token, token, len) == 0)
-            break;
-    }
+    while (w != WRG_XSI_NONE && (xs->watch[w].conn != where->slot || !has_token(xs, w, token, len)))
+        w = xs->watch[w].link;
     return w;
 }
 
@@ -268,6 +309,8 @@ static int add_watch(struct wrg_xenstore *xs, const struct wrg_xsi_where *where,
         conn->first_watch = w;
     conn->last_watch = w;
     wrg_xsi_domain(xs, where->domid)->watches++;
+    wrg_xsi_charge_conn(xs, where->domid, watch_bytes(xs, w));
+    wrg_xsi_begin_cause(xs, WRG_XSI_NONE); /* the first event is not for a request */
     queue_event(xs, w, where->node);
     return 0;
 }
@@ -288,7 +331,9 @@ int wrg_xenstore_watch(struct wrg_xenstore *xs, const struct wrg_xs_call *call, 
     if (where.domid != 0 &&
         wrg_xsi_over(xs, wrg_xsi_domain(xs, where.domid)->watches, xs->quota.watches))
         return -xs->quota.watches_errno;
-    ret = hold(xs, &where, path);
+    ret = wrg_xsi_check_memory(xs, where.domid, strlen(path) + token_len);
+    if (ret == 0)
+        ret = hold(xs, &where, path);
     if (ret)
         return ret;
     ret = add_watch(xs, &where, token, token_len);
@@ -326,14 +371,43 @@ void wrg_xsi_drop_watches(struct wrg_xenstore *xs, uint32_t slot)
 
 int wrg_xenstore_reset_watches(struct wrg_xenstore *xs, const struct wrg_xs_call *call)
 {
-    struct wrg_xsi_conn *conn = wrg_xsi_conn(xs, call->conn);
+    struct wrg_xsi_where where;
+    int ret = wrg_xsi_begin(xs, call, &where);
 
-    if (!conn)
-        return -EBADF;
-    wrg_xsi_drop_watches(xs, call->conn & 0xff);
-    while (conn->txns != WRG_XSI_NONE)
-        wrg_xsi_tx_drop(xs, conn->txns);
+    if (ret)
+        return ret;
+    wrg_xsi_reset_conn(xs, where.slot);
     return 0;
+}
+
+void wrg_xsi_reset_conn(struct wrg_xenstore *xs, uint32_t slot)
+{
+    wrg_xsi_drop_watches(xs, slot);
+    while (xs->conn[slot].txns != WRG_XSI_NONE)
+        wrg_xsi_tx_drop(xs, xs->conn[slot].txns);
+}
+
+static void take_first(struct wrg_xenstore *xs, struct wrg_xsi_conn *conn)
+{
+    uint32_t e = conn->first_event;
+
+    conn->first_event = xs->event[e].link;
+    if (conn->first_event == WRG_XSI_NONE)
+        conn->last_event = WRG_XSI_NONE;
+    conn->nevents--;
+    free_event(xs, e);
+}
+
+void wrg_xsi_drop_older(struct wrg_xenstore *xs, uint64_t before_us)
+{
+    for (uint32_t slot = 1; slot < xs->s.conns.used; slot++) {
+        struct wrg_xsi_conn *conn = &xs->conn[slot];
+        if (!conn->open || conn->domid == 0)
+            continue;
+        while (conn->first_event != WRG_XSI_NONE &&
+               xs->event[conn->first_event].queued_us < before_us)
+            take_first(xs, conn);
+    }
 }
 
 int wrg_xenstore_next_event(struct wrg_xenstore *xs, uint16_t id, struct wrg_xs_event *out)
@@ -351,7 +425,7 @@ int wrg_xenstore_next_event(struct wrg_xenstore *xs, uint16_t id, struct wrg_xs_
     watch = &xs->watch[xs->event[e].watch];
     path_len = xs->node[xs->event[e].node].path_len;
     skip = watch->relative ? xs->node[conn->home].path_len + 1u : 0;
-    out->len = path_len - skip + 1 + watch->token_len + 1;
+    out->len = event_bytes(xs, xs->event[e].watch, xs->event[e].node);
     /* The path is built whole before its front is cut off. */
     if (out->cap < out->len + skip)
         return -ERANGE;
@@ -363,11 +437,7 @@ int wrg_xenstore_next_event(struct wrg_xenstore *xs, uint16_t id, struct wrg_xs_
     out->token = out->data + path_len - skip + 1;
     memcpy(out->data + path_len - skip + 1, xs->heap + watch->token, watch->token_len);
     out->data[out->len - 1] = '\0';
-    conn->first_event = xs->event[e].link;
-    if (conn->first_event == WRG_XSI_NONE)
-        conn->last_event = WRG_XSI_NONE;
-    conn->nevents--;
-    free_event(xs, e);
+    take_first(xs, conn);
     return 0;
 }
 
