@@ -127,7 +127,7 @@ struct wrg_xs_quota {
     bool writes_conflict;       /* false; true: a write counts as a read of its node, too */
 };
 
-/* What oxenstored calls EQUOTA, a name that no errno has and Xen's table of names has not either. */
+/* What oxenstored calls EQUOTA: no errno has that name, nor has Xen's table of names. */
 #define WRG_XS_EQUOTA EDQUOT
 
 struct wrg_xenstore; /* lies at the start of the memory given at init */
@@ -321,7 +321,7 @@ WRG_MUST_USE int wrg_xenstore_directory_part(struct wrg_xenstore *xs,
                                              const struct wrg_xs_call *call, const char *path,
                                              size_t offset, struct wrg_xs_reply *reply);
 
-/* perms[*count] in, *count out: number of entries; -ERANGE when there are more. Special paths too. */
+/* perms[*count] in, *count out: number of entries; -ERANGE: there are more. Special paths too. */
 WRG_MUST_USE int wrg_xenstore_get_perms(struct wrg_xenstore *xs, const struct wrg_xs_call *call,
                                         const char *path, struct wrg_xs_perm *perms, size_t *count);
 WRG_MUST_USE int wrg_xenstore_set_perms(struct wrg_xenstore *xs, const struct wrg_xs_call *call,

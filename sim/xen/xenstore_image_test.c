@@ -34,7 +34,7 @@ static void churn(struct fixture *f, struct wrg_xs_call calls[3], uint32_t seed,
         size_t len = next_random(&seed) % 3 ? next_random(&seed) % 20 : next_random(&seed) % 300;
         size_t count = 0;
         int ret = 0;
-        switch (next_random(&seed) % 14) {
+        switch (next_random(&seed) % 18) {
         case 0:
         case 1:
         case 2: ret = wrg_xenstore_write(f->xs, call, path, values, len); break;
@@ -53,6 +53,13 @@ static void churn(struct fixture *f, struct wrg_xs_call calls[3], uint32_t seed,
             if (call->tx == 0)
                 ret = wrg_xenstore_transaction_start(f->xs, call, &call->tx);
             break;
+        case 13: wrg_xenstore_set_time(f->xs, (uint64_t)i * 1000000); break;
+        case 14: ret = wrg_xenstore_set_perms(f->xs, call, "@releaseDomain", perms, 1); break;
+        case 15:
+            ret = len % 2 ? wrg_xenstore_introduce(f->xs, call, 3)
+                          : wrg_xenstore_release(f->xs, call, 3);
+            break;
+        case 16: wrg_xenstore_domain_shut_down(f->xs, 3); break;
         default:
             ret = call->tx ? wrg_xenstore_transaction_end(f->xs, call, len % 4 != 0) : 0;
             call->tx = 0;

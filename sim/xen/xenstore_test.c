@@ -134,6 +134,54 @@ static void big_directory__e2big_and_in_parts(void **state)
     assert_int_equal(names, 100);
 }
 
+static void directory_part__from_any_byte_on(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_reply reply = { .data = fixture_reply, .cap = sizeof(fixture_reply) };
+    struct wrg_xs_call tx;
+    size_t names;
+
+    assert_int_equal(fixture_write(f, f->dom1, "d/abc", "1"), 0);
+    assert_int_equal(fixture_write(f, f->dom1, "d/de", "1"), 0);
+    assert_int_equal(wrg_xenstore_directory_part(f->xs, &f->dom1, "d", 0, &reply), 0);
+    names = strlen(fixture_reply) + 1;
+    assert_int_equal(reply.len, names + 8);
+    assert_memory_equal(fixture_reply + names, "abc\0de\0", 8);
+    assert_int_equal(wrg_xenstore_directory_part(f->xs, &f->dom1, "d", 4, &reply), 0);
+    assert_memory_equal(fixture_reply + names, "de\0", 4);
+    assert_int_equal(wrg_xenstore_directory_part(f->xs, &f->dom1, "d", 2, &reply), 0);
+    assert_memory_equal(fixture_reply + names, "c\0de\0", 6);
+    for (size_t offset = 7; offset < 100; offset += 31) { /* beyond the list: the end mark */
+        assert_int_equal(wrg_xenstore_directory_part(f->xs, &f->dom1, "d", offset, &reply), 0);
+        assert_int_equal(reply.len, names + 1);
+        assert_int_equal(fixture_reply[names], '\0');
+    }
+    tx = fixture_begin(f, f->dom1);
+    assert_int_equal(wrg_xenstore_rm(f->xs, &tx, "d/abc"), 0);
+    assert_int_equal(fixture_write(f, tx, "d/f", "1"), 0);
+    assert_int_equal(wrg_xenstore_directory_part(f->xs, &tx, "d", 0, &reply), 0);
+    assert_memory_equal(fixture_reply + names, "de\0f\0", 6);
+    assert_int_equal(wrg_xenstore_directory_part(f->xs, &f->dom1, "none", 0, &reply), -ENOENT);
+    assert_int_equal(wrg_xenstore_directory_part(f->xs, &f->dom2, "/none", 0, &reply), -EACCES);
+}
+
+static void directory_part__generation_says_that_the_list_changed(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_reply reply = { .data = fixture_reply, .cap = sizeof(fixture_reply) };
+    char before[32];
+
+    assert_int_equal(fixture_write(f, f->dom1, "d/a", "1"), 0);
+    assert_int_equal(wrg_xenstore_directory_part(f->xs, &f->dom1, "d", 0, &reply), 0);
+    strcpy(before, fixture_reply);
+    assert_int_equal(fixture_write(f, f->dom1, "d/a", "2"), 0); /* not the list */
+    assert_int_equal(wrg_xenstore_directory_part(f->xs, &f->dom1, "d", 0, &reply), 0);
+    assert_string_equal(fixture_reply, before);
+    assert_int_equal(fixture_write(f, f->dom1, "d/b", "1"), 0);
+    assert_int_equal(wrg_xenstore_directory_part(f->xs, &f->dom1, "d", 0, &reply), 0);
+    assert_string_not_equal(fixture_reply, before);
+}
+
 static void created_nodes__inherit_permissions(void **state)
 {
     struct fixture *f = *state;
@@ -375,6 +423,8 @@ int main(void)
         FIXTURE_TEST(rm_of_missing__ok_if_parent_exists),
         FIXTURE_TEST(directory__in_order_of_creation),
         FIXTURE_TEST(big_directory__e2big_and_in_parts),
+        FIXTURE_TEST(directory_part__from_any_byte_on),
+        FIXTURE_TEST(directory_part__generation_says_that_the_list_changed),
         FIXTURE_TEST(created_nodes__inherit_permissions),
         FIXTURE_TEST(set_perms__owner_only_and_keeps_owner),
         FIXTURE_TEST(node_quota__limit_and_slack),

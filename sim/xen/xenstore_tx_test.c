@@ -267,6 +267,201 @@ static void quota_inside__poisons_or_refuses_at_commit(void **state)
     assert_int_equal(fixture_commit(f, other), -ENOMEM);
 }
 
+static void quota_or_memory_inside__poisons(void **state)
+{
+    static const char big[2049];
+    struct fixture *f = *state;
+    struct wrg_xs_quota quota = wrg_xs_quota_default;
+    struct wrg_xs_call size = fixture_begin(f, f->dom1), nodes, memory, room;
+
+    assert_int_equal(wrg_xenstore_write(f->xs, &size, "a", big, sizeof(big)), -ENOSPC);
+    assert_int_equal(fixture_write(f, size, "a", "1"), 0); /* goes on, to no avail */
+    assert_int_equal(fixture_commit(f, size), -ENOMEM);
+    assert_int_equal(fixture_read(f, f->dom1, "a"), -ENOENT);
+    quota.nodes = 1;
+    wrg_xenstore_set_quota(f->xs, &quota);
+    nodes = fixture_begin(f, f->dom1);
+    assert_int_equal(fixture_write(f, nodes, "a/b", "1"), -ENOSPC);
+    assert_int_equal(fixture_commit(f, nodes), -ENOMEM);
+    quota.memory_bytes = 60;
+    wrg_xenstore_set_quota(f->xs, &quota);
+    memory = fixture_begin(f, f->dom1);
+    assert_int_equal(fixture_write(f, memory, "a", "0123456789"), -ENOMEM);
+    assert_int_equal(fixture_commit(f, memory), -ENOMEM);
+    wrg_xenstore_set_quota(f->xs, &wrg_xs_quota_default);
+    room = fixture_begin(f, f->dom0);
+    int ret = 0;
+    for (int i = 0; i < 1000 && ret == 0; i++) {
+        snprintf(fixture_event, sizeof(fixture_event), "/n/%d", i);
+        ret = fixture_write(f, room, fixture_event, "1");
+    }
+    assert_int_equal(ret, -ENOMEM);
+    assert_int_equal(fixture_commit(f, room), -ENOMEM);
+    assert_int_equal(fixture_read(f, f->dom0, "/n"), -ENOENT);
+}
+
+static void what_the_request_got_wrong__does_not_poison(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_call tx = fixture_begin(f, f->dom1);
+
+    assert_int_equal(fixture_write(f, tx, "a b", "1"), -EINVAL);
+    assert_int_equal(fixture_write(f, tx, "/secret", "1"), -EACCES);
+    assert_int_equal(fixture_read(f, tx, "none"), -ENOENT);
+    assert_int_equal(fixture_perms(f, tx, "", "n1r2r3r4r5r6"), -ENOSPC);
+    assert_int_equal(fixture_write(f, tx, "a", "1"), 0);
+    assert_int_equal(fixture_commit(f, tx), 0);
+    assert_value(f, f->dom1, "a", "1");
+}
+
+static void node_quota_at_commit__before_the_conflict(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_quota quota = wrg_xs_quota_default;
+    struct wrg_xs_call tx;
+
+    assert_int_equal(fixture_write(f, f->dom1, "a", "1"), 0);
+    quota.nodes = 3;
+    quota.slack = 0;
+    wrg_xenstore_set_quota(f->xs, &quota);
+    tx = fixture_begin(f, f->dom1);
+    assert_int_equal(fixture_write(f, tx, "b", "1"), 0);
+    assert_int_equal(fixture_write(f, f->dom1, "c", "1"), 0); /* that was the last one */
+    assert_int_equal(fixture_commit(f, tx), -ENOSPC);
+    tx = fixture_begin(f, f->dom1);
+    assert_int_equal(wrg_xenstore_rm(f->xs, &tx, "a"), 0);
+    assert_int_equal(fixture_write(f, tx, "c", "2"), 0);
+    assert_int_equal(fixture_commit(f, tx), 0);
+    assert_int_equal(fixture_write(f, f->dom1, "a", "1"), 0);
+}
+
+static void events_of_a_commit__in_order_of_first_touch(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_call tx;
+
+    assert_int_equal(fixture_write(f, f->dom1, "d/old/x", "1"), 0);
+    assert_int_equal(fixture_write(f, f->dom1, "d/old/y", "1"), 0);
+    assert_int_equal(fixture_write(f, f->dom1, "p", "1"), 0);
+    assert_int_equal(fixture_watch(f, f->dom0, "/", "t"), 0);
+    assert_int_equal(fixture_watch(f, f->dom0, "/local/domain/1/d/old/y", "y"), 0);
+    while (fixture_next(f, f->dom0))
+        ;
+    tx = fixture_begin(f, f->dom1);
+    assert_int_equal(fixture_read(f, tx, "p"), 0); /* touched first, changed last */
+    assert_int_equal(fixture_write(f, tx, "new/deep", "1"), 0);
+    assert_int_equal(fixture_write(f, tx, "d/old/x", "2"), 0);
+    assert_int_equal(fixture_write(f, tx, "gone", "1"), 0);
+    assert_int_equal(wrg_xenstore_rm(f->xs, &tx, "gone"), 0);
+    assert_int_equal(wrg_xenstore_rm(f->xs, &tx, "d"), 0);
+    assert_int_equal(fixture_write(f, tx, "new/deep", "2"), 0); /* once is enough */
+    assert_int_equal(fixture_perms(f, tx, "p", "n1"), 0);
+    assert_no_event(f, f->dom0);
+    assert_int_equal(fixture_commit(f, tx), 0);
+    assert_event(f, f->dom0, "/local/domain/1/p t");
+    assert_event(f, f->dom0, "/local/domain/1/new/deep t");
+    assert_event(f, f->dom0, "/local/domain/1/d/old/x t"); /* written before it went */
+    assert_event(f, f->dom0, "/local/domain/1/d t");
+    assert_event(f, f->dom0, "/local/domain/1/d/old/y y"); /* went with the rest: exact only */
+    assert_no_event(f, f->dom0);
+}
+
+static void removed_in_a_commit__told_to_those_who_could_read_it(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_call tx;
+
+    assert_int_equal(fixture_write(f, f->dom1, "open", "1"), 0); /* domain 2 may read it */
+    assert_int_equal(fixture_write(f, f->dom1, "closed", "1"), 0);
+    assert_int_equal(fixture_perms(f, f->dom1, "closed", "n1"), 0);
+    assert_int_equal(fixture_watch(f, f->dom2, "/local/domain/1", "t"), 0);
+    assert_event(f, f->dom2, "/local/domain/1 t");
+    tx = fixture_begin(f, f->dom1);
+    assert_int_equal(wrg_xenstore_rm(f->xs, &tx, "open"), 0);
+    assert_int_equal(wrg_xenstore_rm(f->xs, &tx, "closed"), 0);
+    assert_int_equal(fixture_commit(f, tx), 0);
+    assert_event(f, f->dom2, "/local/domain/1/open t");
+    assert_no_event(f, f->dom2);
+}
+
+static void writes_conflict__if_so_set(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_quota quota = wrg_xs_quota_default;
+    struct wrg_xs_call tx;
+
+    for (int set = 0; set < 2; set++) {
+        quota.writes_conflict = set;
+        wrg_xenstore_set_quota(f->xs, &quota);
+        assert_int_equal(fixture_write(f, f->dom1, "a", "1"), 0);
+        tx = fixture_begin(f, f->dom1);
+        assert_int_equal(fixture_write(f, tx, "a", "2"), 0);
+        assert_int_equal(fixture_write(f, f->dom1, "a", "3"), 0);
+        assert_int_equal(fixture_commit(f, tx), set ? -EAGAIN : 0);
+    }
+}
+
+static void each_third_commit__lost_if_so_set(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_quota quota = wrg_xs_quota_default;
+
+    quota.lose_every = 3;
+    wrg_xenstore_set_quota(f->xs, &quota);
+    for (int i = 1; i <= 9; i++) {
+        struct wrg_xs_call tx = fixture_begin(f, f->dom1);
+        assert_int_equal(fixture_write(f, tx, "a", "1"), 0);
+        assert_int_equal(fixture_commit(f, tx), i % 3 == 0 ? -EAGAIN : 0);
+    }
+}
+
+/* The rules of oxenstored, where they say something else than those of C. */
+static void tree_conflicts__below_the_lowest_common_path(void **state)
+{
+    static const struct {
+        const char *inside[2];
+        const char *outside;
+        int tree, nodes;
+    } table[] = {
+        { { "rd/a", NULL }, "wd/b", 0, 0 },
+        { { "rd", NULL }, "wd/a", -EAGAIN, 0 }, /* all below what was read */
+        { { "rd/a", "rd/b" }, "we/a", 0, 0 },
+        { { "rd/a", "rd/b" }, "wd/c", -EAGAIN, 0 }, /* a cousin of both */
+        { { "rd/a", "re/a" }, "wf", -EAGAIN, 0 },
+        { { "wd/a", NULL }, "wd/a", -EAGAIN, 0 }, /* blind writes conflict */
+        { { "wd/a", NULL }, "wd/b", 0, 0 },
+        { { "wd/new", NULL }, "wd/a", -EAGAIN, 0 },
+        { { "wd/new", NULL }, "we/new", 0, 0 },
+        { { "wd/a", "re/a" }, "wf", 0, 0 },     /* reads and writes each have their own */
+        { { "rd/a", NULL }, "pd", -EAGAIN, 0 }, /* permissions above */
+        { { "rd/none", NULL }, "wd/other", 0, 0 },
+        { { "xd/a", NULL }, "wd/b", -EAGAIN, 0 },
+        { { "wd/a", "pd/b" }, "wd/c", -EAGAIN, 0 },
+        { { "rd/a", NULL }, "xd", -EAGAIN, -EAGAIN },
+    };
+    struct wrg_xs_quota tree = wrg_xs_quota_default;
+
+    tree.tree_conflicts = true;
+    for (size_t i = 0; i < 2 * WRG_ARRAY_LEN(table); i++) {
+        struct fixture *f;
+        fixture_setup((void **)&f);
+        wrg_xenstore_set_quota(f->xs, i % 2 ? &tree : &wrg_xs_quota_default);
+        for (const char *const *path =
+                 (const char *const[]){ "d/a", "d/b", "d/c", "e/a", "f", NULL };
+             *path; path++)
+            assert_int_equal(fixture_write(f, f->dom1, *path, "1"), 0);
+        struct wrg_xs_call tx = fixture_begin(f, f->dom1);
+        for (int k = 0; k < 2 && table[i / 2].inside[k]; k++)
+            (void)operate(f, tx, table[i / 2].inside[k]);
+        assert_int_equal(operate(f, f->dom1, table[i / 2].outside), 0);
+        if (fixture_commit(f, tx) != (i % 2 ? table[i / 2].tree : table[i / 2].nodes))
+            fail_msg("%s against %s, %s", table[i / 2].inside[0], table[i / 2].outside,
+                     i % 2 ? "tree" : "nodes");
+        fixture_teardown((void **)&f);
+    }
+    (void)state;
+}
+
 static void disconnect__drops_open_transactions(void **state)
 {
     struct fixture *f = *state;
@@ -296,6 +491,14 @@ int main(void)
         FIXTURE_TEST(blind_write__keeps_permissions_set_meanwhile),
         FIXTURE_TEST(directory_handle__works_inside),
         FIXTURE_TEST(quota_inside__poisons_or_refuses_at_commit),
+        FIXTURE_TEST(quota_or_memory_inside__poisons),
+        FIXTURE_TEST(what_the_request_got_wrong__does_not_poison),
+        FIXTURE_TEST(node_quota_at_commit__before_the_conflict),
+        FIXTURE_TEST(events_of_a_commit__in_order_of_first_touch),
+        FIXTURE_TEST(removed_in_a_commit__told_to_those_who_could_read_it),
+        FIXTURE_TEST(writes_conflict__if_so_set),
+        FIXTURE_TEST(each_third_commit__lost_if_so_set),
+        cmocka_unit_test(tree_conflicts__below_the_lowest_common_path),
         FIXTURE_TEST(disconnect__drops_open_transactions),
     };
 

@@ -97,6 +97,95 @@ static void identical_queued_event__coalesced(void **state)
     assert_event(f, f->dom1, "a t");
 }
 
+static void identical_event_of_another_watch__coalesced(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(fixture_watch(f, f->dom1, "a", "t"), 0);
+    assert_int_equal(fixture_watch(f, f->dom1, "a/b", "t"), 0);
+    assert_int_equal(fixture_watch(f, f->dom1, "/local/domain/1/a", "u"), 0);
+    while (fixture_next(f, f->dom1))
+        ;
+    assert_int_equal(fixture_write(f, f->dom1, "a/b/c", "1"), 0);
+    assert_event(f, f->dom1, "a/b/c t"); /* of two */
+    assert_event(f, f->dom1, "/local/domain/1/a/b/c u");
+    assert_no_event(f, f->dom1);
+    assert_int_equal(fixture_write(f, f->dom1, "a/b/c", "1"), 0);
+    assert_int_equal(fixture_write(f, f->dom1, "a/b/d", "1"), 0);
+    assert_int_equal(fixture_write(f, f->dom1, "a/b/c", "1"), 0); /* still queued: says it all */
+    assert_event(f, f->dom1, "a/b/c t");
+    assert_event(f, f->dom1, "/local/domain/1/a/b/c u");
+    assert_event(f, f->dom1, "a/b/d t");
+    assert_event(f, f->dom1, "/local/domain/1/a/b/d u");
+    assert_no_event(f, f->dom1);
+}
+
+static void overlong_event__not_sent(void **state)
+{
+    static char token[WRG_XS_PAYLOAD_MAX];
+    struct fixture *f = *state;
+
+    memset(token, 't', 4096 - 6); /* "/a", two NULs: two bytes are left */
+    assert_int_equal(fixture_watch(f, f->dom0, "/a", token), 0);
+    assert_non_null(fixture_next(f, f->dom0));
+    assert_int_equal(fixture_write(f, f->dom0, "/a/b", "1"), 0); /* takes them */
+    assert_non_null(fixture_next(f, f->dom0));
+    assert_int_equal(fixture_write(f, f->dom0, "/a/bc", "1"), 0);
+    assert_no_event(f, f->dom0);
+    assert_int_equal(wrg_xenstore_events_lost(f->xs), 0);
+}
+
+static void created_on_the_way__not_told(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(fixture_watch(f, f->dom1, "a", "t"), 0);
+    assert_int_equal(fixture_watch(f, f->dom1, "a/b/c/d", "d"), 0);
+    while (fixture_next(f, f->dom1))
+        ;
+    assert_int_equal(fixture_write(f, f->dom1, "a/b/c", "1"), 0);
+    assert_event(f, f->dom1, "a/b/c t");
+    assert_no_event(f, f->dom1);
+}
+
+static void inside_a_transaction__nothing_until_commit(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_call tx = fixture_begin(f, f->dom1);
+
+    assert_int_equal(fixture_watch(f, f->dom2, "/local/domain/1", "t"), 0);
+    assert_event(f, f->dom2, "/local/domain/1 t");
+    assert_int_equal(fixture_write(f, tx, "a", "1"), 0);
+    assert_int_equal(wrg_xenstore_rm(f->xs, &tx, "a"), 0);
+    assert_int_equal(fixture_write(f, tx, "b", "1"), 0);
+    assert_int_equal(fixture_write(f, tx, "b", "2"), 0);
+    assert_no_event(f, f->dom2);
+    assert_int_equal(fixture_watch(f, tx, "b", "w"), 0); /* is of no transaction */
+    assert_event(f, f->dom1, "b w");
+    assert_int_equal(fixture_commit(f, tx), 0);
+    assert_event(f, f->dom2, "/local/domain/1/b t");
+    assert_event(f, f->dom1, "b w");
+    assert_no_event(f, f->dom2);
+}
+
+static void two_connections__each_its_own_order(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_call other = fixture_connect(f, 0);
+
+    assert_int_equal(fixture_watch(f, f->dom0, "/a", "first"), 0);
+    assert_int_equal(fixture_watch(f, other, "/", "first"), 0);
+    assert_int_equal(fixture_watch(f, other, "/a", "second"), 0);
+    assert_int_equal(fixture_watch(f, f->dom0, "/", "second"), 0);
+    while (fixture_next(f, f->dom0) || fixture_next(f, other))
+        ;
+    assert_int_equal(fixture_write(f, f->dom0, "/a", "1"), 0);
+    assert_event(f, f->dom0, "/a first");
+    assert_event(f, f->dom0, "/a second");
+    assert_event(f, other, "/a first");
+    assert_event(f, other, "/a second");
+}
+
 static void special_events__not_coalesced_and_for_domain_0(void **state)
 {
     struct fixture *f = *state;
@@ -242,6 +331,11 @@ int main(void)
         FIXTURE_TEST(same_value_mkdir_and_perms__fire_too),
         FIXTURE_TEST(rm__subtree_match_for_itself_exact_match_below),
         FIXTURE_TEST(identical_queued_event__coalesced),
+        FIXTURE_TEST(identical_event_of_another_watch__coalesced),
+        FIXTURE_TEST(overlong_event__not_sent),
+        FIXTURE_TEST(created_on_the_way__not_told),
+        FIXTURE_TEST(inside_a_transaction__nothing_until_commit),
+        FIXTURE_TEST(two_connections__each_its_own_order),
         FIXTURE_TEST(special_events__not_coalesced_and_for_domain_0),
         FIXTURE_TEST(watcher_without_read_permission__not_told),
         FIXTURE_TEST(duplicate_watch__eexist_unknown__enoent),
