@@ -246,6 +246,8 @@ uint64_t wrg_xenstore_stalled_until(const struct wrg_xenstore *xs, uint16_t conn
 WRG_MUST_USE int wrg_xenstore_connect(struct wrg_xenstore *xs, uint16_t domid, uint16_t *conn);
 /* Closes it: its watches, queued events and transactions go. A closed one is fine. */
 void wrg_xenstore_disconnect(struct wrg_xenstore *xs, uint16_t conn);
+/* Whether a connection may do what only domain 0 may; false for a closed one. */
+bool wrg_xenstore_is_privileged(struct wrg_xenstore *xs, uint16_t conn);
 
 /*
  * These calls are domain 0's (-EACCES), and -ENOENT of an unknown call->tx, which is of no other

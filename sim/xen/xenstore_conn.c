@@ -15,6 +15,13 @@ struct wrg_xsi_conn *wrg_xsi_conn(struct wrg_xenstore *xs, uint16_t id)
     return conn;
 }
 
+bool wrg_xenstore_is_privileged(struct wrg_xenstore *xs, uint16_t id)
+{
+    const struct wrg_xsi_conn *conn = wrg_xsi_conn(xs, id);
+
+    return conn && conn->domid == 0;
+}
+
 struct wrg_xsi_domain *wrg_xsi_domain(const struct wrg_xenstore *xs, uint16_t domid)
 {
     for (uint32_t d = 1; d < xs->s.domains.used; d++)
