@@ -18,6 +18,7 @@ const struct wrg_command wrg_commands[] = {
     { "faults", "the calls that a case may let fail", wrg_cmd_faults },
     { "abi", "the layout of requests and responses in memory", wrg_cmd_abi },
     { "dict", "the dictionary for fuzzers", wrg_cmd_dict },
+    { "xenstored", "serve the store on a unix socket", wrg_cmd_xenstored },
     { "bench", "measure, each figure beside its limit", wrg_cmd_bench },
     { "version", "print the version", cmd_version },
     { "help", "print this, or the help of a command", cmd_help },
@@ -31,7 +32,7 @@ static void print_usage(const struct wrg_cli *cli, FILE *out)
         fprintf(out, "The driver in the %s seat is %s.\n\n",
                 cli->driver->seat == WRG_SEAT_FRONT ? "front" : "back", cli->driver->name);
     for (const struct wrg_command *command = wrg_commands; command->name; command++)
-        fprintf(out, "  %-8s %s\n", command->name, command->help);
+        fprintf(out, "  %-9s %s\n", command->name, command->help);
     fprintf(out,
             "\n`%s COMMAND --help` says more.\n"
             "Exit codes: 0 clean or as expected, 1 finding, 2 usage or unreadable input,\n"

@@ -1,93 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "xen/xenstore_wire.h"
-
-#include <xen/io/xs_wire.h>
-
-#include "xen/xenstore_fixture.h"
-
-static uint8_t message[WRG_XS_MESSAGE_MAX];
-static uint8_t answer[WRG_XS_EVENT_ROOM];
-
-/* The payload of a text, its last NUL left out: "a\0b\0" is two strings. */
-#define BYTES(text) text, sizeof(text) - 1
-
-static struct xsd_sockmsg answer_header(void)
-{
-    struct xsd_sockmsg header;
-
-    memcpy(&header, answer, sizeof(header));
-    return header;
-}
-
-static uint32_t ask_in(struct fixture *f, struct wrg_xs_call call, uint32_t type,
-                       const void *payload, size_t len)
-{
-    struct xsd_sockmsg header = {
-        .type = type, .req_id = 0x1234567, .tx_id = call.tx, .len = (uint32_t)len
-    };
-    size_t size;
-
-    memcpy(message, &header, sizeof(header));
-    memcpy(message + sizeof(header), payload, len);
-    assert_int_equal(wrg_xs_wire_size(message, sizeof(message)), sizeof(header) + len);
-    memset(answer, 0xee, sizeof(answer));
-    size = wrg_xs_wire_handle(f->xs, call.conn, message, answer);
-    header = answer_header();
-    assert_int_equal(size, sizeof(header) + header.len);
-    assert_int_equal(header.req_id, 0x1234567);
-    assert_int_equal(header.tx_id, call.tx);
-    return header.type;
-}
-
-/* The request succeeds with that payload. */
-static void expect(struct fixture *f, struct wrg_xs_call call, uint32_t type, const void *payload,
-                   size_t len, const void *reply, size_t reply_len)
-{
-    uint32_t got = ask_in(f, call, type, payload, len);
-
-    if (got != type)
-        print_message("type %u: %s\n", type, (char *)answer + WRG_XS_HEADER_BYTES);
-    assert_int_equal(got, type);
-    assert_int_equal(answer_header().len, reply_len);
-    assert_memory_equal(answer + WRG_XS_HEADER_BYTES, reply, reply_len);
-}
-
-static void expect_ok(struct fixture *f, struct wrg_xs_call call, uint32_t type,
-                      const void *payload, size_t len)
-{
-    expect(f, call, type, payload, len, "OK", 3);
-}
-
-static void expect_error(struct fixture *f, struct wrg_xs_call call, uint32_t type,
-                         const void *payload, size_t len, const char *name)
-{
-    uint32_t got = ask_in(f, call, type, payload, len);
-
-    if (got != XS_ERROR)
-        print_message("type %u, %zu bytes: no error, expected %s\n", type, len, name);
-    assert_int_equal(got, XS_ERROR);
-    assert_int_equal(answer_header().len, strlen(name) + 1);
-    assert_string_equal((char *)answer + WRG_XS_HEADER_BYTES, name);
-}
-
-static void expect_event(struct fixture *f, struct wrg_xs_call call, const void *payload,
-                         size_t len)
-{
-    struct xsd_sockmsg header;
-
-    assert_int_equal(wrg_xs_wire_event(f->xs, call.conn, answer), sizeof(header) + len);
-    header = answer_header();
-    assert_int_equal(header.type, XS_WATCH_EVENT);
-    assert_int_equal(header.req_id, 0);
-    assert_int_equal(header.tx_id, 0);
-    assert_int_equal(header.len, len);
-    assert_memory_equal(answer + WRG_XS_HEADER_BYTES, payload, len);
-}
-
-static void expect_no_event(struct fixture *f, struct wrg_xs_call call)
-{
-    assert_int_equal(wrg_xs_wire_event(f->xs, call.conn, answer), 0);
-}
+#include "xen/xenstore_wire_fixture.h"
 
 /* ---- framing ---- */
 
@@ -122,8 +34,9 @@ static void header__is_type_req_id_tx_id_len(void **state)
     static const uint8_t reply[] = { 2, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0 };
     struct fixture *f = *state;
 
-    assert_int_equal(wrg_xs_wire_handle(f->xs, f->dom0.conn, read_root, answer), sizeof(reply));
-    assert_memory_equal(answer, reply, sizeof(reply));
+    assert_int_equal(wrg_xs_wire_handle(f->xs, f->dom0.conn, read_root, fixture_answer),
+                     sizeof(reply));
+    assert_memory_equal(fixture_answer, reply, sizeof(reply));
 }
 
 static void types__have_the_numbers_of_the_wire(void **state)
@@ -342,7 +255,7 @@ static void big_directory__e2big_and_in_parts(void **state)
     }
     expect_error(f, f->dom0, XS_DIRECTORY, BYTES("/d\0"), "E2BIG");
     for (bool ended = false; !ended; parts++) {
-        const char *reply = (char *)answer + WRG_XS_HEADER_BYTES;
+        const char *reply = (char *)fixture_answer + WRG_XS_HEADER_BYTES;
         len = (size_t)snprintf(path, sizeof(path), "/d%c%zu", 0, at) + 1;
         assert_int_equal(ask_in(f, f->dom0, XS_DIRECTORY_PART, path, len), XS_DIRECTORY_PART);
         if (parts > 0)
@@ -392,184 +305,6 @@ static void errors_that_the_wire_has_no_name_for__einval(void **state)
 
     wrg_xenstore_disconnect(f->xs, f->dom1.conn);
     expect_error(f, f->dom1, XS_READ, BYTES("/\0"), "EINVAL"); /* EBADF of the store */
-}
-
-/* ---- watches ---- */
-
-static void watch__first_event_follows_with_path_and_token(void **state)
-{
-    struct fixture *f = *state;
-
-    expect_ok(f, f->dom0, XS_WATCH, BYTES("/a\0tok en\0"));
-    assert_true(wrg_xs_wire_reply_first(message));
-    expect_event(f, f->dom0, BYTES("/a\0tok en\0"));
-    expect_no_event(f, f->dom0);
-    expect_error(f, f->dom0, XS_WATCH, BYTES("/a\0tok en\0"), "EEXIST");
-    expect_ok(f, f->dom1, XS_WRITE,
-              BYTES("x\0"
-                    "1"));
-    assert_false(wrg_xs_wire_reply_first(message));
-    expect_no_event(f, f->dom0);
-    expect_ok(f, f->dom0, XS_WRITE,
-              BYTES("/a/b\0"
-                    "1"));
-    expect_event(f, f->dom0, BYTES("/a/b\0tok en\0"));
-    expect_ok(f, f->dom0, XS_UNWATCH, BYTES("/a\0tok en\0"));
-    expect_error(f, f->dom0, XS_UNWATCH, BYTES("/a\0tok en\0"), "ENOENT");
-    expect_ok(f, f->dom0, XS_WRITE,
-              BYTES("/a/b\0"
-                    "2"));
-    expect_no_event(f, f->dom0);
-}
-
-static void relative_watch__relative_events(void **state)
-{
-    struct fixture *f = *state;
-
-    expect_ok(f, f->dom1, XS_WATCH, BYTES("device\0t\0"));
-    expect_event(f, f->dom1, BYTES("device\0t\0"));
-    expect_ok(f, f->dom1, XS_WRITE,
-              BYTES("device/vbd\0"
-                    "1"));
-    expect_event(f, f->dom1, BYTES("device/vbd\0t\0"));
-}
-
-static void special_watch__fires_at_introduce_and_release(void **state)
-{
-    struct fixture *f = *state;
-
-    expect_ok(f, f->dom0, XS_WATCH, BYTES("@introduceDomain\0i\0"));
-    expect_ok(f, f->dom0, XS_WATCH, BYTES("@releaseDomain\0r\0"));
-    expect_event(f, f->dom0, BYTES("@introduceDomain\0i\0"));
-    expect_event(f, f->dom0, BYTES("@releaseDomain\0r\0"));
-    expect_ok(f, f->dom0, XS_INTRODUCE,
-              BYTES("5\0"
-                    "17\0"
-                    "3\0"));
-    expect_event(f, f->dom0, BYTES("@introduceDomain\0i\0"));
-    expect_ok(f, f->dom0, XS_RELEASE, BYTES("5\0"));
-    expect_event(f, f->dom0, BYTES("@releaseDomain\0r\0"));
-    expect_no_event(f, f->dom0);
-}
-
-static void event_over_4096_bytes__dropped(void **state)
-{
-    static char watch[WRG_XS_PAYLOAD_MAX], path[64];
-    struct fixture *f = *state;
-
-    /* Path and token fill the request; the event below it would be longer. */
-    memset(watch, 't', sizeof(watch) - 1);
-    memcpy(watch, "/a", 3);
-    expect_ok(f, f->dom0, XS_WATCH, watch, sizeof(watch));
-    expect_event(f, f->dom0, watch, sizeof(watch));
-    memcpy(path, "/a/b\0v", 6);
-    expect_ok(f, f->dom0, XS_WRITE, path, 6);
-    expect_ok(f, f->dom0, XS_WATCH, BYTES("/c\0t\0"));
-    expect_event(f, f->dom0, BYTES("/c\0t\0"));
-    expect_no_event(f, f->dom0);
-}
-
-static void reset_watches__all_gone_transactions_too(void **state)
-{
-    struct fixture *f = *state;
-    struct wrg_xs_call tx = fixture_begin(f, f->dom0);
-
-    expect_ok(f, f->dom0, XS_WATCH, BYTES("/a\0t\0"));
-    expect_ok(f, f->dom0, XS_RESET_WATCHES, BYTES("\0"));
-    expect_no_event(f, f->dom0);
-    expect_ok(f, f->dom0, XS_WRITE,
-              BYTES("/a\0"
-                    "1"));
-    expect_no_event(f, f->dom0);
-    expect_error(f, tx, XS_READ, BYTES("/a\0"), "ENOENT");
-}
-
-/* ---- transactions ---- */
-
-static struct wrg_xs_call start(struct fixture *f, struct wrg_xs_call call)
-{
-    assert_int_equal(ask_in(f, call, XS_TRANSACTION_START, "", 1), XS_TRANSACTION_START);
-    assert_int_equal(answer[WRG_XS_HEADER_BYTES + answer_header().len - 1], '\0');
-    call.tx = (uint32_t)strtoul((char *)answer + WRG_XS_HEADER_BYTES, NULL, 10);
-    assert_int_not_equal(call.tx, 0);
-    return call;
-}
-
-static void transaction__unseen_until_committed(void **state)
-{
-    struct fixture *f = *state;
-    struct wrg_xs_call tx = start(f, f->dom0);
-
-    expect_ok(f, tx, XS_WRITE,
-              BYTES("/a\0"
-                    "1"));
-    expect(f, tx, XS_READ, BYTES("/a\0"), BYTES("1"));
-    expect_error(f, f->dom0, XS_READ, BYTES("/a\0"), "ENOENT");
-    expect_ok(f, tx, XS_TRANSACTION_END, BYTES("T\0"));
-    expect(f, f->dom0, XS_READ, BYTES("/a\0"), BYTES("1"));
-    tx = start(f, f->dom0);
-    expect_ok(f, tx, XS_WRITE,
-              BYTES("/a\0"
-                    "2"));
-    expect_ok(f, tx, XS_TRANSACTION_END, BYTES("F\0"));
-    expect(f, f->dom0, XS_READ, BYTES("/a\0"), BYTES("1"));
-}
-
-static void conflict__eagain(void **state)
-{
-    struct fixture *f = *state;
-    struct wrg_xs_call tx = start(f, f->dom0);
-
-    expect(f, tx, XS_READ, BYTES("/\0"), "", 0);
-    expect(f, tx, XS_DIRECTORY, BYTES("/local/domain\0"), BYTES("1\0"));
-    expect_ok(f, f->dom0, XS_WRITE, BYTES("/local/domain/2\0"));
-    expect_ok(f, tx, XS_WRITE,
-              BYTES("/x\0"
-                    "1"));
-    expect_error(f, tx, XS_TRANSACTION_END, BYTES("T\0"), "EAGAIN");
-    expect_error(f, tx, XS_TRANSACTION_END, BYTES("T\0"), "ENOENT");
-}
-
-static void unknown_transaction__enoent_for_every_type_but_watches(void **state)
-{
-    struct fixture *f = *state;
-    struct wrg_xs_call bad = f->dom0;
-
-    bad.tx = 77;
-    for (uint32_t type = 0; type < XS_TYPE_COUNT; type++) {
-        if (type == XS_WATCH_EVENT || type == XS_ERROR || type == 20)
-            continue;
-        if (type == XS_WATCH || type == XS_UNWATCH)
-            expect_ok(f, bad, type, BYTES("/a\0t\0"));
-        else
-            expect_error(f, bad, type, BYTES("/\0"), "ENOENT");
-    }
-    bad.tx = 0;
-    expect_error(f, bad, XS_TRANSACTION_END, BYTES("T\0"), "ENOENT");
-}
-
-static void start_in_a_transaction__ebusy(void **state)
-{
-    struct fixture *f = *state;
-
-    expect_error(f, start(f, f->dom0), XS_TRANSACTION_START, BYTES("\0"), "EBUSY");
-}
-
-static void quota_of_a_domain__enospc_and_e2big(void **state)
-{
-    struct fixture *f = *state;
-    struct wrg_xs_quota quota = wrg_xs_quota_default;
-
-    quota.transactions = quota.watches = 1;
-    quota.nodes = 3;
-    quota.slack = 0;
-    wrg_xenstore_set_quota(f->xs, &quota);
-    (void)start(f, f->dom1);
-    expect_error(f, f->dom1, XS_TRANSACTION_START, BYTES("\0"), "ENOSPC");
-    expect_ok(f, f->dom1, XS_WATCH, BYTES("a\0t\0"));
-    expect_error(f, f->dom1, XS_WATCH, BYTES("b\0t\0"), "E2BIG");
-    expect_ok(f, f->dom1, XS_MKDIR, BYTES("a/b\0"));
-    expect_error(f, f->dom1, XS_MKDIR, BYTES("a/c\0"), "ENOSPC");
 }
 
 /* ---- domains ---- */
@@ -671,16 +406,6 @@ int main(void)
         FIXTURE_TEST(perms__letters_and_decimal_ids),
         FIXTURE_TEST(what_the_store_refuses__errno_by_name),
         FIXTURE_TEST(errors_that_the_wire_has_no_name_for__einval),
-        FIXTURE_TEST(watch__first_event_follows_with_path_and_token),
-        FIXTURE_TEST(relative_watch__relative_events),
-        FIXTURE_TEST(special_watch__fires_at_introduce_and_release),
-        FIXTURE_TEST(event_over_4096_bytes__dropped),
-        FIXTURE_TEST(reset_watches__all_gone_transactions_too),
-        FIXTURE_TEST(transaction__unseen_until_committed),
-        FIXTURE_TEST(conflict__eagain),
-        FIXTURE_TEST(unknown_transaction__enoent_for_every_type_but_watches),
-        FIXTURE_TEST(start_in_a_transaction__ebusy),
-        FIXTURE_TEST(quota_of_a_domain__enospc_and_e2big),
         FIXTURE_TEST(privileged_types__eacces_to_a_guest),
         FIXTURE_TEST(domains__introduced_resumed_released),
         FIXTURE_TEST(set_target__rights_of_the_target),
