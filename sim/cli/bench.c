@@ -14,11 +14,14 @@
 
 #include "cli/bench_limits.h"
 #include "cli/bench_plan.h"
+#include "cli/bench_socket.h"
 #include "cli/runner.h"
 
 enum { OPT_JSON = 256, OPT_ONLY, OPT_QUICK };
 
-#define CYCLES 10000u
+#define CYCLES        10000u
+#define SOCKET_READS  512u /* some milliseconds: short enough to find quiet ones */
+#define SOCKET_ROUNDS 16u  /* for each of the others */
 
 struct bench {
     const struct wrg_cli *cli;
@@ -71,7 +74,8 @@ static const struct argp argp = {
            "all checkers and the trace hash, beside the same without. fiber.segs*: bytes a second "
            "beside a bare copy loop. world.cycle: restore the connected world, one request, "
            "verdict. world.connect: what a fresh connect costs above that. world.page-faults and "
-           "world.growth: of 10,000 cycles.",
+           "world.growth: of 10,000 cycles. store.socket: reads a second of one node over a "
+           "socket, beside a bare ping-pong of as many bytes.",
 };
 
 static double seconds_now(void)
@@ -326,6 +330,44 @@ static void bench_worlds(struct bench *bench)
     wrg_runner_fini(&fresh.runner);
 }
 
+/* ---- the store behind a socket ---- */
+
+static int time_socket(struct wrg_bench_socket *s, struct times *best)
+{
+    double began = seconds_now();
+    int ret = wrg_bench_socket_reads(s, SOCKET_READS);
+
+    keep_best(&best->plain, seconds_now() - began);
+    began = seconds_now();
+    if (ret == 0)
+        ret = wrg_bench_socket_limit(s, SOCKET_READS);
+    keep_best(&best->limit, seconds_now() - began);
+    return ret;
+}
+
+static void bench_socket(struct bench *bench)
+{
+    static const char name[] = "store.socket";
+    struct wrg_bench_socket s;
+    struct times best = { 0 };
+    int ret;
+
+    if (!is_wanted(bench, name))
+        return;
+    ret = wrg_bench_socket_init(&s);
+    if (ret == 0) {
+        for (unsigned round = 0; round < bench->rounds * SOCKET_ROUNDS && ret == 0; round++)
+            ret = time_socket(&s, &best);
+        wrg_bench_socket_fini(&s);
+    }
+    if (ret == 0) {
+        add_result(bench, name, SOCKET_READS / best.plain, "reads/s", SOCKET_READS / best.limit);
+        return;
+    }
+    bench->code = WRG_EXIT_FAULT;
+    wrg_cli_error(bench->cli, "%s: %s", name, strerror(-ret));
+}
+
 int wrg_cmd_bench(const struct wrg_cli *cli, int argc, char **argv)
 {
     struct bench *bench = calloc(1, sizeof(*bench)); /* a case is too large for the stack */
@@ -341,6 +383,7 @@ int wrg_cmd_bench(const struct wrg_cli *cli, int argc, char **argv)
     for (size_t i = 0; i < WRG_BENCH_PLANS; i++)
         bench_requests(bench, &wrg_bench_plans[i]);
     bench_worlds(bench);
+    bench_socket(bench);
     if (bench->json)
         wrg_cli_print_json(json_pack("{s:O, s:s, s:i, s:b}", "results", bench->results, "statistic",
                                      "best of the rounds", "rounds", (int)bench->rounds, "quick",
