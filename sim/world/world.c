@@ -97,6 +97,7 @@ static int build(struct wrg_world *w)
 
     if (result)
         return result;
+    w->xen.memory.parallel = w->xen.parallel;
     wrg_xenstore_set_observer(w->xen.store, &observer);
     result = build_guests(w);
     if (!result)

@@ -67,7 +67,9 @@ void wrg_memory_fini(struct wrg_memory *mem)
 
 void wrg_memory_mark_slow(struct wrg_memory *mem, uint32_t frame)
 {
-    if (mem->dirty[frame] == WRG_FRAME_DIGESTED) { /* fiber engine: nobody else is here */
+    if (!mem->parallel) {
+        if (mem->dirty[frame] == WRG_FRAME_CLEAN)
+            mem->dirty_list[mem->ndirty++] = frame;
         mem->dirty[frame] = WRG_FRAME_DIRTY;
         return;
     }

@@ -7,7 +7,7 @@
  * Layer         xen
  * Bounds        up to 2^24 frames; mapped lazily, or touched at once with `prefault`
  * Ownership     the arena belongs to the world; ranges of frames belong to domains
- * Threads       dirty bytes are written with relaxed atomics; the list grows under the Xen lock
+ * Threads       with `parallel`, frames are listed by atomic operations
  * Errors        -ENOMEM from the host when the arena is made, nothing later
  */
 #ifndef WRG_XEN_MEMORY_H
@@ -42,6 +42,7 @@ struct wrg_memory {
     uint8_t *dirty; /* one byte a frame: touched since the last restore, enum wrg_frame_state */
     uint32_t *dirty_list;
     uint32_t ndirty;
+    bool parallel; /* several tasks write at the same time */
     struct wrg_frame *frames;
     uint64_t (*digests)[WRG_FRAME_SECTORS]; /* a frame, valid in state WRG_FRAME_DIGESTED */
     /* snapshot: frames that were dirty when it was taken */
@@ -79,7 +80,7 @@ static inline void wrg_memory_mark_meta(struct wrg_memory *mem, uint32_t frame)
 
 /*
  * The digests of a frame's sectors, which are kept until it is marked: what moves unchanged from a
- * disk to a guest, or back, is read once. Fiber engine only: nobody may write meanwhile.
+ * disk to a guest, or back, is read once. Not if `parallel`: nobody may write meanwhile.
  */
 const uint64_t *wrg_memory_digests(struct wrg_memory *mem, uint32_t frame);
 /* They are known from elsewhere: the frame has just been filled with bytes of these digests. */
