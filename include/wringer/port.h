@@ -402,7 +402,7 @@ struct wrg_params {
 };
 
 struct wrg_port {
-    int (*call)(struct wrg_port *port, enum wrg_call call, void *args);
+    int (*const *calls)(struct wrg_port *port, void *args); /* by enum wrg_call */
     /* The long way of an access: instrumented, straddling, or wrong. */
     void (*access)(struct wrg_port *port, struct wrg_access *access);
     void (*section)(struct wrg_port *port, uint32_t section);
@@ -423,7 +423,7 @@ struct wrg_port {
 #define WRG_PORT_CALL(symbol, name, fault, why)                                                    \
     static inline int wrg_port_##name(struct wrg_port *port, struct wrg_##name *args)              \
     {                                                                                              \
-        return port->call(port, WRG_CALL_##symbol, args);                                          \
+        return port->calls[WRG_CALL_##symbol](port, args);                                         \
     }
 #include <wringer/calls.def>
 

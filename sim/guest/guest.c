@@ -35,7 +35,7 @@ int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_args *args)
     guest->dom = &args->xen->domains[args->domid];
     guest->edge = args->edge;
     guest->knobs = wrg_late_eoi_defaults;
-    guest->port.call = wrg_guest_call;
+    guest->port.calls = wrg_guest_calls;
     guest->port.access = on_access;
     guest->port.section = on_section;
     guest->port.fence = on_fence;
@@ -69,7 +69,11 @@ void wrg_guest_reset(struct wrg_guest *guest)
 
 void wrg_guest_set_hooks(struct wrg_guest *guest, bool on)
 {
+    const struct wrg_xen *xen = guest->xen;
+
     guest->port.hooks = on;
+    guest->port.calls =
+        on || xen->parallel || xen->fault->armed ? wrg_guest_calls : wrg_guest_quiet_calls;
 }
 
 void wrg_guest_on_store_event(struct wrg_guest *guest)

@@ -70,7 +70,10 @@ void wrg_guest_fini(struct wrg_guest *guest);
 void wrg_guest_reset(struct wrg_guest *guest);
 /* The domain is dead: whoever of it held a lock does not come back to drop it. */
 void wrg_guest_drop_locks(struct wrg_guest *guest);
-/* Whether accesses go the long way. */
+/*
+ * Whether accesses go the long way. Where nothing needs to see them, and no fault is armed, calls
+ * go the short way too, and are not counted.
+ */
 void wrg_guest_set_hooks(struct wrg_guest *guest, bool on);
 /* The store has queued an event for this guest's connection. */
 void wrg_guest_on_store_event(struct wrg_guest *guest);

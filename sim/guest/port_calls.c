@@ -392,8 +392,6 @@ XS_HANDLER(next_event)
 XS_HANDLER(transaction_start)
 XS_HANDLER(transaction_end)
 
-typedef int handler(struct wrg_guest *guest, void *args);
-
 #define WRG_FAULT_NONE NO_FAULT
 /* Either the call has a site, or it says why it cannot fail. */
 #define WRG_PORT_CALL(symbol, name, site, why)                                                     \
@@ -401,17 +399,7 @@ typedef int handler(struct wrg_guest *guest, void *args);
                       "fault site of " #name);
 #include <wringer/calls.def>
 
-static const struct {
-    handler *handle;
-    uint8_t fault; /* site that may refuse the call, or NO_FAULT */
-} calls[WRG_NR_CALLS] = {
-#define free                                   free_block
-#define log                                    log_text
-#define WRG_PORT_CALL(symbol, name, site, why) [WRG_CALL_##symbol] = { name, WRG_FAULT_##site },
-#include <wringer/calls.def>
-#undef free
-#undef log
-};
+typedef int handler(struct wrg_guest *guest, void *args);
 
 /* Calls that block, or hand over to somebody who takes locks of his own. */
 static bool is_unlocked(enum wrg_call call)
@@ -435,10 +423,11 @@ int wrg_guest_refuse(struct wrg_guest *guest, uint8_t site, int32_t status)
     return status;
 }
 
-int wrg_guest_call(struct wrg_port *port, enum wrg_call call, void *args)
+/* One copy a call, in which everything but the run is known when it is compiled. */
+__attribute__((always_inline)) static inline int dispatch(struct wrg_port *port, enum wrg_call call,
+                                                          uint8_t site, handler *handle, void *args)
 {
     struct wrg_guest *guest = wrg_guest_of(port);
-    uint8_t site = calls[call].fault;
 
     wrg_sched_point(guest->xen->sched, WRG_POINT_CALL);
     if (site != NO_FAULT) {
@@ -448,9 +437,34 @@ int wrg_guest_call(struct wrg_port *port, enum wrg_call call, void *args)
             return wrg_guest_refuse(guest, site, status);
     }
     if (WRG_LIKELY(!guest->xen->parallel) || is_unlocked(call))
-        return calls[call].handle(guest, args);
+        return handle(guest, args);
     wrg_xen_lock(guest->xen);
-    int result = calls[call].handle(guest, args);
+    int result = handle(guest, args);
     wrg_xen_unlock(guest->xen);
     return result;
 }
+
+#define free free_block
+#define log  log_text
+#define WRG_PORT_CALL(symbol, name, site, why)                                                     \
+    static int call_##name(struct wrg_port *port, void *args)                                      \
+    {                                                                                              \
+        return dispatch(port, WRG_CALL_##symbol, WRG_FAULT_##site, name, args);                    \
+    }                                                                                              \
+    static int quiet_##name(struct wrg_port *port, void *args)                                     \
+    {                                                                                              \
+        return name(wrg_guest_of(port), args);                                                     \
+    }
+#include <wringer/calls.def>
+#undef free
+#undef log
+
+wrg_port_call *const wrg_guest_calls[WRG_NR_CALLS] = {
+#define WRG_PORT_CALL(symbol, name, site, why) [WRG_CALL_##symbol] = call_##name,
+#include <wringer/calls.def>
+};
+
+wrg_port_call *const wrg_guest_quiet_calls[WRG_NR_CALLS] = {
+#define WRG_PORT_CALL(symbol, name, site, why) [WRG_CALL_##symbol] = quiet_##name,
+#include <wringer/calls.def>
+};
