@@ -51,12 +51,13 @@ static long number(const char *text)
     return strtol(text, NULL, 10);
 }
 
-static int parse_domid(const char *text, uint16_t *domid)
+/* `error`: what a number is that no domain can have. */
+static int parse_domid(const char *text, int error, uint16_t *domid)
 {
     long value = number(text);
 
     if (value < 0 || value > (long)DOMID_LAST)
-        return -EINVAL;
+        return error;
     *domid = (uint16_t)value;
     return 0;
 }
@@ -208,7 +209,7 @@ static int do_transaction_end(struct request *r)
 static int do_introduce(struct request *r)
 {
     uint16_t domid;
-    int ret = parse_domid(r->arg[0], &domid);
+    int ret = parse_domid(r->arg[0], -EINVAL, &domid);
 
     if (ret == 0 && number(r->arg[2]) <= 0) /* the event channel */
         ret = -EINVAL;
@@ -217,41 +218,29 @@ static int do_introduce(struct request *r)
     return acknowledge(r, wrg_xenstore_introduce(r->xs, &r->call, domid));
 }
 
-/* A domain that is connected; domain 0 is not among those that anybody may release or resume. */
-static int parse_connected(const struct request *r, const char *text, uint16_t *domid)
-{
-    int ret = parse_domid(text, domid);
-
-    if (ret == 0 && *domid == 0)
-        ret = -EINVAL;
-    if (ret == 0 && !wrg_xenstore_is_introduced(r->xs, *domid))
-        ret = -ENOENT;
-    return ret;
-}
-
 static int do_release(struct request *r)
 {
     uint16_t domid;
-    int ret = parse_connected(r, r->arg[0], &domid);
+    int ret = parse_domid(r->arg[0], -ENOENT, &domid);
 
     return ret ? ret : acknowledge(r, wrg_xenstore_release(r->xs, &r->call, domid));
 }
 
-/* It undoes the mark of a shutdown, which the store does not keep. */
 static int do_resume(struct request *r)
 {
     uint16_t domid;
+    int ret = parse_domid(r->arg[0], -ENOENT, &domid);
 
-    return acknowledge(r, parse_connected(r, r->arg[0], &domid));
+    return ret ? ret : acknowledge(r, wrg_xenstore_resume(r->xs, &r->call, domid));
 }
 
 static int do_set_target(struct request *r)
 {
     uint16_t domid, target;
-    int ret = parse_domid(r->arg[0], &domid);
+    int ret = parse_domid(r->arg[0], -ENOENT, &domid);
 
     if (ret == 0)
-        ret = parse_domid(r->arg[1], &target);
+        ret = parse_domid(r->arg[1], -ENOENT, &target);
     if (ret)
         return ret;
     return acknowledge(r, wrg_xenstore_set_target(r->xs, &r->call, domid, target));
@@ -259,11 +248,13 @@ static int do_set_target(struct request *r)
 
 static int do_is_domain_introduced(struct request *r)
 {
-    long domid = number(r->arg[0]);
-    bool known = domid == (long)DOMID_SELF || (domid >= 0 && domid <= (long)DOMID_LAST &&
-                                               wrg_xenstore_is_introduced(r->xs, (uint16_t)domid));
+    bool known = number(r->arg[0]) == (long)DOMID_SELF;
+    uint16_t domid;
+    int ret = 0;
 
-    return put_text(r, known ? "T" : "F");
+    if (parse_domid(r->arg[0], -ENOENT, &domid) == 0)
+        ret = wrg_xenstore_ask_introduced(r->xs, &r->call, domid, &known);
+    return ret ? ret : put_text(r, known ? "T" : "F");
 }
 
 /* Of any number: nobody asks whether there is such a domain. */
@@ -274,9 +265,9 @@ static int do_get_domain_path(struct request *r)
 
 static int do_control(struct request *r)
 {
-    if (strcmp(r->arg[0], "help") != 0)
-        return -EINVAL;
-    return put_text(r, "Supported commands:\n\thelp");
+    if (strcmp(r->arg[0], "help") == 0)
+        return put_text(r, "Supported commands:\n\thelp\n\tcheck");
+    return acknowledge(r, wrg_xenstore_control(r->xs, &r->call, r->arg[0]));
 }
 
 /* ---- the table of types ---- */
@@ -317,7 +308,7 @@ static const struct {
     [XS_MKDIR] = { do_mkdir, ONE, 0 },
     [XS_RM] = { do_rm, ONE, 0 },
     [XS_SET_PERMS] = { do_set_perms, AT_LEAST_2, 0 },
-    [XS_IS_DOMAIN_INTRODUCED] = { do_is_domain_introduced, ONE, 0 },
+    [XS_IS_DOMAIN_INTRODUCED] = { do_is_domain_introduced, ONE, PRIVILEGED },
     [XS_RESUME] = { do_resume, ONE, PRIVILEGED },
     [XS_SET_TARGET] = { do_set_target, AT_LEAST_2, PRIVILEGED },
     [XS_RESET_WATCHES] = { do_reset_watches, FREE, 0 },
@@ -360,15 +351,6 @@ static int dispatch(struct request *r, uint32_t type)
     return ret ? ret : types[type].handle(r);
 }
 
-/* What is not in the table of the wire is an invalid request to the client. */
-static const char *error_name(int error)
-{
-    for (size_t i = 0; i < WRG_ARRAY_LEN(xsd_errors); i++)
-        if (xsd_errors[i].errnum == -error)
-            return xsd_errors[i].errstring;
-    return "EINVAL";
-}
-
 /* ---- messages ---- */
 
 static struct xsd_sockmsg header_of(const void *message)
@@ -408,7 +390,7 @@ size_t wrg_xs_wire_handle(struct wrg_xenstore *xs, uint16_t conn, const void *me
 
     if (ret) {
         header.type = XS_ERROR;
-        put_text(&r, error_name(ret));
+        put_text(&r, wrg_xenstore_error_name(ret));
     }
     WRG_ASSERT(r.reply.len <= WRG_XS_PAYLOAD_MAX);
     header.len = (uint32_t)r.reply.len;
