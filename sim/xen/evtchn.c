@@ -189,13 +189,12 @@ void wrg_evtchn_release(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t po
 
 /* ---- the end of a port ---- */
 
-/* The peer falls back to unbound, for the closer's domain. */
-static void unbind_peer(struct wrg_xen *xen, struct wrg_domain *dom, const struct wrg_evtchn *chn)
+/* The peer falls back to unbound, for the closer's domain: that is the one it waited for before. */
+static void unbind_peer(struct wrg_xen *xen, const struct wrg_evtchn *chn)
 {
     struct wrg_evtchn *theirs = &xen->domains[chn->remote_domid].evtchns.ports[chn->remote_port];
 
     theirs->state = (theirs->state & WRG_EVTCHN_OF_XEN) | EVTCHNSTAT_unbound;
-    theirs->remote_domid = dom->domid;
     theirs->remote_port = 0;
 }
 
@@ -205,7 +204,7 @@ static void close_port(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t por
     struct wrg_evtchn closed = { .linked = chn->linked, .link = chn->link };
 
     if ((chn->state & ~WRG_EVTCHN_OF_XEN) == EVTCHNSTAT_interdomain)
-        unbind_peer(xen, dom, chn);
+        unbind_peer(xen, chn);
     *chn = closed; /* pending too: whoever gets the port next starts clean */
     wrg_slots_put(&dom->evtchns.slots, port);
     wrg_xen_emit(xen, .kind = WRG_EV_EVTCHN_CLOSE, .role = dom->role, .a = port);
@@ -296,7 +295,6 @@ void wrg_evtchn_fit(struct wrg_evtchns *evtchns)
     uint32_t count = capacity(evtchns);
     size_t had = wrg_slots_words(slots->count);
 
-    fence_off(slots, false);
     if (wrg_slots_words(count) > had)
         memset(slots->words + had, 0, (wrg_slots_words(count) - had) * sizeof(*slots->words));
     if (slots->touched > wrg_slots_words(count))

@@ -45,9 +45,15 @@ static void link_port(struct wrg_evtchns *evtchns, struct wrg_evtchn *chn)
     fifo->ready[chn->vcpu] |= 1u << chn->priority;
 }
 
-static struct wrg_evtchn *unlink_first(struct wrg_evtchns *evtchns, unsigned vcpu)
+struct wrg_evtchn *wrg_evtchn_fifo_next(struct wrg_evtchns *evtchns)
 {
     struct wrg_evtchn_fifo *fifo = &evtchns->fifo;
+    unsigned vcpu = 0;
+
+    while (vcpu < WRG_EVTCHN_VCPUS && !fifo->ready[vcpu])
+        vcpu++;
+    if (vcpu == WRG_EVTCHN_VCPUS)
+        return NULL;
     unsigned priority = (unsigned)__builtin_ctz(fifo->ready[vcpu]);
     struct wrg_evtchn_queue *queue = &fifo->queues[vcpu][priority];
     struct wrg_evtchn *chn = &evtchns->ports[queue->head];
@@ -76,10 +82,10 @@ static void upcall(struct wrg_xen *xen, struct wrg_domain *dom)
 {
     struct wrg_evtchns *evtchns = &dom->evtchns;
     uint32_t high = wrg_slots_high(&evtchns->slots);
+    struct wrg_evtchn *chn;
 
-    for (unsigned vcpu = 0; evtchns->fifo_on && vcpu < WRG_EVTCHN_VCPUS; vcpu++)
-        while (evtchns->fifo.ready[vcpu])
-            take_if_raised(xen, dom, unlink_first(evtchns, vcpu));
+    while (evtchns->fifo_on && (chn = wrg_evtchn_fifo_next(evtchns)))
+        take_if_raised(xen, dom, chn);
     for (uint32_t port = 1; !evtchns->fifo_on && port < high; port++)
         take_if_raised(xen, dom, &evtchns->ports[port]);
 }

@@ -17,6 +17,8 @@ void wrg_evtchn_emit_open(struct wrg_xen *xen, const struct wrg_domain *dom, uin
 void wrg_evtchn_fit(struct wrg_evtchns *evtchns);
 /* Delivery where it takes more than a step: queues of FIFO, or upcalls that are off. */
 void wrg_evtchn_raise_slow(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_evtchn *chn);
+/* Takes the port that the guest is to serve first out of its queue; NULL: no queue has any. */
+struct wrg_evtchn *wrg_evtchn_fifo_next(struct wrg_evtchns *evtchns);
 /* FIFO is switched off: no port is on a queue any more. */
 void wrg_evtchn_fifo_forget(struct wrg_evtchns *evtchns);
 

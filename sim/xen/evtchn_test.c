@@ -184,6 +184,28 @@ static void lower_limit__enospc_beyond_it(void **state)
     assert_last_port(70);
 }
 
+/* Lower to higher limit and back: the end of the table comes with the snapshot. */
+static void restore_with_another_limit__limit_of_the_save(void **state)
+{
+    static const uint32_t limits[][2] = { { 70, 1023 }, { 1023, 70 }, { 70, 75 } };
+    struct wrg_evtchn_alloc_unbound args = { .remote_domid = WRG_DOM_BACK };
+
+    (void)state;
+    t.trace.on = false;
+    for (size_t i = 0; i < WRG_ARRAY_LEN(limits); i++) {
+        wrg_evtchn_configure(t.front, limits[i][0], false);
+        struct wrg_evtchns_saved *saved = wrg_evtchn_save(t.front);
+        wrg_evtchn_configure(t.front, limits[i][1], false);
+        for (uint32_t port = 1; port < 5; port++)
+            assert_int_equal(alloc_port(t.front, WRG_DOM_BACK), port);
+        wrg_evtchn_restore(t.front, saved);
+        for (uint32_t port = 1; port <= limits[i][0]; port++)
+            assert_int_equal(alloc_port(t.front, WRG_DOM_BACK), port);
+        assert_int_equal(wrg_evtchn_alloc_unbound(&t.xen, t.front, &args), -ENOSPC);
+        wrg_evtchn_saved_free(saved);
+    }
+}
+
 static void two_level_64_bit__4095_ports(void **state)
 {
     (void)state;
@@ -496,6 +518,7 @@ int main(void)
         X(alloc_unbound_for_another_domain__toolstack_only),
         X(ports_used_up__enospc),
         X(lower_limit__enospc_beyond_it),
+        X(restore_with_another_limit__limit_of_the_save),
         X(two_level_64_bit__4095_ports),
         X(two_level_32_bit__1023_ports),
         X(unused_ports__cost_no_memory),
