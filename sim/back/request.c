@@ -7,7 +7,7 @@
 
 #include "back/back.h"
 
-enum { MAP_BATCH = 32, GNTST_OKAY = 0 };
+enum { MAP_BATCH = 64, GNTST_OKAY = 0 };
 
 static struct back_request *alloc_request(struct wrg_back *back, uint32_t nseg)
 {

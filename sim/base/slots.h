@@ -96,6 +96,48 @@ static inline void wrg_slots_put(struct wrg_slots *slots, uint32_t slot)
         slots->hint = slot / 64;
 }
 
+/* Gives back many, one word at a time. Each slot was taken, and comes once; until the end nobody
+ * else uses the set. */
+struct wrg_slots_putting {
+    struct wrg_slots *slots;
+    uint64_t bits; /* of the word, to be cleared */
+    uint32_t word;
+    uint32_t lowest;
+};
+
+static inline struct wrg_slots_putting wrg_slots_put_begin(struct wrg_slots *slots)
+{
+    return (struct wrg_slots_putting){ .slots = slots, .lowest = UINT32_MAX };
+}
+
+static inline void wrg_slots_put_flush(struct wrg_slots_putting *putting)
+{
+    uint64_t *word = &putting->slots->words[putting->word];
+
+    WRG_ASSERT((*word & putting->bits) == putting->bits);
+    *word &= ~putting->bits;
+    if (putting->bits && putting->word < putting->lowest)
+        putting->lowest = putting->word;
+    putting->bits = 0;
+}
+
+static inline void wrg_slots_put_next(struct wrg_slots_putting *putting, uint32_t slot)
+{
+    if (slot / 64 != putting->word)
+        wrg_slots_put_flush(putting);
+    putting->word = slot / 64;
+    putting->bits |= 1ull << (slot % 64);
+}
+
+/* count: how many there were. */
+static inline void wrg_slots_put_end(struct wrg_slots_putting *putting, uint32_t count)
+{
+    wrg_slots_put_flush(putting);
+    putting->slots->taken -= count;
+    if (putting->lowest < putting->slots->hint)
+        putting->slots->hint = putting->lowest;
+}
+
 /* One past the highest slot that may have been taken since the last restore. */
 static inline uint32_t wrg_slots_high(const struct wrg_slots *slots)
 {

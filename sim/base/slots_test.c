@@ -217,6 +217,31 @@ static void take_many_of_few__what_there_is(void **state)
     assert_int_equal(wrg_slots_high(&slots), 65);
 }
 
+static void put_many__same_as_one_by_one(void **state)
+{
+    static const uint32_t order[] = { 70, 71, 3, 4, 128, 64, 191, 5 };
+    uint64_t one_by_one[WORDS];
+
+    (void)state;
+    for (uint32_t n = 0; n <= WRG_ARRAY_LEN(order); n++) {
+        fresh(200);
+        take_many(200);
+        for (uint32_t i = 0; i < n; i++)
+            wrg_slots_put(&slots, order[i]);
+        const struct wrg_slots expected = slots;
+        memcpy(one_by_one, words, sizeof(words));
+        fresh(200);
+        take_many(200);
+        struct wrg_slots_putting putting = wrg_slots_put_begin(&slots);
+        for (uint32_t i = 0; i < n; i++)
+            wrg_slots_put_next(&putting, order[i]);
+        wrg_slots_put_end(&putting, n);
+        assert_memory_equal(words, one_by_one, wrg_slots_words(200) * sizeof(*words));
+        assert_int_equal(slots.taken, expected.taken);
+        assert_int_equal(slots.hint, expected.hint);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +253,7 @@ int main(void)
         cmocka_unit_test(high__bounds_what_was_ever_taken),
         cmocka_unit_test(take_many__same_slots_as_one_by_one),
         cmocka_unit_test(take_many_of_few__what_there_is),
+        cmocka_unit_test(put_many__same_as_one_by_one),
         cmocka_unit_test(restore__is_the_state_at_save),
         cmocka_unit_test(random_walk__agrees_with_a_plain_array),
     };

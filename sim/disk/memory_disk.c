@@ -117,10 +117,15 @@ static void info(const struct wrg_disk *disk, struct wrg_disk_info *out)
 
 /* ---- chunks ---- */
 
+static uint32_t bucket_of(const struct wrg_memory_disk *md, uint64_t number)
+{
+    return (uint32_t)((number * GOLDEN) >> md->shift);
+}
+
 /* NULL: a hole (take false), or the pool is used up (take true). */
 static struct wrg_disk_chunk *find_chunk(struct wrg_memory_disk *md, uint64_t number, bool take)
 {
-    uint32_t at = (uint32_t)((number * GOLDEN) >> md->shift);
+    uint32_t at = bucket_of(md, number);
 
     /* Ends: at most half of the buckets are in use. */
     for (; md->buckets[at].epoch == md->epoch; at = (at + 1) & md->mask)
@@ -264,8 +269,15 @@ static void add_digests(struct run *run, uint32_t off, uint32_t len)
 /* The chunk of `byte`, which only a run of writes takes. */
 static int enter_chunk(struct run *run)
 {
-    run->chunk = find_chunk(run->md, run->byte / CHUNK_BYTES, run->write);
+    struct wrg_memory_disk *md = run->md;
+    uint64_t number = run->byte / CHUNK_BYTES;
+
+    run->chunk = find_chunk(md, number, run->write);
     run->found = true;
+    /* The one behind it is next, most likely, and copies will have pushed it out of the caches. */
+    __builtin_prefetch(&md->buckets[bucket_of(md, number + 1)]);
+    if (run->chunk)
+        __builtin_prefetch(run->chunk + 1);
     return run->write && !run->chunk ? -EIO : 0; /* -ENOSPC below, and so it comes out of a real
                                                     disk too */
 }

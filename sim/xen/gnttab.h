@@ -39,7 +39,7 @@ struct wrg_grant_entry { /* as it lies in guest memory */
 struct wrg_grant_pin { /* what Xen recorded at the first map */
     uint32_t frame;
     uint16_t grantee;
-    uint8_t readers, writers; /* mappings of a kind */
+    uint8_t readers, writers; /* mappings of a kind; neighbours, and the last two bytes */
 };
 
 struct wrg_maptrack { /* one mapping, by its slot */

@@ -23,6 +23,20 @@ static inline void put_word(void *at, uint64_t word)
     memcpy(at, &word, sizeof(word));
 }
 
+/* Both counts of an entry. */
+static inline uint16_t pins_of(const struct wrg_grant_pin *pin)
+{
+    uint16_t both;
+
+    memcpy(&both, &pin->readers, sizeof(both));
+    return both;
+}
+
+static inline bool is_one(uint16_t both)
+{
+    return both == 0x0001 || both == 0x0100;
+}
+
 /* What the loops need, kept out of the way of their stores. */
 struct quiet {
     struct wrg_xen *xen;
@@ -99,25 +113,28 @@ uint32_t wrg_gnttab_end_quiet(struct wrg_xen *xen, struct wrg_domain *dom, uint3
                               uint32_t count)
 {
     struct quiet q = quiet_on(xen, dom);
-    struct wrg_slots refs = dom->gnttab.refs;
+    struct wrg_slots *refs = &dom->gnttab.refs;
+    struct wrg_slots_putting putting = wrg_slots_put_begin(refs);
     uint32_t nframes = xen->memory.nframes;
     uint32_t i;
 
     for (i = 0; i < count; i++) {
         uint32_t gref = grefs[i];
-        if (gref < WRG_GNTTAB_RESERVED || !wrg_slots_is_taken(&refs, gref))
+        if (gref < WRG_GNTTAB_RESERVED || !wrg_slots_is_taken(refs, gref))
             break;
         uint64_t word = word_of(&q.table[gref]);
         uint32_t frame = (uint32_t)(word >> 32);
-        if ((word & IN_USE) || frame >= nframes || !q.frames[frame].granted)
+        /* Of a ref that comes twice, the entry is empty the second time. */
+        if ((word & (IN_USE | GTF_type_mask)) != GTF_permit_access || frame >= nframes ||
+            !q.frames[frame].granted)
             break;
         mark_entry(&q, gref);
         q.table[gref].flags = 0;
         q.frames[frame].granted--;
-        wrg_slots_put(&refs, gref);
+        wrg_slots_put_next(&putting, gref);
         grefs[i] = WRG_NO_GREF;
     }
-    dom->gnttab.refs = refs;
+    wrg_slots_put_end(&putting, i);
     dom->gnttab.given -= i;
     return i;
 }
@@ -164,7 +181,7 @@ uint32_t wrg_gnttab_map_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
     uint32_t low = granter->first_frame, frames = granter->nframes;
     for (i = 0; i < count; i++, op++) {
         uint32_t gref = op->gref, at = own + slots[i];
-        if (gref >= nrefs || pins[gref].readers || pins[gref].writers)
+        if (gref >= nrefs || pins_of(&pins[gref]))
             break;
         uint64_t word = word_of(&q.table[gref]);
         uint32_t frame = (uint32_t)(word >> 32);
@@ -176,10 +193,11 @@ uint32_t wrg_gnttab_map_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
         put_word(&pins[gref], m.pin | frame);
         put_word(&tracks[slots[i]], m.track | gref);
         q.frames[frame].mapped++;
-        op->page = wrg_gnttab_generation(&views[at]) | at;
+        uint32_t handle = wrg_gnttab_generation(&views[at]) | at;
+        op->page = handle;
         op->status = GNTST_okay;
         views[at] = (struct wrg_view){ .base = q.base + ((size_t)frame << WRG_PAGE_SHIFT),
-                                       .handle = op->page,
+                                       .handle = handle,
                                        .frame = frame & 0xffffff,
                                        .flags = m.flags };
     }
@@ -191,34 +209,34 @@ uint32_t wrg_gnttab_map_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
 uint32_t wrg_gnttab_unmap_quiet(struct wrg_xen *xen, struct wrg_domain *dom, const uint32_t *pages,
                                 uint32_t count)
 {
-    struct wrg_view *views = dom->views;
     const struct wrg_maptrack *tracks = dom->gnttab.maptrack;
-    struct wrg_slots mappings = dom->mappings;
-    uint32_t own = dom->nframes, nviews = dom->nviews;
-    uint32_t i;
+    uint32_t own = dom->nframes, mappings = dom->nviews - own;
+    struct wrg_view *views = dom->views + own;
+    uint32_t i, slot = (pages[0] & WRG_VIEW_MASK) - own;
 
-    if ((pages[0] & WRG_VIEW_MASK) < own || !view_at(views, nviews, pages[0]))
+    if (slot >= mappings)
         return 0;
-    uint16_t domid = tracks[(pages[0] & WRG_VIEW_MASK) - own].granter;
+    uint64_t domid = tracks[slot].granter;
     struct wrg_domain *granter = &xen->domains[domid];
     struct wrg_grant_pin *pins = granter->gnttab.pins;
     struct quiet q = quiet_on(xen, granter);
+    struct wrg_slots_putting putting = wrg_slots_put_begin(&dom->mappings);
     for (i = 0; i < count; i++) {
-        uint32_t at = pages[i] & WRG_VIEW_MASK;
-        struct wrg_view *view = view_at(views, nviews, pages[i]);
-        if (at < own || !view || tracks[at - own].granter != domid)
+        slot = (pages[i] & WRG_VIEW_MASK) - own;
+        if (slot >= mappings || views[slot].handle != pages[i] || !views[slot].base)
             break;
-        uint32_t gref = tracks[at - own].gref;
-        if (pins[gref].readers + pins[gref].writers != 1)
+        uint64_t track = word_of(&tracks[slot]);
+        uint32_t gref = (uint32_t)track;
+        if ((uint16_t)(track >> 32) != domid || !is_one(pins_of(&pins[gref])))
             break;
         mark_entry(&q, gref);
         q.table[gref].flags &= (uint16_t)~IN_USE;
         pins[gref].readers = pins[gref].writers = 0;
-        q.frames[view->frame].mapped--;
-        wrg_gnttab_retire(view, at);
-        wrg_slots_put(&mappings, at - own);
+        q.frames[views[slot].frame].mapped--;
+        wrg_gnttab_retire(&views[slot], slot + own);
+        wrg_slots_put_next(&putting, slot);
     }
-    dom->mappings = mappings;
+    wrg_slots_put_end(&putting, i);
     granter->gnttab.pinned -= i;
     return i;
 }
