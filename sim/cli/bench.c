@@ -14,6 +14,7 @@
 
 #include "cli/bench_limits.h"
 #include "cli/bench_plan.h"
+#include "cli/bench_store.h"
 #include "cli/bench_socket.h"
 #include "cli/runner.h"
 
@@ -69,13 +70,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse,
-    .doc = "Measures, each figure beside its limit from the same run.\v"
-           "fiber.4k.*: requests a second beside a bare ring and copy loop. fiber.*.oracles: with "
-           "all checkers and the trace hash, beside the same without. fiber.segs*: bytes a second "
-           "beside a bare copy loop. world.cycle: restore the connected world, one request, "
-           "verdict. world.connect: what a fresh connect costs above that. world.page-faults and "
-           "world.growth: of 10,000 cycles. store.socket: reads a second of one node over a "
-           "socket, beside a bare ping-pong of as many bytes.",
+    .doc =
+        "Measures, each figure beside its limit from the same run.\v"
+        "fiber.4k.*: requests a second beside a bare ring and copy loop. fiber.*.oracles: with "
+        "all checkers and the trace hash, beside the same without. fiber.segs*: bytes a second "
+        "beside a bare copy loop. world.cycle: restore the connected world, one request, "
+        "verdict. world.connect: what a fresh connect costs above that. world.page-faults and "
+        "world.growth: of 10,000 cycles. store.read, store.write: a guest's calls beside a bare "
+        "hash lookup and copy. store.nodes.N, store.churn.N: writes, and removals and creations, "
+        "in a directory of N nodes, beside 1,000. store.socket: reads a second of one node over a "
+        "socket, beside a bare ping-pong of as many bytes.",
 };
 
 static double seconds_now(void)
@@ -368,6 +372,37 @@ static void bench_socket(struct bench *bench)
     wrg_cli_error(bench->cli, "%s: %s", name, strerror(-ret));
 }
 
+/* ---- the store ---- */
+
+/* A prefix is wanted also where only longer names are asked for. */
+static bool is_store_wanted(void *ctx, const char *name)
+{
+    const struct bench *bench = ctx;
+
+    return is_wanted(bench, name) || strncmp(name, bench->only, strlen(name)) == 0;
+}
+
+static void add_store_result(void *ctx, const char *name, double value, const char *unit,
+                             double limit)
+{
+    add_result(ctx, name, value, unit, limit);
+}
+
+static void bench_store(struct bench *bench)
+{
+    const struct wrg_bench_sink sink = { .ctx = bench,
+                                         .is_wanted = is_store_wanted,
+                                         .add = add_store_result,
+                                         .rounds = bench->rounds,
+                                         .shorter = bench->shorter };
+    int ret = wrg_bench_store(&sink);
+
+    if (ret == 0)
+        return;
+    bench->code = WRG_EXIT_FAULT;
+    wrg_cli_error(bench->cli, "store: %s", strerror(-ret));
+}
+
 int wrg_cmd_bench(const struct wrg_cli *cli, int argc, char **argv)
 {
     struct bench *bench = calloc(1, sizeof(*bench)); /* a case is too large for the stack */
@@ -383,6 +418,7 @@ int wrg_cmd_bench(const struct wrg_cli *cli, int argc, char **argv)
     for (size_t i = 0; i < WRG_BENCH_PLANS; i++)
         bench_requests(bench, &wrg_bench_plans[i]);
     bench_worlds(bench);
+    bench_store(bench);
     bench_socket(bench);
     if (bench->json)
         wrg_cli_print_json(json_pack("{s:O, s:s, s:i, s:b}", "results", bench->results, "statistic",
