@@ -263,17 +263,6 @@ WRG_MUST_USE int wrg_xenstore_resume(struct wrg_xenstore *xs, const struct wrg_x
                                      uint16_t domid);
 WRG_MUST_USE int wrg_xenstore_set_target(struct wrg_xenstore *xs, const struct wrg_xs_call *call,
                                          uint16_t domid, uint16_t target);
-/* What IS_DOMAIN_INTRODUCED answers; true of domain 0. */
-WRG_MUST_USE int wrg_xenstore_ask_introduced(struct wrg_xenstore *xs,
-                                             const struct wrg_xs_call *call, uint16_t domid,
-                                             bool *introduced);
-/* "check" is 0 and does nothing, all else -EINVAL. */
-WRG_MUST_USE int wrg_xenstore_control(struct wrg_xenstore *xs, const struct wrg_xs_call *call,
-                                      const char *command);
-/* /local/domain/<domid>; anybody may ask, of any number. */
-WRG_MUST_USE int wrg_xenstore_get_domain_path(struct wrg_xenstore *xs,
-                                              const struct wrg_xs_call *call, uint16_t domid,
-                                              struct wrg_xs_reply *reply);
 bool wrg_xenstore_is_introduced(const struct wrg_xenstore *xs, uint16_t domid);
 
 /*

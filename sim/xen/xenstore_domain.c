@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What domain 0 says about domains, and what becomes of what a dead one leaves behind. */
 #include <errno.h>
-#include <string.h>
-
-#include <wringer/scan.h>
 
 #include "xen/xenstore_impl.h"
 
@@ -116,44 +113,6 @@ bool wrg_xenstore_is_introduced(const struct wrg_xenstore *xs, uint16_t domid)
     const struct wrg_xsi_domain *domain = wrg_xsi_domain(xs, domid);
 
     return domid == 0 || (domain && domain->introduced);
-}
-
-int wrg_xenstore_ask_introduced(struct wrg_xenstore *xs, const struct wrg_xs_call *call,
-                                uint16_t domid, bool *introduced)
-{
-    int ret = begin_privileged(xs, call);
-
-    if (ret == 0)
-        *introduced = wrg_xenstore_is_introduced(xs, domid);
-    return ret;
-}
-
-int wrg_xenstore_control(struct wrg_xenstore *xs, const struct wrg_xs_call *call,
-                         const char *command)
-{
-    int ret = begin_privileged(xs, call);
-
-    if (ret)
-        return ret;
-    return strcmp(command, "check") == 0 ? 0 : -EINVAL;
-}
-
-int wrg_xenstore_get_domain_path(struct wrg_xenstore *xs, const struct wrg_xs_call *call,
-                                 uint16_t domid, struct wrg_xs_reply *reply)
-{
-    static const char homes[] = "/local/domain/";
-    char path[sizeof(homes) + WRG_FORMAT_U64_MAX];
-    struct wrg_xsi_where where;
-    int ret = wrg_xsi_begin(xs, call, &where);
-
-    if (ret)
-        return ret;
-    memcpy(path, homes, sizeof(homes) - 1);
-    reply->len = sizeof(homes) - 1 + wrg_format_u64(domid, path + sizeof(homes) - 1);
-    if (reply->len > reply->cap)
-        return -ERANGE;
-    memcpy(reply->data, path, wrg_min_u64(reply->len + 1, reply->cap));
-    return 0;
 }
 
 void wrg_xenstore_domain_shut_down(struct wrg_xenstore *xs, uint16_t domid)

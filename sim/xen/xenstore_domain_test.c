@@ -4,20 +4,16 @@
 static void introduce__told_once(void **state)
 {
     struct fixture *f = *state;
-    bool introduced = true;
 
     assert_int_equal(fixture_watch(f, f->dom0, "@introduceDomain", "i"), 0);
     assert_event(f, f->dom0, "@introduceDomain i");
-    assert_int_equal(wrg_xenstore_ask_introduced(f->xs, &f->dom0, 1, &introduced), 0);
-    assert_false(introduced);
+    assert_false(wrg_xenstore_is_introduced(f->xs, 1));
     assert_int_equal(wrg_xenstore_introduce(f->xs, &f->dom0, 1), 0);
     assert_event(f, f->dom0, "@introduceDomain i");
-    assert_int_equal(wrg_xenstore_ask_introduced(f->xs, &f->dom0, 1, &introduced), 0);
-    assert_true(introduced);
+    assert_true(wrg_xenstore_is_introduced(f->xs, 1));
     assert_int_equal(wrg_xenstore_introduce(f->xs, &f->dom0, 1), 0);
     assert_no_event(f, f->dom0);
-    assert_int_equal(wrg_xenstore_ask_introduced(f->xs, &f->dom0, 0, &introduced), 0);
-    assert_true(introduced);
+    assert_true(wrg_xenstore_is_introduced(f->xs, 0));
 }
 
 static void introduced_again__starts_with_a_clean_slate(void **state)
@@ -81,28 +77,6 @@ static void special_events__not_coalesced(void **state)
     assert_event(f, f->dom0, "@introduceDomain i");
     assert_event(f, f->dom0, "@introduceDomain i");
     assert_no_event(f, f->dom0);
-}
-
-static void domain_path__of_any_number_to_anybody(void **state)
-{
-    struct fixture *f = *state;
-    struct wrg_xs_reply reply = { .data = fixture_reply, .cap = sizeof(fixture_reply) };
-
-    assert_int_equal(wrg_xenstore_get_domain_path(f->xs, &f->dom1, 12345, &reply), 0);
-    assert_string_equal(fixture_reply, "/local/domain/12345");
-    assert_int_equal(reply.len, 19);
-    assert_int_equal(wrg_xenstore_get_domain_path(f->xs, &f->dom0, 0, &reply), 0);
-    assert_string_equal(fixture_reply, "/local/domain/0");
-    reply.cap = 10;
-    assert_int_equal(wrg_xenstore_get_domain_path(f->xs, &f->dom0, 0, &reply), -ERANGE);
-}
-
-static void control__check_and_nothing_else(void **state)
-{
-    struct fixture *f = *state;
-
-    assert_int_equal(wrg_xenstore_control(f->xs, &f->dom0, "check"), 0);
-    assert_int_equal(wrg_xenstore_control(f->xs, &f->dom0, "live-update"), -EINVAL);
 }
 
 static void death__own_nodes_go_and_are_told(void **state)
@@ -176,8 +150,6 @@ int main(void)
         FIXTURE_TEST(release__of_whom),
         FIXTURE_TEST(shutdown__told_once_until_resumed),
         FIXTURE_TEST(special_events__not_coalesced),
-        FIXTURE_TEST(domain_path__of_any_number_to_anybody),
-        FIXTURE_TEST(control__check_and_nothing_else),
         FIXTURE_TEST(death__own_nodes_go_and_are_told),
         FIXTURE_TEST(death__entries_in_other_permissions_go),
         FIXTURE_TEST(death__nodes_kept_if_so_set),
