@@ -97,12 +97,99 @@ static void format__digits_and_length(void **state)
     }
 }
 
+/* ---- rules of others, and of other kinds of nodes ---- */
+
+static void whole_numbers__any_base_and_no_junk(void **state)
+{
+    static const struct {
+        const char *text;
+        int result;
+        int64_t value;
+    } table[] = {
+        { "4", 0, 4 },
+        { " 4", 0, 4 },
+        { "0x4", 0, 4 },
+        { "0X1f", 0, 31 },
+        { "017", 0, 15 },
+        { "0", 0, 0 },
+        { "-2", 0, -2 },
+        { "+2", 0, 2 },
+        { "4x", -ERANGE, 0 },
+        { "4 ", -ERANGE, 0 },
+        { "", -ERANGE, 0 },
+        { "x", -ERANGE, 0 },
+        { "08", -ERANGE, 0 },
+        { "0x", -ERANGE, 0 },
+        { "1f", -ERANGE, 0 },
+        { "--1", -ERANGE, 0 },
+        { "-", -ERANGE, 0 },
+        { "9223372036854775807", 0, INT64_MAX },
+        { "9223372036854775808", -ERANGE, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < WRG_ARRAY_LEN(table); i++) {
+        int64_t value = 0;
+        assert_int_equal(wrg_scan_whole(table[i].text, &value), table[i].result);
+        assert_int_equal(value, table[i].value);
+    }
+}
+
+static void true_of_linux__any_number_but_0(void **state)
+{
+    (void)state;
+    assert_true(wrg_scan_is_true("1"));
+    assert_true(wrg_scan_is_true("2"));
+    assert_true(wrg_scan_is_true("1x"));
+    assert_false(wrg_scan_is_true("0"));
+    assert_false(wrg_scan_is_true("00"));
+    assert_false(wrg_scan_is_true(""));
+    assert_false(wrg_scan_is_true("yes"));
+    assert_false(wrg_scan_is_true("-1"));
+    assert_false(wrg_scan_is_true("4294967296"));
+}
+
+static void true_of_others__exactly_1(void **state)
+{
+    (void)state;
+    assert_true(wrg_scan_is_one("1"));
+    assert_false(wrg_scan_is_one("01"));
+    assert_false(wrg_scan_is_one("1 "));
+    assert_false(wrg_scan_is_one("2"));
+    assert_false(wrg_scan_is_one(""));
+}
+
+static void physical_device__two_hex_numbers(void **state)
+{
+    static const struct {
+        const char *text;
+        int result;
+        uint32_t major, minor;
+    } table[] = {
+        { "ca:1000", 0, 202, 4096 }, { "8:0", 0, 8, 0 },     { "FD:3", 0, 253, 3 },
+        { "8:1x", 0, 8, 1 },         { "8", -ERANGE, 0, 0 }, { "8:", -ERANGE, 0, 0 },
+        { ":1", -ERANGE, 0, 0 },     { "", -ERANGE, 0, 0 },  { "8-1", -ERANGE, 0, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < WRG_ARRAY_LEN(table); i++) {
+        uint32_t major = 0, minor = 0;
+        assert_int_equal(wrg_scan_device(table[i].text, &major, &minor), table[i].result);
+        assert_int_equal(major, table[i].major);
+        assert_int_equal(minor, table[i].minor);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kernel_rules__each_row),
         cmocka_unit_test(nothing_converted__out_left_alone),
         cmocka_unit_test(format__digits_and_length),
+        cmocka_unit_test(whole_numbers__any_base_and_no_junk),
+        cmocka_unit_test(true_of_linux__any_number_but_0),
+        cmocka_unit_test(true_of_others__exactly_1),
+        cmocka_unit_test(physical_device__two_hex_numbers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
