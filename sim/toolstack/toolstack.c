@@ -65,19 +65,33 @@ static char *put_disk_letters(char *at, uint32_t disk)
     return at;
 }
 
+/* How a major number (and the bit of the extended encoding) spreads disks over vdevs. */
+static const struct vdev_range {
+    uint32_t from, to; /* vdevs, inclusive */
+    const char *name;
+    uint8_t part_bits;
+    uint8_t first_disk;
+} vdev_ranges[] = {
+    { 202u << 8, 202u << 8 | 255, "xvd", 4, 0 }, { 1u << 28, (1u << 29) - 1, "xvd", 8, 0 },
+    { 8u << 8, 8u << 8 | 255, "sd", 4, 0 },      { 3u << 8, 3u << 8 | 127, "hd", 6, 0 },
+    { 22u << 8, 22u << 8 | 127, "hd", 6, 2 },
+};
+
 void wrg_vdev_name(uint32_t vdev, char *out)
 {
-    bool extended = vdev >> 28 == 1;
-    uint32_t part = extended ? vdev & 255 : vdev & 15;
-    char *at = put_text(out, "xvd");
-
-    if (!extended && vdev >> 8 != 202) {
-        put_text(at, "?");
+    for (size_t i = 0; i < WRG_ARRAY_LEN(vdev_ranges); i++) {
+        const struct vdev_range *range = &vdev_ranges[i];
+        uint32_t off = vdev - range->from;
+        uint32_t part = off & ((1u << range->part_bits) - 1);
+        if (vdev < range->from || vdev > range->to)
+            continue;
+        char *at = put_disk_letters(put_text(out, range->name),
+                                    range->first_disk + (off >> range->part_bits));
+        if (part != 0)
+            put_number(at, part);
         return;
     }
-    at = put_disk_letters(at, extended ? vdev >> 8 & 0xfffff : vdev >> 4 & 15);
-    if (part != 0)
-        put_number(at, part);
+    put_text(out, "xvd?");
 }
 
 /* ---- a batch of store operations in one transaction; the first error sticks ---- */
@@ -207,6 +221,8 @@ static void put_back(struct batch *batch, const struct wrg_vbd_spec *spec, const
     put(batch, back, "mode", spec->readonly ? "r" : "w");
     put(batch, back, "device-type", "disk");
     put(batch, back, "discard-enable", spec->no_discard ? "0" : "1");
+    if (spec->direct_io_safe)
+        put(batch, back, "direct-io-safe", "1");
     put(batch, back, "specification", "xen");
 }
 
@@ -257,67 +273,88 @@ static void require_device(struct batch *batch, const char *back)
         batch->error = wrg_xenstore_open(batch->xs, &batch->call, back, &dir);
 }
 
-int wrg_toolstack_hotplug_done(struct wrg_xenstore *xs, uint16_t conn, const struct wrg_vbd_id *id,
-                               uint32_t major, uint32_t minor)
+struct node {
+    const char *name, *value;
+};
+
+/* Nodes of the backend's directory, all at once. */
+static int write_back(struct wrg_xenstore *xs, uint16_t conn, const struct wrg_vbd_id *id,
+                      const struct node *nodes, size_t count)
 {
-    char back[WRG_VBD_PATH_MAX], device[20];
+    char back[WRG_VBD_PATH_MAX];
     struct batch batch;
     int ret = -EAGAIN;
 
     wrg_vbd_back_path(id, back);
-    put_hex(put_text(put_hex(device, major), ":"), minor);
     for (int i = 0; i < COMMIT_TRIES && ret == -EAGAIN; i++) {
         begin(&batch, xs, conn);
         require_device(&batch, back);
-        put(&batch, back, "physical-device", device);
-        put(&batch, back, "physical-device-path", "/dev/wringer");
-        put(&batch, back, "hotplug-status", "connected");
+        for (size_t k = 0; k < count; k++)
+            put(&batch, back, nodes[k].name, nodes[k].value);
         ret = end(&batch);
     }
     return ret;
+}
+
+int wrg_toolstack_hotplug_done(struct wrg_xenstore *xs, uint16_t conn, const struct wrg_vbd_id *id,
+                               uint32_t major, uint32_t minor)
+{
+    char device[20];
+    const struct node nodes[] = { { "physical-device", device },
+                                  { "physical-device-path", "/dev/wringer" },
+                                  { "hotplug-status", "connected" } };
+
+    put_hex(put_text(put_hex(device, major), ":"), minor);
+    return write_back(xs, conn, id, nodes, WRG_ARRAY_LEN(nodes));
 }
 
 int wrg_toolstack_hotplug_failed(struct wrg_xenstore *xs, uint16_t conn,
                                  const struct wrg_vbd_id *id, const char *reason)
 {
-    char back[WRG_VBD_PATH_MAX];
-    struct batch batch;
-    int ret = -EAGAIN;
+    const struct node nodes[] = { { "hotplug-error", reason }, { "hotplug-status", "error" } };
 
-    wrg_vbd_back_path(id, back);
-    for (int i = 0; i < COMMIT_TRIES && ret == -EAGAIN; i++) {
-        begin(&batch, xs, conn);
-        require_device(&batch, back);
-        put(&batch, back, "hotplug-error", reason);
-        put(&batch, back, "hotplug-status", "error");
-        ret = end(&batch);
-    }
-    return ret;
+    return write_back(xs, conn, id, nodes, WRG_ARRAY_LEN(nodes));
+}
+
+int wrg_toolstack_hotplug_busy(struct wrg_xenstore *xs, uint16_t conn, const struct wrg_vbd_id *id)
+{
+    const struct node node = { "hotplug-status", "busy" };
+
+    return write_back(xs, conn, id, &node, 1);
+}
+
+int wrg_toolstack_set_online(struct wrg_xenstore *xs, uint16_t conn, const struct wrg_vbd_id *id,
+                             uint32_t online)
+{
+    char text[WRG_FORMAT_U64_MAX + 1];
+    const struct node node = { "online", text };
+
+    wrg_format_u64(online, text);
+    return write_back(xs, conn, id, &node, 1);
 }
 
 int wrg_toolstack_unplug(struct wrg_xenstore *xs, uint16_t conn, const struct wrg_vbd_id *id)
 {
-    char back[WRG_VBD_PATH_MAX];
-    struct batch batch;
-    int ret = -EAGAIN;
+    const struct node nodes[] = { { "online", "0" }, { "state", "5" } };
 
-    wrg_vbd_back_path(id, back);
-    for (int i = 0; i < COMMIT_TRIES && ret == -EAGAIN; i++) {
-        begin(&batch, xs, conn);
-        require_device(&batch, back);
-        put(&batch, back, "online", "0");
-        put_u32(&batch, back, "state", WRG_XENBUS_CLOSING);
-        ret = end(&batch);
-    }
-    return ret;
+    WRG_STATIC_ASSERT(WRG_XENBUS_CLOSING == 5, "as written above");
+    return write_back(xs, conn, id, nodes, WRG_ARRAY_LEN(nodes));
 }
+
+/* ---- removal ---- */
 
 static bool is_closed(int32_t state)
 {
     return state == WRG_XENBUS_CLOSED || state == WRG_XENBUS_UNKNOWN;
 }
 
-int wrg_toolstack_remove(struct wrg_xenstore *xs, uint16_t conn, const struct wrg_vbd_id *id)
+bool wrg_vbd_is_closed(const struct wrg_vbd_view *view)
+{
+    return is_closed(view->front_state) && is_closed(view->back_state);
+}
+
+static int remove_both(struct wrg_xenstore *xs, uint16_t conn, const struct wrg_vbd_id *id,
+                       bool by_force)
 {
     char front[WRG_VBD_PATH_MAX], back[WRG_VBD_PATH_MAX];
     struct batch batch;
@@ -326,14 +363,55 @@ int wrg_toolstack_remove(struct wrg_xenstore *xs, uint16_t conn, const struct wr
     wrg_vbd_front_path(id, front);
     wrg_vbd_back_path(id, back);
     for (int i = 0; i < COMMIT_TRIES && ret == -EAGAIN; i++) {
+        struct wrg_vbd_view view;
         begin(&batch, xs, conn);
-        int32_t front_state = get_i32(&batch, front, "state", WRG_XENBUS_UNKNOWN);
-        int32_t back_state = get_i32(&batch, back, "state", WRG_XENBUS_UNKNOWN);
-        if (batch.error == 0 && !(is_closed(front_state) && is_closed(back_state)))
+        view.front_state = get_i32(&batch, front, "state", WRG_XENBUS_UNKNOWN);
+        view.back_state = get_i32(&batch, back, "state", WRG_XENBUS_UNKNOWN);
+        if (batch.error == 0 && !by_force && !wrg_vbd_is_closed(&view))
             batch.error = -EBUSY;
         remove_dir(&batch, front);
         remove_dir(&batch, back);
         ret = end(&batch);
     }
     return ret;
+}
+
+int wrg_toolstack_remove(struct wrg_xenstore *xs, uint16_t conn, const struct wrg_vbd_id *id)
+{
+    return remove_both(xs, conn, id, false);
+}
+
+int wrg_toolstack_remove_by_force(struct wrg_xenstore *xs, uint16_t conn,
+                                  const struct wrg_vbd_id *id)
+{
+    return remove_both(xs, conn, id, true);
+}
+
+/* ---- looking ---- */
+
+static enum wrg_hotplug get_hotplug(struct batch *batch, const char *back)
+{
+    char path[2 * WRG_VBD_PATH_MAX];
+    char text[32] = "";
+    struct wrg_xs_reply reply = { .data = text, .cap = sizeof(text) - 1 };
+    int ret;
+
+    join(path, back, "hotplug-status");
+    ret = wrg_xenstore_read(batch->xs, &batch->call, path, &reply);
+    if (ret == -ENOENT)
+        return WRG_HOTPLUG_NONE;
+    return ret == 0 && strcmp(text, "connected") == 0 ? WRG_HOTPLUG_CONNECTED : WRG_HOTPLUG_FAILED;
+}
+
+void wrg_toolstack_look(struct wrg_xenstore *xs, uint16_t conn, const struct wrg_vbd_id *id,
+                        struct wrg_vbd_view *view)
+{
+    struct batch batch = { .xs = xs, .call = { .conn = conn } };
+    char front[WRG_VBD_PATH_MAX], back[WRG_VBD_PATH_MAX];
+
+    wrg_vbd_front_path(id, front);
+    wrg_vbd_back_path(id, back);
+    view->front_state = get_i32(&batch, front, "state", WRG_XENBUS_UNKNOWN);
+    view->back_state = get_i32(&batch, back, "state", WRG_XENBUS_UNKNOWN);
+    view->hotplug = get_hotplug(&batch, back);
 }

@@ -97,6 +97,7 @@ static void add_with_options__in_a_driver_domain(void **state)
                                        .removable = true,
                                        .untrusted = true,
                                        .no_discard = true,
+                                       .direct_io_safe = true,
                                        .params = "/dev/other",
                                        .protocol = "x86_32-abi" };
 
@@ -106,6 +107,7 @@ static void add_with_options__in_a_driver_domain(void **state)
     assert_value(f, f->dom2, "backend/vbd/1/51745/mode", "r");
     assert_value(f, f->dom2, "backend/vbd/1/51745/removable", "1");
     assert_value(f, f->dom2, "backend/vbd/1/51745/discard-enable", "0");
+    assert_value(f, f->dom2, "backend/vbd/1/51745/direct-io-safe", "1");
     assert_value(f, f->dom2, "backend/vbd/1/51745/params", "/dev/other");
     assert_value(f, f->dom2, "backend/vbd/1/51745/dev", "xvdc1");
     assert_value(f, f->dom1, "device/vbd/51745/trusted", "0");
@@ -203,10 +205,54 @@ static void vdev__encoding_and_name(void **state)
         wrg_vdev_name(table[i].vdev, name);
         assert_string_equal(name, table[i].name);
     }
-    wrg_vdev_name(8 << 8, name);
-    assert_string_equal(name, "xvd?");
     wrg_vdev_name(0x1fffffff, name);
     assert_string_equal(name, "xvdbgqcv255");
+}
+
+static void vdev_of_emulated_disks__encoding_and_name(void **state)
+{
+    const struct {
+        uint32_t vdev, expected;
+        const char *name;
+    } table[] = {
+        { wrg_vdev_sd(0, 0), 2048, "sda" }, { wrg_vdev_sd(15, 15), 2303, "sdp15" },
+        { wrg_vdev_hd(0, 0), 768, "hda" },  { wrg_vdev_hd(1, 3), 835, "hdb3" },
+        { wrg_vdev_hd(2, 0), 5632, "hdc" }, { wrg_vdev_hd(3, 63), 5759, "hdd63" },
+    };
+    char name[16];
+
+    (void)state;
+    for (size_t i = 0; i < WRG_ARRAY_LEN(table); i++) {
+        assert_int_equal(table[i].vdev, table[i].expected);
+        wrg_vdev_name(table[i].vdev, name);
+        assert_string_equal(name, table[i].name);
+    }
+    wrg_vdev_name(9 << 8, name);
+    assert_string_equal(name, "xvd?");
+    wrg_vdev_name(3 << 8 | 128, name);
+    assert_string_equal(name, "xvd?");
+}
+
+static void online__alone(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(wrg_toolstack_set_online(f->xs, f->dom0.conn, &xvda, 0), -ENOENT);
+    add_xvda(f);
+    assert_int_equal(wrg_toolstack_set_online(f->xs, f->dom0.conn, &xvda, 0), 0);
+    assert_value(f, f->dom0, BACK "/online", "0");
+    assert_value(f, f->dom0, BACK "/state", "1");
+}
+
+static void remove_by_force__whatever_the_states_are(void **state)
+{
+    struct fixture *f = *state;
+
+    add_xvda(f);
+    assert_int_equal(fixture_write(f, f->dom0, BACK "/state", "4"), 0);
+    assert_int_equal(wrg_toolstack_remove_by_force(f->xs, f->dom0.conn, &xvda), 0);
+    assert_int_equal(fixture_read(f, f->dom0, BACK), -ENOENT);
+    assert_int_equal(fixture_read(f, f->dom0, FRONT), -ENOENT);
 }
 
 int main(void)
@@ -221,6 +267,9 @@ int main(void)
         FIXTURE_TEST(remove__only_when_both_are_closed),
         FIXTURE_TEST(remove_after_death_of_the_front__backend_closed_is_enough),
         FIXTURE_TEST(vdev__encoding_and_name),
+        FIXTURE_TEST(vdev_of_emulated_disks__encoding_and_name),
+        FIXTURE_TEST(online__alone),
+        FIXTURE_TEST(remove_by_force__whatever_the_states_are),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
