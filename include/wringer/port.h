@@ -397,8 +397,10 @@ struct wrg_params {
     bool indirect_absent; /* a back that does not know BLKIF_OP_INDIRECT */
     bool echo_outer;      /* a back that answers an indirect request with operation 6 */
     bool strict_echo;     /* a front that takes operation 6 in a response for a violation */
-    uint8_t abi;          /* a front's ring layout, enum wrg_abi */
-    uint8_t ring_order;   /* a front's ring pages, 2^n; a back's limit */
+    bool no_flush;        /* a back that does not offer feature-flush-cache */
+    bool handoff;       /* a front of firmware: it leaves the device as it would like to find it */
+    uint8_t abi;        /* a front's ring layout, enum wrg_abi */
+    uint8_t ring_order; /* a front's ring pages, 2^n; a back's limit */
 };
 
 struct wrg_port {
@@ -492,7 +494,8 @@ enum {
 };
 
 /*
- * A block driver. All callbacks are required; a backend's submit returns -EOPNOTSUPP.
+ * A block driver. All callbacks but the last two are required; a backend's submit returns
+ * -EOPNOTSUPP.
  *
  * start   the device has appeared at port->nodename: allocate, create tasks, set watches. It must
  * not
@@ -510,6 +513,14 @@ struct wrg_endpoint {
     void (*stop)(void *self);
     void (*detach)(void *self);
     int (*submit)(void *self, struct wrg_io *io);
+    /* A back's, or NULL: the disk has another size, wrg_port_disk_info says which. Any task. */
+    void (*resized)(void *self);
+    /*
+     * A front's, or NULL: the guest goes on at another host. The device's directories are new, the
+     * backend is another one, and nobody uses what was granted to the old one. What was in flight
+     * is asked for again. Any task of the world; it must not wait.
+     */
+    void (*resume)(void *self);
 };
 
 #endif

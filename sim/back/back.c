@@ -3,30 +3,38 @@
 
 #include <errno.h>
 
-static void on_initialising(struct wrg_back *back)
+/* ---- what is done when the frontend's state has changed ---- */
+
+static void ignore(struct wrg_back *back)
 {
-    /* A frontend that starts afresh; the device itself is announced once. */
-    if (back->bus.state != WRG_XENBUS_INITIALISING && back->bus.state != WRG_XENBUS_CLOSED)
-        return;
+    (void)back;
+}
+
+/* The frontend starts afresh, or for the first time. */
+static void announce(struct wrg_back *back)
+{
+    int result;
+
     /* A device that is being unplugged, or was told to close, does not come back. */
-    if (back->detaching || wrg_xenbus_read_own_u64(&back->bus, "online", 1) == 0)
+    if (back->detaching || wrg_xenbus_read_own_u64(&back->bus, "online", 0) == 0)
         return;
-    int result = wrg_back_publish(back);
+    result = wrg_back_publish(back);
     if (!result)
         result = wrg_xenbus_switch_state(&back->bus, WRG_XENBUS_INIT_WAIT);
     if (result)
         wrg_xenbus_fatal(&back->bus, result, "publishing features");
 }
 
-static void on_ready(struct wrg_back *back)
+static void follow(struct wrg_back *back)
+{
+    (void)wrg_xenbus_switch_state(&back->bus, WRG_XENBUS_CLOSING);
+}
+
+static void take_up(struct wrg_back *back)
 {
     int result;
 
-    if (back->bus.state == WRG_XENBUS_CONNECTED || back->bus.state == WRG_XENBUS_CLOSING)
-        return;
-    if (back->bus.state == WRG_XENBUS_INITIALISING || back->bus.state == WRG_XENBUS_CLOSED)
-        on_initialising(back); /* a frontend may skip the wait for InitWait */
-    if (back->bus.state != WRG_XENBUS_INIT_WAIT)
+    if (!back->open) /* the hotplug script will bring us here again */
         return;
     result = wrg_back_connect(back);
     if (!result) {
@@ -34,46 +42,95 @@ static void on_ready(struct wrg_back *back)
         if (result) /* what is in flight already keeps the ring until the frontend closes */
             (void)wrg_back_disconnect(back);
     }
-    if (result)
+    if (result == -ESHUTDOWN) /* the toolstack has asked for the device meanwhile */
+        follow(back);
+    else if (result)
         wrg_xenbus_fatal(&back->bus, result, "connecting to the frontend");
 }
 
-static void on_closing(struct wrg_back *back)
+/* A frontend may skip the wait for InitWait. */
+static void announce_and_take_up(struct wrg_back *back)
 {
-    (void)wrg_xenbus_switch_state(&back->bus, WRG_XENBUS_CLOSING);
+    announce(back);
+    if (back->bus.state == WRG_XENBUS_INIT_WAIT)
+        take_up(back);
 }
 
-static void on_closed(struct wrg_back *back)
+static void leave(struct wrg_back *back)
 {
     struct wrg_timer_set retry = { .task = back->xenbus_task, .delay_ns = BACK_RETRY_NS };
 
     if (!wrg_back_disconnect(back))
         return;
     /* A store that refuses now may not later, and the frontend waits for this. */
-    if (!wrg_xenbus_switch_state(&back->bus, WRG_XENBUS_CLOSED))
-        back->close_tries = 0;
-    else if (++back->close_tries < BACK_CLOSE_TRIES)
-        (void)wrg_port_timer_set(back->port, &retry);
+    if (wrg_xenbus_switch_state(&back->bus, WRG_XENBUS_CLOSED)) {
+        if (++back->close_tries < BACK_CLOSE_TRIES)
+            (void)wrg_port_timer_set(back->port, &retry);
+        return;
+    }
+    back->close_tries = 0;
+    /* Offline is what an unplug makes it. A device that is gone does not come back by itself. */
+    if (back->leaving || wrg_xenbus_read_own_u64(&back->bus, "online", 0) == 0)
+        back->gone = true;
 }
 
-static void on_invalid(struct wrg_back *back)
+/* The frontend's directory is gone, and the device with it. */
+static void unregister(struct wrg_back *back)
 {
-    if (back->bus.state == WRG_XENBUS_CLOSING || back->bus.state == WRG_XENBUS_CLOSED)
-        return;
+    back->leaving = true;
+    leave(back);
+}
+
+static void refuse(struct wrg_back *back)
+{
     wrg_xenbus_fatal(&back->bus, -EINVAL, "frontend in a state it cannot be in");
 }
 
-static void (*const on_frontend[])(struct wrg_back *back) = {
-    [WRG_XENBUS_UNKNOWN] = on_closed, /* its directory is gone */
-    [WRG_XENBUS_INITIALISING] = on_initialising,
-    [WRG_XENBUS_INIT_WAIT] = on_invalid,
-    [WRG_XENBUS_INITIALISED] = on_ready,
-    [WRG_XENBUS_CONNECTED] = on_ready,
-    [WRG_XENBUS_CLOSING] = on_closing,
-    [WRG_XENBUS_CLOSED] = on_closed,
-    [WRG_XENBUS_RECONFIGURING] = on_invalid,
-    [WRG_XENBUS_RECONFIGURED] = on_invalid,
+/* ---- states ---- */
+
+typedef void action_fn(struct wrg_back *back);
+
+/* The own states that there are; a backend has no Initialised. */
+enum { OWN_INITIALISING, OWN_INIT_WAIT, OWN_CONNECTED, OWN_CLOSING, OWN_CLOSED, NR_OWN };
+
+static const uint8_t own_index[] = {
+    [WRG_XENBUS_INITIALISING] = OWN_INITIALISING,
+    [WRG_XENBUS_INIT_WAIT] = OWN_INIT_WAIT,
+    [WRG_XENBUS_CONNECTED] = OWN_CONNECTED,
+    [WRG_XENBUS_CLOSING] = OWN_CLOSING,
+    [WRG_XENBUS_CLOSED] = OWN_CLOSED,
 };
+
+/* By the frontend's state; in each row by the own one: 1, 2, 4, 5, 6. */
+static action_fn *const on_frontend[][NR_OWN] = {
+    [WRG_XENBUS_UNKNOWN] = { unregister, unregister, unregister, unregister, unregister },
+    [WRG_XENBUS_INITIALISING] = { announce, ignore, ignore, ignore, announce },
+    [WRG_XENBUS_INIT_WAIT] = { refuse, refuse, refuse, ignore, ignore },
+    [WRG_XENBUS_INITIALISED] = { announce_and_take_up, take_up, ignore, ignore,
+                                 announce_and_take_up },
+    [WRG_XENBUS_CONNECTED] = { announce_and_take_up, take_up, ignore, ignore,
+                               announce_and_take_up },
+    [WRG_XENBUS_CLOSING] = { follow, follow, follow, follow, follow },
+    [WRG_XENBUS_CLOSED] = { leave, leave, leave, leave, leave },
+    [WRG_XENBUS_RECONFIGURING] = { refuse, refuse, refuse, ignore, ignore },
+    [WRG_XENBUS_RECONFIGURED] = { refuse, refuse, refuse, ignore, ignore },
+};
+
+static void react(struct wrg_back *back, uint32_t frontend)
+{
+    if (frontend >= sizeof(on_frontend) / sizeof(*on_frontend))
+        frontend = WRG_XENBUS_RECONFIGURED; /* as senseless as that one */
+    on_frontend[frontend][own_index[back->bus.state]](back);
+}
+
+static void look_for_device(struct wrg_back *back)
+{
+    if (!back->open || back->bus.own_changed) {
+        int result = wrg_back_open(back);
+        if (result && result != -ENOENT)
+            wrg_xenbus_fatal(&back->bus, result, "reading the device of the hotplug script");
+    }
+}
 
 static void xenbus_work(void *arg)
 {
@@ -82,17 +139,23 @@ static void xenbus_work(void *arg)
 
     wrg_port_section(back->port, WRG_AT_CONNECT, 0);
     (void)wrg_xenbus_drain_events(&back->bus);
+    if (back->gone)
+        return;
+    look_for_device(back);
     state = (uint32_t)wrg_xenbus_read_other_state(&back->bus);
     /* A connection that began to close does so, whatever the frontend says meanwhile. */
     if (back->close_tries || (back->queue && back->stopping))
-        on_closed(back);
-    if (state < sizeof(on_frontend) / sizeof(*on_frontend))
-        on_frontend[state](back);
-    else
-        on_invalid(back);
+        leave(back);
+    if (!back->gone)
+        react(back, state);
+    if (!back->gone && __atomic_exchange_n(&back->resized, false, __ATOMIC_ACQ_REL) &&
+        wrg_back_tell_size(back))
+        wrg_xenbus_fatal(&back->bus, -EIO, "telling the size of the disk");
     if (back->detaching && back->bus.state != WRG_XENBUS_CLOSED)
-        on_closing(back);
+        follow(back);
 }
+
+/* ---- driver ---- */
 
 static int create_locks(struct wrg_back *back)
 {
@@ -174,9 +237,13 @@ static int start(struct wrg_port *port, void **self)
     }
     result = create_tasks(back);
     if (!result) {
-        result = wrg_xenbus_watch_state(&back->bus, back->xenbus_task);
-        if (result)
+        result = wrg_xenbus_watch_own(&back->bus, "physical-device", back->xenbus_task);
+        if (!result)
+            result = wrg_xenbus_watch_state(&back->bus, back->xenbus_task);
+        if (result) {
+            wrg_xenbus_fini(&back->bus);
             exit_tasks(back);
+        }
     }
     if (result) {
         destroy_locks(back);
@@ -207,6 +274,15 @@ static void detach(void *self)
     (void)wrg_port_task_wake(back->port, &wake);
 }
 
+static void resized(void *self)
+{
+    struct wrg_back *back = self;
+    struct wrg_task_wake wake = { .task = back->xenbus_task };
+
+    __atomic_store_n(&back->resized, true, __ATOMIC_RELEASE);
+    (void)wrg_port_task_wake(back->port, &wake);
+}
+
 static int submit(void *self, struct wrg_io *io)
 {
     (void)self;
@@ -222,4 +298,5 @@ const struct wrg_endpoint wrg_back_endpoint = {
     .stop = stop,
     .detach = detach,
     .submit = submit,
+    .resized = resized,
 };

@@ -11,6 +11,8 @@
  * Threads       two locks: the queue may come and go only under ring_lock, and while
  *               requests are in flight it stays; responses are put under rsp_lock
  * Errors        a peer that breaks the ring is cut off: no further request is read, no EOI is given
+ * Waits         for the hotplug script: the device is announced at once, and connected when the
+ *               node physical-device is there
  * Source        xen/io/blkif.h; where implementations differ, Linux's answers
  */
 #ifndef WRG_BACK_BACK_H
@@ -55,13 +57,19 @@ struct wrg_back {
     uint32_t indirect_max; /* 0: BLKIF_OP_INDIRECT is not supported */
     bool readonly;
     bool flush;
+    bool open;           /* the hotplug script has named a device */
+    bool properties_due; /* those of the disk are not published yet, or have changed */
+    bool resized;        /* the disk has another size than was published */
     bool detaching;
-    uint8_t close_tries; /* to say Closed */
-    bool stopping;       /* no new requests: the connection is being closed */
-    uint32_t taken;      /* requests off the ring; written by the ring's task */
-    uint32_t answered;   /* of them; written under rsp_lock */
-    uint32_t ring_lock;  /* held while the ring is drained, set up or torn down */
-    uint32_t rsp_lock;   /* held while responses are put and pushed */
+    bool leaving;          /* the device goes with this connection */
+    bool gone;             /* it has: whatever the frontend does, nobody listens */
+    uint32_t major, minor; /* of the device, while it is open */
+    uint8_t close_tries;   /* to say Closed */
+    bool stopping;         /* no new requests: the connection is being closed */
+    uint32_t taken;        /* requests off the ring; written by the ring's task */
+    uint32_t answered;     /* of them; written under rsp_lock */
+    uint32_t ring_lock;    /* held while the ring is drained, set up or torn down */
+    uint32_t rsp_lock;     /* held while responses are put and pushed */
     struct back_queue *queue;
 };
 
@@ -69,7 +77,11 @@ struct wrg_back {
 extern const struct wrg_endpoint wrg_back_endpoint;
 
 /* Negotiation (connect.c). */
+/* Takes up the device that the hotplug script names: -ENOENT as long as it names none. */
+int wrg_back_open(struct wrg_back *back);
 int wrg_back_publish(struct wrg_back *back);
+/* The disk has another size: the frontend is told, if it is connected. */
+int wrg_back_tell_size(struct wrg_back *back);
 int wrg_back_connect(struct wrg_back *back);
 /* False: requests are in flight, it has to be called again when they are not. */
 bool wrg_back_disconnect(struct wrg_back *back);

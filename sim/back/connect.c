@@ -11,53 +11,159 @@
 /* What a frontend that names no ABI speaks, as seen by a backend on x86. */
 static const enum wrg_abi absent_abi = WRG_ABI_X86_32;
 
-static int write_features(void *ctx, uint32_t transaction)
-{
-    struct wrg_back *back = ctx;
-    struct wrg_xenbus_device *bus = &back->bus;
-    const struct {
-        const char *name;
-        uint64_t value;
-        bool written;
-    } nodes[] = {
-        { "feature-max-indirect-segments", back->indirect_max,
-          !back->port->params.indirect_absent },
-        { "feature-flush-cache", back->flush, true },
-        { "feature-barrier", 0, true },
-        { "feature-persistent", 0, true },
-        { "feature-discard", 0, true },
-        { "max-ring-page-order", back->port->params.ring_order, true },
-        { "sectors", back->sectors, true },
-        { "sector-size", WRG_SECTOR_SIZE, true },
-        { "physical-sector-size", WRG_SECTOR_SIZE, true },
-        { "info", back->readonly ? WRG_VDISK_READONLY : 0, true },
-    };
+/* ---- the device ---- */
 
-    for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++) {
-        if (!nodes[i].written)
-            continue;
-        int result = wrg_xenbus_write_u64(bus, transaction, nodes[i].name, nodes[i].value);
+/* The kernel's rule: the toolstack lets write if there is a 'w' in it. */
+static int read_mode(struct wrg_back *back, bool *writable)
+{
+    char mode[16];
+    int result = wrg_xenbus_read_own_text(&back->bus, "mode", mode, sizeof(mode));
+
+    *writable = !result && strchr(mode, 'w') != NULL;
+    return result;
+}
+
+static int read_device(struct wrg_back *back, uint32_t *major, uint32_t *minor)
+{
+    char text[32];
+    int result = wrg_xenbus_read_own_text(&back->bus, "physical-device", text, sizeof(text));
+
+    return result ? result : wrg_scan_device(text, major, minor);
+}
+
+static int look_at_disk(struct wrg_back *back)
+{
+    struct wrg_disk_info disk = { .sectors = 0 };
+    bool writable = false;
+    int result = wrg_port_disk_info(back->port, &disk);
+
+    if (!result)
+        result = read_mode(back, &writable);
+    if (result)
+        return result;
+    back->sectors = disk.sectors;
+    back->readonly = disk.readonly || !writable;
+    back->flush = disk.flush && !back->port->params.no_flush;
+    return 0;
+}
+
+int wrg_back_open(struct wrg_back *back)
+{
+    struct wrg_log log = { .text = "changing the device of a disk is not supported" };
+    uint32_t major, minor;
+    int result = read_device(back, &major, &minor);
+
+    if (back->open) {
+        if (!result && (major != back->major || minor != back->minor))
+            (void)wrg_port_log(back->port, &log);
+        return 0;
+    }
+    if (!result)
+        result = look_at_disk(back);
+    if (result)
+        return result;
+    back->open = true;
+    back->properties_due = true;
+    back->major = major;
+    back->minor = minor;
+    return 0;
+}
+
+/* ---- features and properties ---- */
+
+struct node {
+    const char *name;
+    uint64_t value;
+    bool written;
+};
+
+static int write_nodes(struct wrg_back *back, uint32_t transaction, const struct node *nodes,
+                       size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int result = nodes[i].written ? wrg_xenbus_write_u64(&back->bus, transaction, nodes[i].name,
+                                                             nodes[i].value)
+                                      : wrg_xenbus_remove(&back->bus, transaction, nodes[i].name);
         if (result)
             return result;
     }
     return 0;
 }
 
+/* What the disk is like. */
+static int write_properties(void *ctx, uint32_t transaction)
+{
+    struct wrg_back *back = ctx;
+    const struct node nodes[] = {
+        { "feature-flush-cache", back->flush, true },
+        { "sectors", back->sectors, true },
+        { "sector-size", WRG_SECTOR_SIZE, true },
+        { "physical-sector-size", WRG_SECTOR_SIZE, true },
+        { "info", back->readonly ? WRG_VDISK_READONLY : 0, true },
+    };
+
+    return write_nodes(back, transaction, nodes, sizeof(nodes) / sizeof(*nodes));
+}
+
+/* What the driver can do; and with it the properties, if they are known by now. */
+static int write_features(void *ctx, uint32_t transaction)
+{
+    struct wrg_back *back = ctx;
+    const struct node nodes[] = {
+        { "feature-max-indirect-segments", back->indirect_max,
+          !back->port->params.indirect_absent },
+        { "feature-barrier", 0, true },
+        { "feature-persistent", 0, true },
+        { "feature-discard", 0, true },
+        { "max-ring-page-order", back->port->params.ring_order, true },
+    };
+    int result = write_nodes(back, transaction, nodes, sizeof(nodes) / sizeof(*nodes));
+
+    if (!result && back->open)
+        result = write_properties(ctx, transaction);
+    return result;
+}
+
 int wrg_back_publish(struct wrg_back *back)
 {
     const struct wrg_params *params = &back->port->params;
-    struct wrg_disk_info disk = { .sectors = 0 };
-    int result = wrg_port_disk_info(back->port, &disk);
+    int result = back->open ? look_at_disk(back) : 0;
 
     if (result)
         return result;
-    back->sectors = disk.sectors;
-    back->readonly = disk.readonly;
-    back->flush = disk.flush;
     back->indirect_max = params->indirect_absent ? 0 : params->indirect_max;
     if (back->indirect_max > WRG_BLKIF_MAX_INDIRECT_SEGMENTS)
         back->indirect_max = WRG_BLKIF_MAX_INDIRECT_SEGMENTS;
-    return wrg_xenbus_transact(&back->bus, write_features, back);
+    result = wrg_xenbus_transact(&back->bus, write_features, back);
+    back->properties_due = result || !back->open;
+    return result;
+}
+
+static int write_size(void *ctx, uint32_t transaction)
+{
+    struct wrg_back *back = ctx;
+
+    return wrg_xenbus_write_u64(&back->bus, transaction, "sectors", back->sectors);
+}
+
+int wrg_back_tell_size(struct wrg_back *back)
+{
+    struct wrg_disk_info disk = { .sectors = 0 };
+    struct wrg_lock_take take = { .lock = back->ring_lock };
+    struct wrg_lock_drop drop = { .lock = back->ring_lock };
+    int result;
+
+    if (!back->open || wrg_port_disk_info(back->port, &disk) || disk.sectors == back->sectors)
+        return 0;
+    /* The ring's task judges requests by it. */
+    (void)wrg_port_lock_take(back->port, &take);
+    back->sectors = disk.sectors;
+    (void)wrg_port_lock_drop(back->port, &drop);
+    back->properties_due = true;
+    if (back->bus.state != WRG_XENBUS_CONNECTED)
+        return 0; /* the next connection will tell */
+    result = wrg_xenbus_rewrite_state(&back->bus, write_size, back);
+    return result == -ESHUTDOWN ? 0 : result;
 }
 
 /* ---- what the frontend has written ---- */
@@ -71,42 +177,38 @@ struct frontend {
 
 static int read_ring_refs(struct wrg_back *back, struct frontend *peer)
 {
-    uint64_t order = wrg_xenbus_read_u64(&back->bus, "ring-page-order", UINT64_MAX);
     char name[] = "ring-ref00";
+    uint32_t order;
+    int result;
 
-    if (order == UINT64_MAX) {
-        uint64_t gref = wrg_xenbus_read_u64(&back->bus, "ring-ref", UINT64_MAX);
+    /* What is no number counts as absent, and asks for the old name of a single page. */
+    if (wrg_xenbus_read_u32(&back->bus, "ring-page-order", &order)) {
         peer->npages = 1;
-        peer->grefs[0] = (uint32_t)gref;
-        return gref > UINT32_MAX ? -EINVAL : 0;
+        return wrg_xenbus_read_u32(&back->bus, "ring-ref", &peer->grefs[0]);
     }
     if (order > back->port->params.ring_order)
         return -EINVAL;
     peer->npages = (uint8_t)(1u << order);
-    for (unsigned i = 0; i < peer->npages; i++) {
+    result = 0;
+    for (unsigned i = 0; i < peer->npages && !result; i++) {
         wrg_format_u64(i, name + sizeof("ring-ref") - 1);
-        uint64_t gref = wrg_xenbus_read_u64(&back->bus, name, UINT64_MAX);
-        if (gref > UINT32_MAX)
-            return -EINVAL;
-        peer->grefs[i] = (uint32_t)gref;
+        result = wrg_xenbus_read_u32(&back->bus, name, &peer->grefs[i]);
     }
-    return 0;
+    return result;
 }
 
 static int read_frontend(struct wrg_back *back, struct frontend *peer)
 {
     char protocol[32];
-    uint64_t evtchn = wrg_xenbus_read_u64(&back->bus, "event-channel", UINT64_MAX);
     int result = wrg_xenbus_read_text(&back->bus, "protocol", protocol, sizeof(protocol));
 
-    if (evtchn > UINT32_MAX)
-        return -EINVAL;
-    peer->evtchn = (uint32_t)evtchn;
     peer->abi = absent_abi;
-    if (result != -ENOENT)
-        result = result ? result : wrg_wire_protocol_parse(protocol, &peer->abi);
-    else
+    if (result == -ENOENT)
         result = 0;
+    else if (!result)
+        result = wrg_wire_protocol_parse(protocol, &peer->abi);
+    if (!result)
+        result = wrg_xenbus_read_u32(&back->bus, "event-channel", &peer->evtchn);
     return result ? result : read_ring_refs(back, peer);
 }
 
@@ -222,8 +324,11 @@ int wrg_back_connect(struct wrg_back *back)
 
     wrg_port_section(back->port, WRG_AT_CONNECT, 1);
     result = read_frontend(back, &peer);
+    if (!result && back->properties_due)
+        result = wrg_xenbus_transact(&back->bus, write_properties, back);
     if (result)
         return result;
+    back->properties_due = false;
     (void)wrg_port_lock_take(back->port, &take);
     back->stopping = false;
     result = set_up(back, &peer);

@@ -86,7 +86,7 @@ static void empty__no_ops_and_the_version(void **state)
 
 static void unknown_and_reserved_kinds__skipped_by_length(void **state)
 {
-    static const uint8_t data[] = { 1, 200, 3, 9, 9, 9, WRG_OP_RESIZE, 1, 0, WRG_OP_KILL,
+    static const uint8_t data[] = { 1, 200, 3, 9, 9, 9, WRG_OP_MEMORY, 1, 0, WRG_OP_KILL,
                                     1, 1,   0, 2, 7, 7 };
 
     wrg_case_decode(data, sizeof(data), &one);

@@ -10,12 +10,13 @@ static const struct {
     uint8_t kind;
     uint8_t weight[WRG_PROFILE_COUNT];
 } weights[] = {
-    { WRG_OP_REQ, { 46, 0 } },    { WRG_OP_IO, { 0, 40 } },    { WRG_OP_RSP, { 0, 20 } },
-    { WRG_OP_TAMPER, { 12, 9 } }, { WRG_OP_POKE, { 8, 8 } },   { WRG_OP_FAULT, { 7, 6 } },
-    { WRG_OP_PREEMPT, { 6, 6 } }, { WRG_OP_SCHED, { 2, 2 } },  { WRG_OP_FILL, { 3, 0 } },
-    { WRG_OP_PUBLISH, { 5, 0 } }, { WRG_OP_XS, { 2, 2 } },     { WRG_OP_EVENT, { 3, 3 } },
-    { WRG_OP_WAIT, { 3, 3 } },    { WRG_OP_CONFIG, { 1, 1 } }, { WRG_OP_RECONNECT, { 1, 1 } },
-    { WRG_OP_DETACH, { 1, 1 } },  { WRG_OP_KILL, { 1, 1 } },   { WRG_OP_FAULT_RATE, { 1, 2 } },
+    { WRG_OP_REQ, { 46, 0 } },      { WRG_OP_IO, { 0, 40 } },    { WRG_OP_RSP, { 0, 20 } },
+    { WRG_OP_TAMPER, { 12, 9 } },   { WRG_OP_POKE, { 8, 8 } },   { WRG_OP_FAULT, { 7, 6 } },
+    { WRG_OP_PREEMPT, { 6, 6 } },   { WRG_OP_SCHED, { 2, 2 } },  { WRG_OP_FILL, { 3, 0 } },
+    { WRG_OP_PUBLISH, { 5, 0 } },   { WRG_OP_XS, { 2, 2 } },     { WRG_OP_EVENT, { 3, 3 } },
+    { WRG_OP_WAIT, { 3, 3 } },      { WRG_OP_CONFIG, { 1, 1 } }, { WRG_OP_RECONNECT, { 1, 1 } },
+    { WRG_OP_DETACH, { 1, 1 } },    { WRG_OP_KILL, { 1, 1 } },   { WRG_OP_FAULT_RATE, { 1, 2 } },
+    { WRG_OP_TOOLSTACK, { 1, 2 } }, { WRG_OP_RESIZE, { 1, 1 } },
 };
 
 static bool one_in(struct wrg_rng *rng, uint32_t n)

@@ -231,7 +231,7 @@ static const struct {
     { V "preempt section=request.65536",
       "f.wring:2:17: 'section' takes a section such as request.1, with .0 to .65535 after it, not "
       "'request.65536'" },
-    { V "xs node=stat", "f.wring:2:9: 'node' takes one of 56 names, not 'stat'; did you mean "
+    { V "xs node=stat", "f.wring:2:9: 'node' takes one of 58 names, not 'stat'; did you mean "
                         "'state'?" },
     { V "xs value=4", "f.wring:2:10: 'value' takes a \"quoted\" text up to 32 bytes, not '4'" },
     { V "xs value=\"4", "f.wring:2:10: the text of 'value' has no closing quote" },
@@ -253,7 +253,7 @@ static const struct {
       "-5" },
     { V "repeat a=alloc,xs-read\nrepeat b=auto,-5\nfault site=$a status=$b",
       "f.wring:4:22: 'alloc' does not fail with -5; it takes auto, -12" },
-    { V "resize", "f.wring:2:1: 'resize' is reserved and does nothing yet" },
+    { V "memory", "f.wring:2:1: 'memory' is reserved and does nothing yet" },
     { V "sched\nsched", "f.wring:3:1: a second 'sched'; there can be one" },
     { V "expect", "f.wring:2:7: 'expect' takes clean or a rule id such as RING-004" },
     { V "expect RING-4", "f.wring:2:8: 'rule' takes clean or a rule id such as RING-004, not "

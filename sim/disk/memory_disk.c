@@ -91,7 +91,7 @@ void wrg_memory_disk_fini(struct wrg_memory_disk *md)
 
 void wrg_memory_disk_resize(struct wrg_memory_disk *md, uint64_t sectors)
 {
-    WRG_ASSERT(sectors <= WRG_MEMORY_DISK_SECTORS_MAX && md->used == 0);
+    WRG_ASSERT(sectors <= WRG_MEMORY_DISK_SECTORS_MAX);
     md->sectors = sectors;
 }
 

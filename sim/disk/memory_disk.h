@@ -62,7 +62,7 @@ struct wrg_memory_disk_args {
 WRG_MUST_USE int wrg_memory_disk_init(struct wrg_memory_disk *md,
                                       const struct wrg_memory_disk_args *args);
 void wrg_memory_disk_fini(struct wrg_memory_disk *md);
-/* Another size, on an empty disk: a case says how big it is. */
+/* Another size. What lies beyond the end is kept, and is there again when the disk grows. */
 void wrg_memory_disk_resize(struct wrg_memory_disk *md, uint64_t sectors);
 
 #endif

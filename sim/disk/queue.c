@@ -38,6 +38,14 @@ void wrg_disk_queue_reset(struct wrg_disk_queue *queue)
     wrg_disk_reset(queue->disk);
 }
 
+void wrg_disk_queue_drop(struct wrg_disk_queue *queue)
+{
+    for (; queue->head != queue->tail; queue->head++)
+        wrg_xen_emit(queue->xen, .kind = WRG_EV_DISK_DONE, .role = queue->dom->role,
+                     .a = queue->ring[queue->head % WRG_DISK_QUEUE_MAX].ticket,
+                     .b = (uint32_t)-EIO);
+}
+
 /* The oldest request, which stays in the ring until it has been executed. */
 static bool next_request(struct wrg_disk_queue *queue, struct wrg_disk_queued *queued)
 {

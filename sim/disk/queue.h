@@ -49,6 +49,12 @@ WRG_MUST_USE int wrg_disk_queue_start(struct wrg_disk_queue *queue);
 /* Forgets what is queued and empties the disk; the worker stays as the scheduler has it. */
 void wrg_disk_queue_reset(struct wrg_disk_queue *queue);
 
+/*
+ * The backend's domain died, and nobody waits for what is queued: it ends with -EIO in the trace,
+ * and no done is called. What the worker was doing may be done in part. The disk keeps its data.
+ */
+void wrg_disk_queue_drop(struct wrg_disk_queue *queue);
+
 /* For the port's edge (guest/guest.h). */
 WRG_MUST_USE int wrg_disk_queue_submit(struct wrg_disk_queue *queue,
                                        const struct wrg_disk_submit *args);

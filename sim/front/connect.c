@@ -105,7 +105,7 @@ static int write_nodes(void *ctx, uint32_t transaction)
 
 int wrg_front_set_up(struct wrg_front *front)
 {
-    uint64_t order = wrg_xenbus_read_u64(&front->bus, "max-ring-page-order", 0);
+    uint32_t order = wrg_xenbus_read_unsigned(&front->bus, "max-ring-page-order", 0);
     int result;
 
     wrg_port_section(front->port, WRG_AT_CONNECT, 1);
@@ -126,7 +126,7 @@ int wrg_front_set_up(struct wrg_front *front)
 /* Segments a request may have: what both sides take, in 8 indirect pages at most. */
 static uint32_t segment_limit(struct wrg_front *front)
 {
-    uint64_t offered = wrg_xenbus_read_u64(&front->bus, "feature-max-indirect-segments", 0);
+    uint32_t offered = wrg_xenbus_read_unsigned(&front->bus, "feature-max-indirect-segments", 0);
 
     if (offered > front->port->params.indirect_max)
         offered = front->port->params.indirect_max;
@@ -134,25 +134,39 @@ static uint32_t segment_limit(struct wrg_front *front)
         offered = WRG_BLKIF_MAX_INDIRECT_SEGMENTS;
     if (offered < WRG_BLKIF_MAX_DIRECT_SEGMENTS)
         offered = WRG_BLKIF_MAX_DIRECT_SEGMENTS;
-    return (uint32_t)offered;
+    return offered;
+}
+
+static int tell_block_layer(struct wrg_front *front, uint64_t sectors)
+{
+    struct wrg_blk_ready ready = { .sectors = sectors,
+                                   .sector_size_bytes = WRG_SECTOR_SIZE,
+                                   .vdisk_info = wrg_xenbus_read_unsigned(&front->bus, "info", 0),
+                                   .max_segments = front->max_segments,
+                                   .flush = front->flush };
+
+    front->sectors = sectors;
+    return wrg_port_blk_ready(front->port, &ready);
 }
 
 int wrg_front_connect(struct wrg_front *front)
 {
     uint64_t sectors = wrg_xenbus_read_u64(&front->bus, "sectors", 0);
-    uint64_t sector_size = wrg_xenbus_read_u64(&front->bus, "sector-size", WRG_SECTOR_SIZE);
-    uint64_t info = wrg_xenbus_read_u64(&front->bus, "info", 0);
+    uint32_t size = wrg_xenbus_read_unsigned(&front->bus, "sector-size", WRG_SECTOR_SIZE);
 
-    if (sectors == 0 || sector_size != WRG_SECTOR_SIZE)
+    if (sectors == 0 || size != WRG_SECTOR_SIZE)
         return -EINVAL;
     front->max_segments = segment_limit(front);
-    front->flush = wrg_xenbus_read_u64(&front->bus, "feature-flush-cache", 0) != 0;
-    struct wrg_blk_ready ready = { .sectors = sectors,
-                                   .sector_size_bytes = WRG_SECTOR_SIZE,
-                                   .vdisk_info = (uint32_t)info,
-                                   .max_segments = front->max_segments,
-                                   .flush = front->flush };
-    return wrg_port_blk_ready(front->port, &ready);
+    front->flush = wrg_xenbus_read_unsigned(&front->bus, "feature-flush-cache", 0) != 0;
+    return tell_block_layer(front, sectors);
+}
+
+int wrg_front_look_again(struct wrg_front *front)
+{
+    uint64_t sectors = wrg_xenbus_read_u64(&front->bus, "sectors", 0);
+
+    /* A disk of nothing is no disk: what was there is believed. */
+    return sectors && sectors != front->sectors ? tell_block_layer(front, sectors) : 0;
 }
 
 /* ---- the end ---- */

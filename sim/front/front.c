@@ -61,7 +61,7 @@ static bool patience_is_over(struct wrg_front *front)
     return now >= front->deadline_ns;
 }
 
-static void stop_timer(struct wrg_front *front)
+void wrg_front_stop_timer(struct wrg_front *front)
 {
     struct wrg_timer_set timer = { .task = front->xenbus_task, .delay_ns = WRG_FOREVER };
 
@@ -84,7 +84,7 @@ static void go_on_closing(struct wrg_front *front, uint32_t backend)
                    backend == WRG_XENBUS_UNKNOWN;
     bool dead = backend == WRG_XENBUS_CLOSED || backend == WRG_XENBUS_UNKNOWN;
 
-    if (state_of(front) == FRONT_UP)
+    if (state_of(front) == FRONT_UP || state_of(front) == FRONT_SUSPENDED)
         set_state(front, FRONT_CLOSING);
     wrg_front_fail_waiting(front, -EIO);
     if (outstanding(front) && !dead && state_of(front) != FRONT_ERROR && !patience_is_over(front))
@@ -92,22 +92,34 @@ static void go_on_closing(struct wrg_front *front, uint32_t backend)
     (void)wrg_xenbus_switch_state(&front->bus, WRG_XENBUS_CLOSING);
     if (!follows && !patience_is_over(front))
         return;
-    stop_timer(front);
+    wrg_front_stop_timer(front);
     close_now(front);
 }
 
-/* ---- the backend's states ---- */
+/* ---- what is done when the backend's state has changed ---- */
 
-static void nothing(struct wrg_front *front)
+static bool is_suspended(const struct wrg_front *front)
+{
+    return __atomic_load_n(&front->suspended, __ATOMIC_ACQUIRE);
+}
+
+static void give_up(struct wrg_front *front, int error, const char *text)
+{
+    if (is_suspended(front)) /* what failed was at the old host */
+        return;
+    wrg_xenbus_fatal(&front->bus, error, text);
+}
+
+static void ignore(struct wrg_front *front)
 {
     (void)front;
 }
 
-static void on_init_wait(struct wrg_front *front)
+static void set_up(struct wrg_front *front)
 {
     int result;
 
-    if (front->bus.state != WRG_XENBUS_INITIALISING)
+    if (front->detaching)
         return;
     result = wrg_front_set_up(front);
     if (!result) {
@@ -116,21 +128,17 @@ static void on_init_wait(struct wrg_front *front)
             wrg_front_tear_down(front);
     }
     if (result)
-        wrg_xenbus_fatal(&front->bus, result, "setting up the ring");
+        give_up(front, result, "setting up the ring");
 }
 
-static void on_connected(struct wrg_front *front)
+static void connect(struct wrg_front *front)
 {
-    int result;
+    int result = wrg_front_connect(front);
 
-    on_init_wait(front); /* a backend may be early */
-    if (front->bus.state != WRG_XENBUS_INITIALISED)
-        return;
-    result = wrg_front_connect(front);
     if (!result)
         result = wrg_xenbus_switch_state(&front->bus, WRG_XENBUS_CONNECTED);
     if (result) {
-        wrg_xenbus_fatal(&front->bus, result, "taking up the backend's properties");
+        give_up(front, result, "taking up the backend's properties");
         return;
     }
     set_state(front, FRONT_UP);
@@ -138,19 +146,81 @@ static void on_connected(struct wrg_front *front)
     (void)wrg_port_task_wake(front->port, &wake);
 }
 
-static void on_closing(struct wrg_front *front)
+/* A backend may be early. */
+static void set_up_and_connect(struct wrg_front *front)
 {
-    if (front->bus.state != WRG_XENBUS_CLOSED)
-        front->detaching = true;
+    set_up(front);
+    if (front->bus.state == WRG_XENBUS_INITIALISED)
+        connect(front);
 }
 
-static void (*const on_backend[])(struct wrg_front *front) = {
-    [WRG_XENBUS_UNKNOWN] = on_closing, /* its directory is gone */
-    [WRG_XENBUS_INITIALISING] = nothing,  [WRG_XENBUS_INIT_WAIT] = on_init_wait,
-    [WRG_XENBUS_INITIALISED] = nothing,   [WRG_XENBUS_CONNECTED] = on_connected,
-    [WRG_XENBUS_CLOSING] = on_closing,    [WRG_XENBUS_CLOSED] = on_closing,
-    [WRG_XENBUS_RECONFIGURING] = nothing, [WRG_XENBUS_RECONFIGURED] = nothing,
+static void look_again(struct wrg_front *front)
+{
+    if (state_of(front) == FRONT_UP && wrg_front_look_again(front))
+        give_up(front, -EIO, "taking up the new size of the disk");
+}
+
+static void close_down(struct wrg_front *front)
+{
+    front->detaching = true;
+}
+
+/* ---- states ---- */
+
+typedef void action_fn(struct wrg_front *front);
+
+/* The own states that there are; a frontend has no InitWait. */
+enum { OWN_INITIALISING, OWN_INITIALISED, OWN_CONNECTED, OWN_CLOSING, OWN_CLOSED, NR_OWN };
+
+static const uint8_t own_index[] = {
+    [WRG_XENBUS_INITIALISING] = OWN_INITIALISING,
+    [WRG_XENBUS_INITIALISED] = OWN_INITIALISED,
+    [WRG_XENBUS_CONNECTED] = OWN_CONNECTED,
+    [WRG_XENBUS_CLOSING] = OWN_CLOSING,
+    [WRG_XENBUS_CLOSED] = OWN_CLOSED,
 };
+
+/*
+ * By the backend's state; in each row by the own one: 1, 3, 4, 5, 6. A backend that is Closed, or
+ * not there, before this connection began has not closed it.
+ */
+static action_fn *const on_backend[][NR_OWN] = {
+    [WRG_XENBUS_UNKNOWN] = { ignore, close_down, close_down, close_down, ignore },
+    [WRG_XENBUS_INITIALISING] = { ignore, ignore, ignore, ignore, ignore },
+    [WRG_XENBUS_INIT_WAIT] = { set_up, ignore, ignore, ignore, ignore },
+    [WRG_XENBUS_INITIALISED] = { ignore, ignore, ignore, ignore, ignore },
+    [WRG_XENBUS_CONNECTED] = { set_up_and_connect, connect, look_again, ignore, ignore },
+    [WRG_XENBUS_CLOSING] = { close_down, close_down, close_down, close_down, ignore },
+    [WRG_XENBUS_CLOSED] = { ignore, close_down, close_down, close_down, ignore },
+    [WRG_XENBUS_RECONFIGURING] = { ignore, ignore, ignore, ignore, ignore },
+    [WRG_XENBUS_RECONFIGURED] = { ignore, ignore, ignore, ignore, ignore },
+};
+
+static void react(struct wrg_front *front, uint32_t backend)
+{
+    if (backend < sizeof(on_backend) / sizeof(*on_backend))
+        on_backend[backend][own_index[front->bus.state]](front);
+}
+
+/* Firmware takes the device on to where the next driver will find it. */
+static void hand_over(struct wrg_front *front, uint32_t backend)
+{
+    if (!front->port->params.handoff || backend != WRG_XENBUS_CLOSED)
+        return;
+    front->left = true;
+    wrg_xenbus_walk_begin(&front->bus, &front->walk);
+    (void)wrg_xenbus_walk_on(&front->bus, &front->walk, front->xenbus_task);
+}
+
+/* True: there is more to do than to go on with what had begun. */
+static bool is_at_work(struct wrg_front *front)
+{
+    if (__atomic_exchange_n(&front->suspended, false, __ATOMIC_ACQ_REL) && wrg_front_recover(front))
+        front->detaching = true;
+    if (front->walk.next && !wrg_xenbus_walk_on(&front->bus, &front->walk, front->xenbus_task))
+        return false;
+    return !front->left;
+}
 
 static void xenbus_work(void *arg)
 {
@@ -159,15 +229,13 @@ static void xenbus_work(void *arg)
 
     wrg_port_section(front->port, WRG_AT_CONNECT, 0);
     (void)wrg_xenbus_drain_events(&front->bus);
-    backend = (uint32_t)wrg_xenbus_read_other_state(&front->bus);
-    /* A backend that was closed before this connection began has not closed it. */
-    if (front->bus.state == WRG_XENBUS_INITIALISING && backend != WRG_XENBUS_INIT_WAIT &&
-        backend != WRG_XENBUS_CONNECTED && !front->detaching)
+    if (!is_at_work(front))
         return;
-    if (backend < sizeof(on_backend) / sizeof(*on_backend))
-        on_backend[backend](front);
+    backend = (uint32_t)wrg_xenbus_read_other_state(&front->bus);
+    react(front, backend);
     if (front->bus.state == WRG_XENBUS_CLOSED) {
         wrg_front_retry_kept(front); /* the backend lets go of the ring when it has seen Closed */
+        hand_over(front, backend);
         return;
     }
     if (front->detaching || state_of(front) == FRONT_ERROR ||
@@ -252,6 +320,19 @@ static int start_parts(struct wrg_front *front)
     return result;
 }
 
+/* The guest that was here before may have ended without a word, and left its connection behind. */
+static void look_for_leftovers(struct wrg_front *front)
+{
+    uint32_t own = (uint32_t)wrg_xenbus_read_own_state(&front->bus);
+
+    if (own == WRG_XENBUS_UNKNOWN || own == WRG_XENBUS_INITIALISING)
+        return;
+    front->bus.state = own == WRG_XENBUS_CLOSING || own == WRG_XENBUS_CLOSED
+                           ? (enum wrg_xenbus_state)own
+                           : WRG_XENBUS_CONNECTED;
+    wrg_xenbus_walk_begin(&front->bus, &front->walk);
+}
+
 static int start(struct wrg_port *port, void **self)
 {
     struct wrg_alloc alloc = { .size = sizeof(struct wrg_front),
@@ -264,6 +345,8 @@ static int start(struct wrg_port *port, void **self)
     struct wrg_front *front = alloc.ptr;
     front->port = port;
     result = wrg_xenbus_init(&front->bus, port, "backend");
+    if (!result)
+        look_for_leftovers(front);
     if (!result)
         result = start_parts(front);
     if (result)
@@ -281,7 +364,7 @@ static void stop(void *self)
     wrg_front_tear_down(front);
     wrg_front_retry_kept(front);
     wrg_front_abandon_kept(front);
-    stop_timer(front);
+    wrg_front_stop_timer(front);
     wrg_xenbus_fini(&front->bus);
     exit_task(front, front->ring_task);
     exit_task(front, front->xenbus_task);
@@ -305,4 +388,5 @@ const struct wrg_endpoint wrg_front_endpoint = {
     .stop = stop,
     .detach = detach,
     .submit = wrg_front_submit,
+    .resume = wrg_front_resume,
 };

@@ -77,7 +77,13 @@ struct front_ring {
     struct front_slot slots[]; /* one an entry */
 };
 
-enum front_state { FRONT_DOWN, FRONT_UP, FRONT_CLOSING, FRONT_ERROR };
+enum front_state {
+    FRONT_DOWN,
+    FRONT_UP,
+    FRONT_SUSPENDED, /* takes I/O, which waits for the next backend */
+    FRONT_CLOSING,
+    FRONT_ERROR
+};
 
 /* Grants that the backend still used when they were to be taken back. */
 struct front_kept {
@@ -94,9 +100,13 @@ struct wrg_front {
     uint32_t ring_lock, list_lock;
     uint8_t state; /* enum front_state */
     bool flush;
-    uint8_t close_tries; /* to say Closed */
-    bool detaching;      /* no way back but a new start */
+    uint8_t close_tries;         /* to say Closed */
+    bool detaching;              /* no way back but a new start */
+    bool suspended;              /* the guest was moved, and this driver has not looked at it yet */
+    struct wrg_xenbus_walk walk; /* to where a driver would like to find the device */
+    bool left;                   /* it was left that way: nothing more is done */
     uint32_t max_segments;
+    uint64_t sectors;     /* of the disk, as the block layer was told */
     uint64_t deadline_ns; /* of the wait in state CLOSING, 0: none yet */
     struct front_ring *ring;
     struct front_io *head, *tail;      /* submitted, under list_lock */
@@ -109,12 +119,21 @@ struct wrg_front {
 /* Driver (front.c). */
 extern const struct wrg_endpoint wrg_front_endpoint;
 void wrg_front_wake_xenbus(struct wrg_front *front);
+void wrg_front_stop_timer(struct wrg_front *front);
 
 /* Negotiation (connect.c). */
 int wrg_front_set_up(struct wrg_front *front);
 int wrg_front_connect(struct wrg_front *front);
 /* Fails what is outstanding and gives the ring back. */
 void wrg_front_tear_down(struct wrg_front *front);
+
+/* The backend has written Connected again: the disk may have another size. */
+int wrg_front_look_again(struct wrg_front *front);
+
+/* Another host (resume.c). */
+void wrg_front_resume(void *front);
+/* What was in flight waits for the next backend, at whose directories we are then. */
+int wrg_front_recover(struct wrg_front *front);
 
 /* The ring's task (queue.c). */
 void wrg_front_work(void *front);
@@ -139,7 +158,9 @@ void wrg_front_abandon_kept(struct wrg_front *front);
 
 /* Responses and the slots they belong to (response.c). */
 void wrg_front_take(struct wrg_front *front, const struct wrg_blkif_response *response);
-/* Gives grants back and completes the part; the slot is free afterwards. */
+/* Gives grants back; the slot is free afterwards, and its I/O has a part less on the ring. */
+void wrg_front_let_go(struct wrg_front *front, struct front_slot *slot);
+/* The same, and completes the part. */
 void wrg_front_finish(struct wrg_front *front, struct front_slot *slot, int error);
 
 #endif

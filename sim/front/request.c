@@ -9,6 +9,13 @@
 
 enum { GRANT_BATCH = 64, SEGMENT_BYTES = 8 };
 
+static bool takes_io(const struct wrg_front *front)
+{
+    uint8_t state = __atomic_load_n(&front->state, __ATOMIC_ACQUIRE);
+
+    return state == FRONT_UP || state == FRONT_SUSPENDED;
+}
+
 int wrg_front_submit(void *self, struct wrg_io *io)
 {
     struct wrg_front *front = self;
@@ -21,7 +28,7 @@ int wrg_front_submit(void *self, struct wrg_io *io)
     };
     wrg_port_lock(front->port, front->list_lock);
     /* Closing fails what waits under this lock: nothing may slip in behind it. */
-    if (__atomic_load_n(&front->state, __ATOMIC_ACQUIRE) == FRONT_UP) {
+    if (takes_io(front)) {
         first = front->head == NULL;
         if (first)
             front->head = mine;
@@ -324,7 +331,7 @@ static bool end_data_grants(struct wrg_front *front, struct front_slot *slot)
     return false;
 }
 
-void wrg_front_finish(struct wrg_front *front, struct front_slot *slot, int error)
+void wrg_front_let_go(struct wrg_front *front, struct front_slot *slot)
 {
     struct front_ring *ring = front->ring;
     struct front_io *io = slot->io;
@@ -342,6 +349,13 @@ void wrg_front_finish(struct wrg_front *front, struct front_slot *slot, int erro
     ring->free_slot = (uint16_t)(slot - ring->slots);
     count_outstanding(ring, -1);
     io->parts--;
+}
+
+void wrg_front_finish(struct wrg_front *front, struct front_slot *slot, int error)
+{
+    struct front_io *io = slot->io;
+
+    wrg_front_let_go(front, slot);
     if (error || io->stuck)
         io->error = error ? error : -EIO;
     if (io->stuck && front->state != FRONT_ERROR)

@@ -29,7 +29,8 @@ static void on_ready(struct hostile_back *back)
     int result;
 
     on_initialising(back); /* a frontend may skip the wait for InitWait */
-    if (is_closing(back) || bus->state != WRG_XENBUS_INIT_WAIT)
+    if (is_closing(back) || !wrg_hostile_back_has_device(back) ||
+        bus->state != WRG_XENBUS_INIT_WAIT)
         return;
     result = wrg_hostile_back_connect(back);
     if (result)
@@ -77,6 +78,8 @@ static void xenbus_work(void *arg)
     wrg_hostile_peer_lock(&back->peer);
     front = (uint32_t)wrg_xenbus_read_other_state(&back->peer.bus);
     walk(back, front);
+    if (__atomic_exchange_n(&back->resized, false, __ATOMIC_ACQ_REL))
+        wrg_hostile_back_tell_size(back);
     wrg_hostile_peer_unlock(&back->peer);
 }
 
@@ -119,6 +122,14 @@ static void stop(void *self)
     wrg_hostile_free(back->peer.port, back);
 }
 
+static void resized(void *self)
+{
+    struct hostile_back *back = self;
+
+    __atomic_store_n(&back->resized, true, __ATOMIC_RELEASE);
+    wrg_hostile_peer_wake(&back->peer, back->peer.xenbus_task);
+}
+
 static int submit(void *self, struct wrg_io *io)
 {
     (void)self;
@@ -134,4 +145,5 @@ const struct wrg_endpoint wrg_hostile_back_endpoint = {
     .stop = stop,
     .detach = wrg_hostile_close,
     .submit = submit,
+    .resized = resized,
 };

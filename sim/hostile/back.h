@@ -58,6 +58,7 @@ struct hostile_back {
     uint64_t sectors;
     uint32_t indirect_max; /* 0: not supported */
     bool readonly, flush;
+    bool resized;  /* the disk has another size than was published */
     bool stopping; /* the connection goes when the disk is done */
     bool repented; /* answers are honest, whatever was planned */
     bool spin, idle_loop;
@@ -69,6 +70,9 @@ struct hostile_back {
 /* Negotiation (back_connect.c); under the lock. */
 int wrg_hostile_back_publish(struct hostile_back *back);
 int wrg_hostile_back_connect(struct hostile_back *back);
+/* Whether the hotplug script has named a device. */
+bool wrg_hostile_back_has_device(struct hostile_back *back);
+void wrg_hostile_back_tell_size(struct hostile_back *back);
 /* False: the disk still has requests; its last one wakes the xenbus task. */
 bool wrg_hostile_back_disconnect(struct hostile_back *back);
 

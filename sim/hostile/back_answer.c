@@ -19,8 +19,6 @@ void wrg_hostile_plan(void *self, struct wrg_hostile_answer *answers, uint32_t c
 {
     struct hostile_back *back = self;
 
-    for (uint32_t i = 0; i < count; i++)
-        answers[i].used = false;
     back->answers = answers;
     __atomic_store_n(&back->repented, false, __ATOMIC_RELEASE);
     __atomic_store_n(&back->nanswers, count, __ATOMIC_RELEASE);

@@ -31,9 +31,10 @@ static int write_features(void *self, uint32_t transaction)
     };
 
     for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++) {
-        int result = nodes[i].absent ? 0
-                                     : wrg_xenbus_write_u64(&back->peer.bus, transaction,
-                                                            nodes[i].name, nodes[i].value);
+        int result =
+            nodes[i].absent
+                ? wrg_xenbus_remove(&back->peer.bus, transaction, nodes[i].name)
+                : wrg_xenbus_write_u64(&back->peer.bus, transaction, nodes[i].name, nodes[i].value);
         if (result)
             return result;
     }
@@ -50,11 +51,36 @@ int wrg_hostile_back_publish(struct hostile_back *back)
         return result;
     back->sectors = disk.sectors;
     back->readonly = disk.readonly;
-    back->flush = disk.flush;
+    back->flush = disk.flush && !params->no_flush;
     back->indirect_max = params->indirect_absent ? 0 : params->indirect_max;
     if (back->indirect_max > WRG_BLKIF_MAX_INDIRECT_SEGMENTS)
         back->indirect_max = WRG_BLKIF_MAX_INDIRECT_SEGMENTS;
     return wrg_xenbus_transact(&back->peer.bus, write_features, back);
+}
+
+bool wrg_hostile_back_has_device(struct hostile_back *back)
+{
+    char text[32];
+
+    return !wrg_xenbus_read_own_text(&back->peer.bus, "physical-device", text, sizeof(text));
+}
+
+static int write_size(void *self, uint32_t transaction)
+{
+    struct hostile_back *back = self;
+
+    return wrg_xenbus_write_u64(&back->peer.bus, transaction, "sectors", back->sectors);
+}
+
+void wrg_hostile_back_tell_size(struct hostile_back *back)
+{
+    struct wrg_disk_info disk = { .sectors = 0 };
+
+    if (wrg_port_disk_info(back->peer.port, &disk))
+        return;
+    back->sectors = disk.sectors;
+    if (back->peer.bus.state == WRG_XENBUS_CONNECTED)
+        (void)wrg_xenbus_rewrite_state(&back->peer.bus, write_size, back);
 }
 
 /* ---- what the frontend has written ---- */

@@ -42,7 +42,30 @@ static void negotiate(struct hostile_front *front, uint32_t backend)
         (void)wrg_xenbus_switch_state(bus, WRG_XENBUS_CONNECTED);
 }
 
-static void walk(struct hostile_front *front, uint32_t backend)
+static bool walk_on(struct hostile_front *front)
+{
+    return !front->walk.next ||
+           wrg_xenbus_walk_on(&front->peer.bus, &front->walk, front->peer.xenbus_task);
+}
+
+/* Firmware takes the device on to where the next driver will find it. */
+static void hand_over(struct hostile_front *front)
+{
+    front->left = true;
+    wrg_xenbus_walk_begin(&front->peer.bus, &front->walk);
+    (void)walk_on(front);
+}
+
+/* At another host. What was put on the ring is lost, unless the script puts it there again. */
+static void recover(struct hostile_front *front)
+{
+    wrg_hostile_front_give_back(front, true);
+    front->walk.next = 0;
+    if (wrg_xenbus_reopen(&front->peer.bus, "backend"))
+        __atomic_store_n(&front->peer.closing, true, __ATOMIC_RELEASE);
+}
+
+static void react(struct hostile_front *front, uint32_t backend)
 {
     const struct wrg_xenbus_device *bus = &front->peer.bus;
     bool closing = __atomic_load_n(&front->peer.closing, __ATOMIC_ACQUIRE);
@@ -50,6 +73,8 @@ static void walk(struct hostile_front *front, uint32_t backend)
     if (bus->state == WRG_XENBUS_CLOSED) {
         if (is_gone(backend))
             wrg_hostile_front_give_back(front, true);
+        if (front->peer.port->params.handoff && backend == WRG_XENBUS_CLOSED)
+            hand_over(front);
         return;
     }
     /* A backend that was closed before this connection began has not closed it. */
@@ -69,12 +94,36 @@ static void xenbus_work(void *arg)
     wrg_port_section(front->peer.port, WRG_AT_CONNECT, 0);
     (void)wrg_xenbus_drain_events(&front->peer.bus);
     wrg_hostile_peer_lock(&front->peer);
-    backend = (uint32_t)wrg_xenbus_read_other_state(&front->peer.bus);
-    walk(front, backend);
+    if (__atomic_exchange_n(&front->suspended, false, __ATOMIC_ACQ_REL))
+        recover(front);
+    if (walk_on(front) && !front->left) {
+        backend = (uint32_t)wrg_xenbus_read_other_state(&front->peer.bus);
+        react(front, backend);
+    }
     wrg_hostile_peer_unlock(&front->peer);
 }
 
 /* ---- driver ---- */
+
+/* Of a guest that was here before, and went without a word. */
+static void look_for_leftovers(struct hostile_front *front)
+{
+    struct wrg_xenbus_device *bus = &front->peer.bus;
+    uint32_t own = (uint32_t)wrg_xenbus_read_own_state(bus);
+
+    if (own == WRG_XENBUS_UNKNOWN || own == WRG_XENBUS_INITIALISING)
+        return;
+    bus->state = WRG_XENBUS_CONNECTED;
+    wrg_xenbus_walk_begin(bus, &front->walk);
+}
+
+static void resume(void *self)
+{
+    struct hostile_front *front = self;
+
+    __atomic_store_n(&front->suspended, true, __ATOMIC_RELEASE);
+    wrg_hostile_peer_wake(&front->peer, front->peer.xenbus_task);
+}
 
 static int start(struct wrg_port *port, void **self)
 {
@@ -96,11 +145,13 @@ static int start(struct wrg_port *port, void **self)
     };
     front->notify_task = UINT32_MAX;
     result = wrg_hostile_peer_init(&front->peer, &args);
-    if (result)
+    if (result) {
         wrg_hostile_free(port, front);
-    else
-        *self = front;
-    return result;
+        return result;
+    }
+    look_for_leftovers(front);
+    *self = front;
+    return 0;
 }
 
 static void stop(void *self)
@@ -129,4 +180,5 @@ const struct wrg_endpoint wrg_hostile_front_endpoint = {
     .stop = stop,
     .detach = wrg_hostile_close,
     .submit = submit,
+    .resume = resume,
 };

@@ -82,7 +82,10 @@ struct hostile_front {
     uint32_t requests;        /* put since start */
     uint32_t responses;       /* taken since start */
     uint32_t notify_task;
-    bool kick; /* the ring task shall publish, and send an event */
+    bool kick;      /* the ring task shall publish, and send an event */
+    bool suspended; /* the guest was moved */
+    bool left;      /* handed over: nothing more is done */
+    struct wrg_xenbus_walk walk;
 };
 
 /* Negotiation (front_connect.c); under the lock. */

@@ -163,7 +163,10 @@ struct wrg_hostile_answer {
     uint8_t misdeed;    /* enum wrg_hostile_misdeed */
     bool used;          /* out */
 };
-/* Says how requests will be answered, those not named honestly; the array stays the caller's. */
+/*
+ * Says how requests will be answered, those not named honestly; the array stays the caller's. What
+ * is marked as used is not used again, so that a plan can be handed on to the next backend.
+ */
 void wrg_hostile_plan(void *self, struct wrg_hostile_answer *answers, uint32_t count);
 /*
  * Liveness: forgets the plan, answers honestly from now on, ends loops, unmasks the channel. May be

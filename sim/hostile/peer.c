@@ -36,8 +36,13 @@ static int create_tasks(struct hostile_peer *peer, const struct hostile_peer_arg
         exit_task(peer, peer->ring_task);
         return result;
     }
-    result = wrg_xenbus_watch_state(&peer->bus, peer->xenbus_task);
+    /* Backs wait for what the hotplug script says. */
+    if (peer->seat == WRG_SEAT_BACK)
+        result = wrg_xenbus_watch_own(&peer->bus, "physical-device", peer->xenbus_task);
+    if (!result)
+        result = wrg_xenbus_watch_state(&peer->bus, peer->xenbus_task);
     if (result) {
+        wrg_xenbus_fini(&peer->bus);
         exit_task(peer, peer->ring_task);
         exit_task(peer, peer->xenbus_task);
     }

@@ -149,6 +149,19 @@ static void on_death(void *ctx, const struct wrg_event *ev, const void *payload,
         o->liveness.facts.front_dead = true;
 }
 
+/* The domain is there again: what its drivers do counts from now on. */
+static void on_birth(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+
+    (void)payload;
+    (void)len;
+    if (o->liveness.facts.front_known && o->liveness.facts.front_domid == ev->a)
+        return;
+    o->liveness.facts.dead = o->liveness.facts.front_dead;
+    o->liveness.facts.own_state[WRG_ROLE_BACK] = WRG_XENBUS_UNKNOWN;
+}
+
 /* A backend that has said to be closing does not serve its ring any more. */
 static void on_change(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
@@ -197,6 +210,7 @@ void wrg_liveness_begin(struct wrg_oracles *o)
     wrg_trace_subscribe(o->trace, WRG_EV_BLK_COMPLETE, on_blk, o);
     wrg_trace_subscribe(o->trace, WRG_EV_RING_DECLARE, on_declare, o);
     wrg_trace_subscribe(o->trace, WRG_EV_DEATH, on_death, o);
+    wrg_trace_subscribe(o->trace, WRG_EV_BIRTH, on_birth, o);
     wrg_trace_subscribe(o->trace, WRG_EV_XS_CHANGE, on_change, o);
     wrg_tap_listen(&o->tap, WRG_TAP_PROD_STORE, on_prod_store, o);
     wrg_tap_listen(&o->tap, WRG_TAP_PROD_LOAD, on_prod_load, o);

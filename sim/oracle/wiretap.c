@@ -429,6 +429,22 @@ static void on_declare(void *ctx, const struct wrg_event *ev, const void *payloa
         declare_back(tap);
 }
 
+static void retire(struct wrg_tap *tap, unsigned seat)
+{
+    tap->facts.rings[seat].live = false;
+    tap->facts.rings[seat].known = false;
+    mark_frames(tap);
+}
+
+/* The back's domain is there again, without the ring that the last one served. */
+static void on_birth(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    (void)ev;
+    (void)payload;
+    (void)len;
+    retire(ctx, BACK);
+}
+
 static void on_retire(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_tap *tap = ctx;
@@ -437,9 +453,7 @@ static void on_retire(void *ctx, const struct wrg_event *ev, const void *payload
     (void)len;
     if (ev->b > BACK)
         return;
-    tap->facts.rings[ev->b].live = false;
-    tap->facts.rings[ev->b].known = false;
-    mark_frames(tap);
+    retire(tap, ev->b);
     tap->facts.trouble++;
 }
 
@@ -456,6 +470,7 @@ void wrg_tap_begin(struct wrg_tap *tap, struct wrg_trace *trace, bool accesses)
     wrg_tap_subscribe_facts(tap, trace);
     wrg_trace_subscribe(trace, WRG_EV_RING_DECLARE, on_declare, tap);
     wrg_trace_subscribe(trace, WRG_EV_RING_RETIRE, on_retire, tap);
+    wrg_trace_subscribe(trace, WRG_EV_BIRTH, on_birth, tap);
     if (!accesses)
         return;
     wrg_trace_subscribe(trace, WRG_EV_LOAD, on_load, tap);

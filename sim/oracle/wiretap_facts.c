@@ -85,6 +85,20 @@ static void on_disk_info(void *ctx, const struct wrg_event *ev, const void *payl
     facts->readonly |= ev->a != 0;
 }
 
+/* The back's domain is there again, and nothing was offered by it yet. */
+static void on_birth(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_tap_facts *facts = &((struct wrg_tap *)ctx)->facts;
+
+    (void)ev;
+    (void)payload;
+    (void)len;
+    facts->told_indirect_max = false;
+    facts->disk_inflight = 0;
+    facts->allocated = 0;
+    facts->trouble++;
+}
+
 static void on_trouble(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_tap *tap = ctx;
@@ -159,5 +173,6 @@ void wrg_tap_subscribe_facts(struct wrg_tap *tap, struct wrg_trace *trace)
     wrg_trace_subscribe(trace, WRG_EV_FREE, on_alloc, tap);
     wrg_trace_subscribe(trace, WRG_EV_FAULT, on_trouble, tap);
     wrg_trace_subscribe(trace, WRG_EV_DEATH, on_trouble, tap);
+    wrg_trace_subscribe(trace, WRG_EV_BIRTH, on_birth, tap);
     wrg_trace_subscribe(trace, WRG_EV_PHASE, on_phase, tap);
 }

@@ -44,6 +44,12 @@ static void set_params(struct wrg_world *w, unsigned seat)
     params->strict_echo = config->front == WRG_CASE_FRONT_LINUX;
     if (seat == WRG_SEAT_FRONT) {
         params->indirect_max = config->front_indirect;
+    } else if (w->next_back.set) {
+        params->indirect_absent = w->next_back.indirect_max == WRG_ABSENT;
+        params->indirect_max = w->next_back.indirect_max;
+        params->echo_outer = config->echo == WRG_CASE_ECHO_OUTER;
+        params->ring_order = w->next_back.ring_order;
+        params->no_flush = w->next_back.no_flush;
     } else {
         params->indirect_absent = config->indirect_max == WRG_ABSENT;
         params->indirect_max = config->indirect_max;
@@ -218,7 +224,7 @@ static void connect_afresh(struct wrg_world *w)
         result = wrg_toolstack_add_domain(w->xen.store, dom0, i);
     if (!result)
         result = wrg_toolstack_add_vbd(w->xen.store, dom0, &spec);
-    if (!result)
+    if (!result && !w->toolstack.hold)
         result = wrg_toolstack_hotplug_done(w->xen.store, dom0, &wrg_world_vbd, 0xca, 0);
     WRG_ASSERT(result == 0);
     wrg_disk_queue_reset(&w->disk);
@@ -229,6 +235,8 @@ static void connect_afresh(struct wrg_world *w)
     /* After the drivers, so that `preempt task=back` names the first task of the backend. */
     result = wrg_disk_queue_start(&w->disk);
     WRG_ASSERT(result == 0);
+    if (w->toolstack.hold)
+        wrg_toolstack_watch_over(w);
 }
 
 void wrg_world_prepare(struct wrg_world *w)

@@ -73,7 +73,7 @@ void wrg_director_collect(struct wrg_world *w)
 {
     wrg_fault_begin(&w->fault);
     w->npreempts = w->nanswers = 0;
-    w->early = false;
+    w->early = w->toolstack.hold = false;
     for (uint16_t i = 0; i < w->c->nops; i++) {
         const struct wrg_op *op = &w->c->ops[i];
         w->effective[i] = false;
@@ -87,6 +87,8 @@ void wrg_director_collect(struct wrg_world *w)
             collect_answer(w, i, &op->rsp);
         else if (op->kind == WRG_OP_WAIT && op->wait.what == WRG_CASE_WAIT_CONNECTED)
             w->early = true;
+        else if (op->kind == WRG_OP_TOOLSTACK && op->toolstack.action == WRG_CASE_ACTION_HOLD)
+            w->early = w->toolstack.hold = true;
     }
 }
 
@@ -142,16 +144,21 @@ static void publish_rest(struct wrg_world *w)
         (void)wrg_hostile_publish(front, 0, 0);
 }
 
+void wrg_director_brief(struct wrg_world *w)
+{
+    if (wrg_world_scripted(w, WRG_SEAT_BACK) && w->self[WRG_SEAT_BACK])
+        wrg_hostile_plan(w->self[WRG_SEAT_BACK], w->answers, w->nanswers);
+    if (wrg_world_scripted(w, WRG_SEAT_FRONT) && w->self[WRG_SEAT_FRONT])
+        wrg_hostile_notify_task(w->self[WRG_SEAT_FRONT], (uint32_t)w->director);
+}
+
 void wrg_director_main(void *arg)
 {
     struct wrg_world *w = arg;
     bool published = false;
 
     arm_tampers(w);
-    if (wrg_world_scripted(w, WRG_SEAT_BACK) && w->self[WRG_SEAT_BACK])
-        wrg_hostile_plan(w->self[WRG_SEAT_BACK], w->answers, w->nanswers);
-    if (wrg_world_scripted(w, WRG_SEAT_FRONT) && w->self[WRG_SEAT_FRONT])
-        wrg_hostile_notify_task(w->self[WRG_SEAT_FRONT], (uint32_t)w->director);
+    wrg_director_brief(w);
     for (uint16_t i = 0; i < w->c->nops; i++) {
         bool effect = wrg_op_execute(w, &w->c->ops[i]);
         w->effective[i] |= effect;

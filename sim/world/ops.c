@@ -6,11 +6,6 @@
 
 #include "world/world_impl.h"
 
-/* Virtual time after which a driver that was asked to close has done so, or never will. */
-#define CLOSE_PATIENCE_NS (UINT64_C(60) * 1000 * 1000 * 1000)
-#define NS_PER_MS         UINT64_C(1000000)
-#define WAIT_STEPS_MAX    UINT64_C(10000)
-
 typedef bool op_fn(struct wrg_world *w, const struct wrg_op *op);
 
 static void *script(struct wrg_world *w, unsigned seat)
@@ -230,109 +225,7 @@ static bool op_xs(struct wrg_world *w, const struct wrg_op *op)
     return result == 0;
 }
 
-/* ---- waiting ---- */
-
-/* Sleeps until nobody else can run: virtual time moves only then. */
-static bool world_is_idle(struct wrg_world *w, uint64_t pause_ns)
-{
-    return wrg_sched_wait(&w->sched, pause_ns) != 0;
-}
-
-static bool wait_until(struct wrg_world *w, bool (*reached)(struct wrg_world *w, uint64_t n),
-                       uint64_t n, uint64_t patience_ns)
-{
-    uint64_t end = wrg_sched_now(&w->sched) + patience_ns;
-
-    while (!reached(w, n)) {
-        uint64_t now = wrg_sched_now(&w->sched);
-        if (now >= end)
-            return false;
-        (void)world_is_idle(w, patience_ns <= NS_PER_MS ? 1 : (end - now + 63) / 64);
-    }
-    return true;
-}
-
-static bool has_responses(struct wrg_world *w, uint64_t n)
-{
-    void *front = script(w, WRG_SEAT_FRONT);
-
-    return front ? wrg_hostile_responses(front) >= n : w->edge.completed >= n;
-}
-
-static bool is_connected(struct wrg_world *w, uint64_t n)
-{
-    (void)n;
-    return wrg_world_connected(w);
-}
-
-static bool seat_closed(struct wrg_world *w, unsigned seat)
-{
-    uint32_t state = wrg_world_state(w, seat);
-
-    return state == WRG_XENBUS_CLOSED || state == WRG_XENBUS_UNKNOWN;
-}
-
-static bool is_closed(struct wrg_world *w, uint64_t n)
-{
-    (void)n;
-    return seat_closed(w, WRG_SEAT_FRONT) && seat_closed(w, WRG_SEAT_BACK);
-}
-
-/* An event waits behind a delayed EOI: the world only looks idle. Sleeps until it comes. */
-static bool sleep_until_eoi(struct wrg_world *w)
-{
-    uint64_t due = WRG_FOREVER;
-
-    wrg_xen_lock(&w->xen);
-    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
-        uint64_t at;
-        if (wrg_late_eoi_blocks(&w->guests[seat], &at))
-            due = wrg_min_u64(due, at);
-    }
-    wrg_xen_unlock(&w->xen);
-    if (due == WRG_FOREVER)
-        return false;
-    uint64_t now = wrg_sched_now(&w->sched);
-    (void)world_is_idle(w, due > now ? due - now : 1);
-    return true;
-}
-
-static void wait_until_idle(struct wrg_world *w)
-{
-    do
-        while (!world_is_idle(w, 1))
-            ;
-    while (sleep_until_eoi(w));
-}
-
-static bool wait_for_responses(struct wrg_world *w, uint64_t n)
-{
-    while (!wait_until(w, has_responses, n, 64))
-        if (!sleep_until_eoi(w))
-            return false;
-    return true;
-}
-
-static bool op_wait(struct wrg_world *w, const struct wrg_op *op)
-{
-    uint64_t n = op->wait.n;
-
-    switch (op->wait.what) {
-    case WRG_CASE_WAIT_IDLE: wait_until_idle(w); return true;
-    case WRG_CASE_WAIT_RESPONSES: return wait_for_responses(w, n);
-    case WRG_CASE_WAIT_STEPS:
-        for (uint64_t i = 0; i < wrg_min_u64(n, WAIT_STEPS_MAX); i++)
-            wrg_sched_yield(&w->sched);
-        return true;
-    case WRG_CASE_WAIT_TIME_MS:
-        (void)world_is_idle(w, wrg_min_u64(n, 1000000) * NS_PER_MS);
-        return true;
-    case WRG_CASE_WAIT_CONNECTED: return wait_until(w, is_connected, 0, CLOSE_PATIENCE_NS);
-    default: return wait_until(w, is_closed, 0, CLOSE_PATIENCE_NS);
-    }
-}
-
-/* ---- closing, dying, coming back ---- */
+/* ---- closing, dying ---- */
 
 static bool op_detach(struct wrg_world *w, const struct wrg_op *op)
 {
@@ -351,53 +244,6 @@ static bool op_detach(struct wrg_world *w, const struct wrg_op *op)
     return true;
 }
 
-static bool front_closed(struct wrg_world *w, uint64_t n)
-{
-    (void)n;
-    return seat_closed(w, WRG_SEAT_FRONT);
-}
-
-/* A new kernel starts in the seat: the device is found again in state Initialising. */
-static bool restart(struct wrg_world *w, unsigned seat)
-{
-    struct wrg_xs_call call = { .conn = w->xen.domains[wrg_world_domid(seat)].xs_conn };
-    char path[WRG_VBD_PATH_MAX + 8];
-
-    if (seat == WRG_SEAT_FRONT)
-        wrg_vbd_front_path(&wrg_world_vbd, path);
-    else
-        wrg_vbd_back_path(&wrg_world_vbd, path);
-    strcat(path, "/state");
-    wrg_xen_lock(&w->xen);
-    w->scripting = true;
-    int result = wrg_xenstore_write(w->xen.store, &call, path, "1", 1);
-    w->scripting = false;
-    wrg_xen_unlock(&w->xen);
-    return result == 0 && wrg_world_start_seat(w, seat) == 0;
-}
-
-static bool op_reconnect(struct wrg_world *w, const struct wrg_op *op)
-{
-    unsigned seat = op->reconnect.by == WRG_CASE_DOM_FRONT ? WRG_SEAT_FRONT : WRG_SEAT_BACK;
-    bool result;
-
-    if (!w->self[WRG_SEAT_FRONT] || !w->self[WRG_SEAT_BACK])
-        return false;
-    w->reconnected = true;
-    w->endpoints[seat]->detach(w->self[seat]);
-    if (!wait_until(w, seat == WRG_SEAT_FRONT ? front_closed : is_closed, 0, CLOSE_PATIENCE_NS) ||
-        !wait_until(w, is_closed, 0, CLOSE_PATIENCE_NS))
-        return false;
-    /* Closed may be said before the last task is done, and a seat that starts wakes the other. */
-    wait_until_idle(w);
-    if (seat == WRG_SEAT_BACK)
-        wrg_world_stop_seat(w, WRG_SEAT_BACK);
-    wrg_world_stop_seat(w, WRG_SEAT_FRONT);
-    result = seat == WRG_SEAT_FRONT || restart(w, WRG_SEAT_BACK);
-    result = result && restart(w, WRG_SEAT_FRONT);
-    return result && wait_until(w, is_connected, 0, CLOSE_PATIENCE_NS);
-}
-
 static bool op_kill(struct wrg_world *w, const struct wrg_op *op)
 {
     uint16_t domid = op->kill.dom == WRG_CASE_DOM_FRONT ? WRG_DOM_FRONT : WRG_DOM_BACK;
@@ -412,6 +258,21 @@ static bool op_kill(struct wrg_world *w, const struct wrg_op *op)
     w->kill_dom = domid;
     w->alarm_kill = w->sched.steps + op->kill.after;
     wrg_sched_alarm(&w->sched, wrg_min_u64(w->alarm_kill, w->alarm_pause));
+    return true;
+}
+
+/* ---- the disk ---- */
+
+static bool op_resize(struct wrg_world *w, const struct wrg_op *op)
+{
+    const struct wrg_endpoint *back = w->endpoints[WRG_SEAT_BACK];
+
+    /* The disk's task reads the size without a lock. */
+    if (w->xen.parallel || w->memory_disk.sectors == op->resize.sectors)
+        return false;
+    wrg_memory_disk_resize(&w->memory_disk, op->resize.sectors);
+    if (w->self[WRG_SEAT_BACK] && back->resized)
+        back->resized(w->self[WRG_SEAT_BACK]);
     return true;
 }
 
@@ -432,9 +293,11 @@ static op_fn *const table[] = {
     [WRG_OP_POKE] = op_poke,
     [WRG_OP_XS] = op_xs,
     [WRG_OP_EVENT] = op_event,
-    [WRG_OP_WAIT] = op_wait,
+    [WRG_OP_WAIT] = wrg_op_wait,
     [WRG_OP_DETACH] = op_detach,
-    [WRG_OP_RECONNECT] = op_reconnect,
+    [WRG_OP_RECONNECT] = wrg_op_reconnect,
+    [WRG_OP_RESIZE] = op_resize,
+    [WRG_OP_TOOLSTACK] = wrg_op_toolstack,
     [WRG_OP_KILL] = op_kill,
 };
 
@@ -443,10 +306,11 @@ enum { OP_STEPS = 64, LIFE_STEPS = 4000 };
 
 static uint64_t steps_of(const struct wrg_op *op)
 {
-    if (op->kind == WRG_OP_RECONNECT || op->kind == WRG_OP_DETACH || op->kind == WRG_OP_XS)
+    if (op->kind == WRG_OP_RECONNECT || op->kind == WRG_OP_DETACH || op->kind == WRG_OP_XS ||
+        op->kind == WRG_OP_TOOLSTACK || op->kind == WRG_OP_RESIZE)
         return LIFE_STEPS;
-    if (op->kind == WRG_OP_WAIT && op->wait.what == WRG_CASE_WAIT_STEPS)
-        return OP_STEPS + wrg_min_u64(op->wait.n, WAIT_STEPS_MAX);
+    if (op->kind == WRG_OP_WAIT)
+        return OP_STEPS + wrg_op_wait_steps(op);
     /* Those that cost nothing: a finding of a fuzz target is kept with its config spelled out. */
     return table[op->kind] == op_taken || table[op->kind] == op_nothing ? 0 : OP_STEPS;
 }

@@ -23,6 +23,12 @@ static void begin_run(struct wrg_world *w)
     w->director = WRG_TASK_NONE;
     w->dead[0] = w->dead[1] = false;
     w->closing = w->reconnected = w->ended = false;
+    w->next_back.set = false;
+    w->rebuilds = 0;
+    w->toolstack.task = WRG_TASK_NONE;
+    w->toolstack.timer = -1;
+    w->toolstack.nagenda = 0;
+    w->toolstack.life = (struct wrg_vbd_life){ .phase = WRG_VBD_SETTLED };
     w->kill_dom = 0;
     w->alarm_kill = w->alarm_pause = UINT64_MAX;
     set_disk(w);
@@ -117,7 +123,7 @@ static bool case_spoils(const struct wrg_world *w)
     for (uint16_t i = 0; i < w->c->nops; i++) {
         uint8_t kind = w->c->ops[i].kind;
         if (kind == WRG_OP_DETACH || kind == WRG_OP_RECONNECT || kind == WRG_OP_KILL ||
-            kind == WRG_OP_XS)
+            kind == WRG_OP_XS || kind == WRG_OP_TOOLSTACK)
             return true;
     }
     return w->config.end != WRG_CASE_END_AUTO;

@@ -22,10 +22,13 @@ static struct wrg_guest *guest_of_conn(struct wrg_world *w, uint16_t conn)
 
 static void on_store_event(void *ctx, uint16_t conn)
 {
-    struct wrg_guest *guest = guest_of_conn(ctx, conn);
+    struct wrg_world *w = ctx;
+    struct wrg_guest *guest = guest_of_conn(w, conn);
 
     if (guest)
         wrg_guest_on_store_event(guest);
+    else if (conn == w->xen.domains[WRG_DOM_TOOLSTACK].xs_conn)
+        wrg_toolstack_on_event(w);
 }
 
 static void on_store_change(void *ctx, uint16_t domid, const char *path, const char *value,

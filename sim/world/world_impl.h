@@ -20,7 +20,7 @@
 #include "guest/guest.h"
 #include "hostile/hostile.h"
 #include "oracle/oracle.h"
-#include "toolstack/toolstack.h"
+#include "toolstack/life.h"
 #include "world/world.h"
 #include "xen/hypervisor.h"
 
@@ -74,6 +74,32 @@ struct wrg_edge_above {
     pthread_mutex_t lock; /* thread engine */
 };
 
+/* ---- the toolstack ---- */
+
+#define WRG_WORLD_AGENDA 32
+
+struct wrg_agenda_item { /* what it does later */
+    uint64_t at_ns;
+    uint16_t op; /* index */
+};
+
+struct wrg_world_toolstack {
+    int task;  /* WRG_TASK_NONE: there was nothing to do yet */
+    int timer; /* -1: none */
+    bool hold; /* the hotplug script has not answered when the drivers start */
+    uint32_t nagenda;
+    struct wrg_agenda_item agenda[WRG_WORLD_AGENDA];
+    struct wrg_vbd_life life;
+};
+
+/* What the backend of the next connection is like, where it is not as the case's config says. */
+struct wrg_next_back {
+    bool set;
+    uint32_t indirect_max; /* WRG_ABSENT: not offered */
+    uint8_t ring_order;
+    bool no_flush;
+};
+
 /* ---- snapshot ---- */
 
 struct wrg_snapshot {
@@ -108,6 +134,7 @@ struct wrg_world {
     struct wrg_readonly_disk readonly_disk;
     struct wrg_faulty_disk faulty_disk;
     struct wrg_disk_queue disk;
+    struct wrg_world_toolstack toolstack;
     struct wrg_snapshot snapshot;
     struct wrg_profile seen; /* of the last fresh connect: a snapshot is taken at the second one */
     bool built;              /* xen exists */
@@ -122,8 +149,10 @@ struct wrg_world {
     enum wrg_stage stage;
     bool fresh, from_snapshot, early; /* early: ops begin before the device is connected */
     bool director_done;
-    bool dead[WRG_WORLD_SEATS];        /* domains */
-    bool reconnected;                  /* the connection is not the one of the start */
+    bool dead[WRG_WORLD_SEATS]; /* domains */
+    bool reconnected;           /* the connection is not the one of the start */
+    struct wrg_next_back next_back;
+    uint32_t rebuilds;                 /* of the back's domain, in this run */
     bool closing;                      /* an op has closed or killed something */
     bool state_known[WRG_WORLD_SEATS]; /* since the last change of the store */
     uint32_t state[WRG_WORLD_SEATS];
@@ -199,6 +228,37 @@ void wrg_director_collect(struct wrg_world *w);
 /* What the collected ops have done, into w->effective. */
 void wrg_director_account(struct wrg_world *w);
 void wrg_director_kill(struct wrg_world *w, uint16_t domid);
+
+/* After a scripted driver has started: what its script says of it. */
+void wrg_director_brief(struct wrg_world *w);
+
+/* toolstack.c */
+/* At the start of a run whose hotplug script has not answered: the toolstack waits for it. */
+void wrg_toolstack_watch_over(struct wrg_world *w);
+/* The store has queued an event for domain 0. */
+void wrg_toolstack_on_event(struct wrg_world *w);
+bool wrg_op_toolstack(struct wrg_world *w, const struct wrg_op *op);
+
+/* reconnect.c: drivers and domains come back. */
+bool wrg_op_reconnect(struct wrg_world *w, const struct wrg_op *op);
+/* The device is added again, after it was removed; false: it is there, or an end is dead. */
+bool wrg_world_add_again(struct wrg_world *w);
+/* The backend's host goes down in an instant, and comes up again. */
+bool wrg_world_power_cut(struct wrg_world *w);
+
+/* wait.c: of the director. */
+/* Sleeps until nobody else can run: virtual time moves only then. False: something has woken it. */
+bool wrg_wait_idle(struct wrg_world *w, uint64_t pause_ns);
+bool wrg_wait_until(struct wrg_world *w, bool (*reached)(struct wrg_world *w, uint64_t n),
+                    uint64_t n, uint64_t patience_ns);
+/* Virtual time after which a driver that was asked to close has done so, or never will. */
+#define WRG_CLOSE_PATIENCE_NS (UINT64_C(60) * 1000 * 1000 * 1000)
+bool wrg_wait_connected(struct wrg_world *w);
+/* Both ends closed or gone; of one seat. */
+bool wrg_wait_closed(struct wrg_world *w);
+bool wrg_wait_seat_closed(struct wrg_world *w, unsigned seat);
+bool wrg_op_wait(struct wrg_world *w, const struct wrg_op *op);
+uint64_t wrg_op_wait_steps(const struct wrg_op *op);
 
 /* ops.c: one op of the case; false: it had no effect. */
 bool wrg_op_execute(struct wrg_world *w, const struct wrg_op *op);

@@ -345,6 +345,17 @@ void wrg_xen_kill_domain(struct wrg_xen *xen, uint16_t domid)
     wrg_sched_kill_role(xen->sched, dom->role);
 }
 
+int wrg_xen_build_back(struct wrg_xen *xen)
+{
+    struct wrg_domain *dom = &xen->domains[WRG_DOM_BACK];
+
+    WRG_ASSERT(!dom->alive);
+    reset_domain(dom);
+    wrg_fetch_retire(&xen->fetch, WRG_SEAT_BACK);
+    wrg_xen_emit(xen, .kind = WRG_EV_BIRTH, .role = WRG_ROLE_TOOLSTACK, .a = WRG_DOM_BACK);
+    return wrg_xenstore_connect(xen->store, WRG_DOM_BACK, &dom->xs_conn);
+}
+
 void wrg_xen_emit_finding(struct wrg_xen *xen)
 {
     if (wrg_xen_task(xen) != WRG_TASK_NONE && !xen->parallel)

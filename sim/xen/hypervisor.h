@@ -84,6 +84,12 @@ void wrg_xen_saved_free(struct wrg_xen_saved *saved);
 /* Domain death: mappings are released, channels closed, the store told. */
 void wrg_xen_kill_domain(struct wrg_xen *xen, uint16_t domid);
 
+/*
+ * The back's domain, which died, is built again: nothing is left of its memory, mappings and
+ * channels, and it has a new connection to the store. -ENOMEM: the store has no room for that.
+ */
+WRG_MUST_USE int wrg_xen_build_back(struct wrg_xen *xen);
+
 static inline void wrg_xen_lock(struct wrg_xen *xen)
 {
     if (xen->parallel)

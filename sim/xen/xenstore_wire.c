@@ -51,13 +51,12 @@ static long number(const char *text)
     return strtol(text, NULL, 10);
 }
 
-/* `error`: what a number is that no domain can have. */
-static int parse_domid(const char *text, int error, uint16_t *domid)
+static int parse_domid(const char *text, uint16_t *domid)
 {
     long value = number(text);
 
     if (value < 0 || value > (long)DOMID_LAST)
-        return error;
+        return -EINVAL;
     *domid = (uint16_t)value;
     return 0;
 }
@@ -209,7 +208,7 @@ static int do_transaction_end(struct request *r)
 static int do_introduce(struct request *r)
 {
     uint16_t domid;
-    int ret = parse_domid(r->arg[0], -EINVAL, &domid);
+    int ret = parse_domid(r->arg[0], &domid);
 
     if (ret == 0 && number(r->arg[2]) <= 0) /* the event channel */
         ret = -EINVAL;
@@ -221,7 +220,7 @@ static int do_introduce(struct request *r)
 static int do_release(struct request *r)
 {
     uint16_t domid;
-    int ret = parse_domid(r->arg[0], -ENOENT, &domid);
+    int ret = parse_domid(r->arg[0], &domid);
 
     return ret ? ret : acknowledge(r, wrg_xenstore_release(r->xs, &r->call, domid));
 }
@@ -229,7 +228,7 @@ static int do_release(struct request *r)
 static int do_resume(struct request *r)
 {
     uint16_t domid;
-    int ret = parse_domid(r->arg[0], -ENOENT, &domid);
+    int ret = parse_domid(r->arg[0], &domid);
 
     return ret ? ret : acknowledge(r, wrg_xenstore_resume(r->xs, &r->call, domid));
 }
@@ -237,10 +236,10 @@ static int do_resume(struct request *r)
 static int do_set_target(struct request *r)
 {
     uint16_t domid, target;
-    int ret = parse_domid(r->arg[0], -ENOENT, &domid);
+    int ret = parse_domid(r->arg[0], &domid);
 
     if (ret == 0)
-        ret = parse_domid(r->arg[1], -ENOENT, &target);
+        ret = parse_domid(r->arg[1], &target);
     if (ret)
         return ret;
     return acknowledge(r, wrg_xenstore_set_target(r->xs, &r->call, domid, target));
@@ -248,13 +247,11 @@ static int do_set_target(struct request *r)
 
 static int do_is_domain_introduced(struct request *r)
 {
-    bool known = number(r->arg[0]) == (long)DOMID_SELF;
-    uint16_t domid;
-    int ret = 0;
+    long domid = number(r->arg[0]);
+    bool known = domid == (long)DOMID_SELF || (domid >= 0 && domid <= (long)DOMID_LAST &&
+                                               wrg_xenstore_is_introduced(r->xs, (uint16_t)domid));
 
-    if (parse_domid(r->arg[0], -ENOENT, &domid) == 0)
-        ret = wrg_xenstore_ask_introduced(r->xs, &r->call, domid, &known);
-    return ret ? ret : put_text(r, known ? "T" : "F");
+    return put_text(r, known ? "T" : "F");
 }
 
 /* Of any number: nobody asks whether there is such a domain. */
@@ -265,9 +262,9 @@ static int do_get_domain_path(struct request *r)
 
 static int do_control(struct request *r)
 {
-    if (strcmp(r->arg[0], "help") == 0)
-        return put_text(r, "Supported commands:\n\thelp\n\tcheck");
-    return acknowledge(r, wrg_xenstore_control(r->xs, &r->call, r->arg[0]));
+    if (strcmp(r->arg[0], "help") != 0)
+        return -EINVAL;
+    return put_text(r, "Supported commands:\n\thelp");
 }
 
 /* ---- the table of types ---- */
@@ -308,7 +305,7 @@ static const struct {
     [XS_MKDIR] = { do_mkdir, ONE, 0 },
     [XS_RM] = { do_rm, ONE, 0 },
     [XS_SET_PERMS] = { do_set_perms, AT_LEAST_2, 0 },
-    [XS_IS_DOMAIN_INTRODUCED] = { do_is_domain_introduced, ONE, PRIVILEGED },
+    [XS_IS_DOMAIN_INTRODUCED] = { do_is_domain_introduced, ONE, 0 },
     [XS_RESUME] = { do_resume, ONE, PRIVILEGED },
     [XS_SET_TARGET] = { do_set_target, AT_LEAST_2, PRIVILEGED },
     [XS_RESET_WATCHES] = { do_reset_watches, FREE, 0 },

@@ -22,9 +22,8 @@
  * Threads: as the store. Errors: what a client gets wrong is a reply, never a return value.
  * Source: xen/io/xs_wire.h, xenstore.txt; C xenstored 4.17.
  *
- * Left out: CONTROL but for `help` and `check`; the shared page (grant reference and port of
- * INTRODUCE are checked for shape and go nowhere); features and quotas of later versions (types 23
- * to 26).
+ * Left out: CONTROL but for its `help`; the shared page (grant reference and port of INTRODUCE are
+ * checked for shape and go nowhere); features and quotas of later versions (types 23 to 26).
  */
 #ifndef WRG_XEN_XENSTORE_WIRE_H
 #define WRG_XEN_XENSTORE_WIRE_H

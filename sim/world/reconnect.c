@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Drivers and domains that come back: a new start, a kernel over a kernel, firmware and what it
+ * boots, another host, a power cut.
+ */
+#include <string.h>
+
+#include "world/world_impl.h"
+
+enum { REBUILDS_MAX = 4, RING_ORDERS = 5, HIGHEST_INDIRECT = 65535 };
+
+/* ---- parts ---- */
+
+static void wait_until_quiet(struct wrg_world *w)
+{
+    while (!wrg_wait_idle(w, 1))
+        ;
+}
+
+static uint16_t dom0_conn(const struct wrg_world *w)
+{
+    return w->xen.domains[WRG_DOM_TOOLSTACK].xs_conn;
+}
+
+static bool start_seat(struct wrg_world *w, unsigned seat)
+{
+    bool started = wrg_world_start_seat(w, seat) == 0;
+
+    wrg_director_brief(w);
+    return started;
+}
+
+/* A new kernel starts in the seat: the device is found again in state Initialising. */
+static bool restart(struct wrg_world *w, unsigned seat)
+{
+    struct wrg_xs_call call = { .conn = w->xen.domains[wrg_world_domid(seat)].xs_conn };
+    char path[WRG_VBD_PATH_MAX + 8];
+
+    if (seat == WRG_SEAT_FRONT)
+        wrg_vbd_front_path(&wrg_world_vbd, path);
+    else
+        wrg_vbd_back_path(&wrg_world_vbd, path);
+    strcat(path, "/state");
+    wrg_xen_lock(&w->xen);
+    w->scripting = true;
+    int result = wrg_xenstore_write(w->xen.store, &call, path, "1", 1);
+    w->scripting = false;
+    wrg_xen_unlock(&w->xen);
+    return result == 0 && start_seat(w, seat);
+}
+
+/* The block layer goes with the kernel that it was part of. */
+static void stop_front(struct wrg_world *w)
+{
+    wrg_world_stop_seat(w, WRG_SEAT_FRONT);
+    w->edge.state.ready = false;
+}
+
+/* All that the toolstack writes for a device whose script has answered. */
+static bool write_device(struct wrg_world *w)
+{
+    const struct wrg_vbd_spec spec = { .id = wrg_world_vbd, .readonly = w->config.readonly };
+    int result;
+
+    wrg_xen_lock(&w->xen);
+    result = wrg_toolstack_add_vbd(w->xen.store, dom0_conn(w), &spec);
+    if (!result)
+        result = wrg_toolstack_hotplug_done(w->xen.store, dom0_conn(w), &wrg_world_vbd, 0xca, 0);
+    wrg_xen_unlock(&w->xen);
+    return result == 0;
+}
+
+static bool both_alive(const struct wrg_world *w)
+{
+    return !w->dead[WRG_SEAT_FRONT] && !w->dead[WRG_SEAT_BACK];
+}
+
+/* The backend's domain, dead by now at the latest, is there again, without a driver. */
+static bool rebuild_back(struct wrg_world *w)
+{
+    int result;
+
+    /* Parts of the connection that a snapshot knows are gone for good. */
+    wrg_world_drop_snapshot(w);
+    wrg_director_kill(w, WRG_DOM_BACK);
+    wrg_disk_queue_drop(&w->disk);
+    wrg_guest_reset(&w->guests[WRG_SEAT_BACK]);
+    w->rebuilds++;
+    result = wrg_xen_build_back(&w->xen);
+    if (!result)
+        result = wrg_toolstack_add_domain(w->xen.store, dom0_conn(w), WRG_DOM_BACK);
+    w->dead[WRG_SEAT_BACK] = result != 0;
+    return result == 0;
+}
+
+/* ---- the toolstack's ---- */
+
+bool wrg_world_add_again(struct wrg_world *w)
+{
+    struct wrg_vbd_view view;
+
+    wait_until_quiet(w);
+    wrg_toolstack_look(w->xen.store, dom0_conn(w), &wrg_world_vbd, &view);
+    if (!both_alive(w) || !wrg_vbd_is_closed(&view))
+        return false;
+    w->reconnected = true;
+    wrg_world_stop_seat(w, WRG_SEAT_BACK);
+    stop_front(w);
+    if (!write_device(w) || !start_seat(w, WRG_SEAT_BACK) || !start_seat(w, WRG_SEAT_FRONT))
+        return false;
+    return wrg_wait_connected(w);
+}
+
+bool wrg_world_power_cut(struct wrg_world *w)
+{
+    if (w->xen.parallel || !both_alive(w) || w->rebuilds == REBUILDS_MAX)
+        return false;
+    w->reconnected = true;
+    wrg_director_kill(w, WRG_DOM_BACK);
+    /* The frontend sees its backend go, and fails what it has. */
+    (void)wrg_wait_seat_closed(w, WRG_SEAT_FRONT);
+    wait_until_quiet(w);
+    stop_front(w);
+    if (!rebuild_back(w) || !write_device(w) || !start_seat(w, WRG_SEAT_BACK) ||
+        wrg_disk_queue_start(&w->disk) || !start_seat(w, WRG_SEAT_FRONT))
+        return false;
+    return wrg_wait_connected(w);
+}
+
+/* ---- how a frontend comes to connect again ---- */
+
+static bool by_restart(struct wrg_world *w, unsigned seat)
+{
+    bool result;
+
+    w->endpoints[seat]->detach(w->self[seat]);
+    if (!(seat == WRG_SEAT_FRONT ? wrg_wait_seat_closed(w, seat) : wrg_wait_closed(w)) ||
+        !wrg_wait_closed(w))
+        return false;
+    /* Closed may be said before the last task is done, and a seat that starts wakes the other. */
+    wait_until_quiet(w);
+    if (seat == WRG_SEAT_BACK)
+        wrg_world_stop_seat(w, WRG_SEAT_BACK);
+    wrg_world_stop_seat(w, WRG_SEAT_FRONT);
+    result = seat == WRG_SEAT_FRONT || restart(w, WRG_SEAT_BACK);
+    return result && restart(w, WRG_SEAT_FRONT);
+}
+
+/* The old kernel says no word, and the new one finds what it has left. */
+static bool by_kexec(struct wrg_world *w, unsigned seat)
+{
+    (void)seat;
+    wait_until_quiet(w);
+    stop_front(w);
+    if (!start_seat(w, WRG_SEAT_FRONT))
+        return false;
+    wait_until_quiet(w); /* the states are those of the old connection until it has looked */
+    return true;
+}
+
+static bool is_handed_over(struct wrg_world *w, uint64_t n)
+{
+    (void)n;
+    return wrg_world_state(w, WRG_SEAT_FRONT) == WRG_XENBUS_INITIALISING &&
+           wrg_world_state(w, WRG_SEAT_BACK) == WRG_XENBUS_INIT_WAIT;
+}
+
+/* The firmware's driver leaves the device as it was found, and what it boots starts from there. */
+static bool by_firmware(struct wrg_world *w, unsigned seat)
+{
+    (void)seat;
+    w->guests[WRG_SEAT_FRONT].port.params.handoff = true;
+    w->endpoints[WRG_SEAT_FRONT]->detach(w->self[WRG_SEAT_FRONT]);
+    if (!wrg_wait_until(w, is_handed_over, 0, WRG_CLOSE_PATIENCE_NS))
+        return false;
+    wait_until_quiet(w);
+    stop_front(w);
+    return start_seat(w, WRG_SEAT_FRONT);
+}
+
+/*
+ * The guest stands still while its device is set up at another host, so it sees nothing of the old
+ * backend's end: no task of it runs before it is told.
+ */
+static bool by_migration(struct wrg_world *w, unsigned seat)
+{
+    const struct wrg_endpoint *front = w->endpoints[WRG_SEAT_FRONT];
+
+    (void)seat;
+    if (w->xen.parallel || !front->resume || w->rebuilds == REBUILDS_MAX || !rebuild_back(w) ||
+        !write_device(w))
+        return false;
+    front->resume(w->self[WRG_SEAT_FRONT]);
+    return start_seat(w, WRG_SEAT_BACK) && wrg_disk_queue_start(&w->disk) == 0;
+}
+
+static bool (*const ways[])(struct wrg_world *w, unsigned seat) = {
+    [WRG_CASE_HOW_RESTART] = by_restart,
+    [WRG_CASE_HOW_KEXEC] = by_kexec,
+    [WRG_CASE_HOW_FIRMWARE] = by_firmware,
+    [WRG_CASE_HOW_MIGRATE] = by_migration,
+};
+
+/* What the backend is like from its next start on. */
+static void set_limits(struct wrg_world *w, const struct wrg_op_reconnect *op)
+{
+    struct wrg_next_back *next = &w->next_back;
+
+    if (!next->set)
+        *next = (struct wrg_next_back){ .set = true,
+                                        .indirect_max = w->config.indirect_max,
+                                        .ring_order = RING_ORDERS - 1 };
+    if (op->indirect_max != WRG_AUTO_32)
+        next->indirect_max = op->indirect_max > HIGHEST_INDIRECT ? WRG_ABSENT : op->indirect_max;
+    if (op->ring_order != WRG_AUTO_16)
+        next->ring_order = (uint8_t)(op->ring_order % RING_ORDERS);
+    next->no_flush = op->flush == WRG_NO;
+}
+
+bool wrg_op_reconnect(struct wrg_world *w, const struct wrg_op *op)
+{
+    unsigned seat = op->reconnect.by == WRG_CASE_DOM_FRONT ? WRG_SEAT_FRONT : WRG_SEAT_BACK;
+
+    if (!w->self[WRG_SEAT_FRONT] || !w->self[WRG_SEAT_BACK])
+        return false;
+    w->reconnected = true;
+    set_limits(w, &op->reconnect);
+    return ways[op->reconnect.how](w, seat) && wrg_wait_connected(w);
+}
