@@ -123,13 +123,17 @@ static void react(struct wrg_back *back, uint32_t frontend)
     on_frontend[frontend][own_index[back->bus.state]](back);
 }
 
+/* The watch is set here, not at start: the task runs as soon as there is one. */
 static void look_for_device(struct wrg_back *back)
 {
-    if (!back->open || back->bus.own_changed) {
-        int result = wrg_back_open(back);
-        if (result && result != -ENOENT)
-            wrg_xenbus_fatal(&back->bus, result, "reading the device of the hotplug script");
-    }
+    int result = 0;
+
+    if (back->bus.own_path[0] == '\0')
+        result = wrg_xenbus_watch_own(&back->bus, "physical-device", back->xenbus_task);
+    if (!result && (!back->open || back->bus.own_changed))
+        result = wrg_back_open(back);
+    if (result && result != -ENOENT)
+        wrg_xenbus_fatal(&back->bus, result, "reading the device of the hotplug script");
 }
 
 static void xenbus_work(void *arg)
@@ -237,13 +241,9 @@ static int start(struct wrg_port *port, void **self)
     }
     result = create_tasks(back);
     if (!result) {
-        result = wrg_xenbus_watch_own(&back->bus, "physical-device", back->xenbus_task);
-        if (!result)
-            result = wrg_xenbus_watch_state(&back->bus, back->xenbus_task);
-        if (result) {
-            wrg_xenbus_fini(&back->bus);
+        result = wrg_xenbus_watch_state(&back->bus, back->xenbus_task);
+        if (result)
             exit_tasks(back);
-        }
     }
     if (result) {
         destroy_locks(back);

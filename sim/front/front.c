@@ -205,9 +205,9 @@ static void react(struct wrg_front *front, uint32_t backend)
 /* Firmware takes the device on to where the next driver will find it. */
 static void hand_over(struct wrg_front *front, uint32_t backend)
 {
-    if (!front->port->params.handoff || backend != WRG_XENBUS_CLOSED)
+    if (!front->port->params.handoff || backend != WRG_XENBUS_CLOSED || front->handed_over)
         return;
-    front->left = true;
+    front->handed_over = front->left = true;
     wrg_xenbus_walk_begin(&front->bus, &front->walk);
     (void)wrg_xenbus_walk_on(&front->bus, &front->walk, front->xenbus_task);
 }
@@ -377,6 +377,7 @@ static void detach(void *self)
     struct wrg_front *front = self;
 
     front->detaching = true;
+    front->left = false;
     wrg_front_wake_xenbus(front);
 }
 

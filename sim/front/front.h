@@ -104,7 +104,8 @@ struct wrg_front {
     bool detaching;              /* no way back but a new start */
     bool suspended;              /* the guest was moved, and this driver has not looked at it yet */
     struct wrg_xenbus_walk walk; /* to where a driver would like to find the device */
-    bool left;                   /* it was left that way: nothing more is done */
+    bool handed_over;            /* it was left that way, once */
+    bool left;                   /* and nothing more is done, unless it is to be closed after all */
     uint32_t max_segments;
     uint64_t sectors;     /* of the disk, as the block layer was told */
     uint64_t deadline_ns; /* of the wait in state CLOSING, 0: none yet */

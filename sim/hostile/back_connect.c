@@ -60,8 +60,11 @@ int wrg_hostile_back_publish(struct hostile_back *back)
 
 bool wrg_hostile_back_has_device(struct hostile_back *back)
 {
+    struct wrg_xenbus_device *bus = &back->peer.bus;
     char text[32];
 
+    if (bus->own_path[0] == '\0')
+        (void)wrg_xenbus_watch_own(bus, "physical-device", back->peer.xenbus_task);
     return !wrg_xenbus_read_own_text(&back->peer.bus, "physical-device", text, sizeof(text));
 }
 

@@ -51,7 +51,7 @@ static bool walk_on(struct hostile_front *front)
 /* Firmware takes the device on to where the next driver will find it. */
 static void hand_over(struct hostile_front *front)
 {
-    front->left = true;
+    front->handed_over = front->left = true;
     wrg_xenbus_walk_begin(&front->peer.bus, &front->walk);
     (void)walk_on(front);
 }
@@ -73,7 +73,7 @@ static void react(struct hostile_front *front, uint32_t backend)
     if (bus->state == WRG_XENBUS_CLOSED) {
         if (is_gone(backend))
             wrg_hostile_front_give_back(front, true);
-        if (front->peer.port->params.handoff && backend == WRG_XENBUS_CLOSED)
+        if (front->peer.port->params.handoff && backend == WRG_XENBUS_CLOSED && !front->handed_over)
             hand_over(front);
         return;
     }
@@ -106,8 +106,9 @@ static void xenbus_work(void *arg)
 /* ---- driver ---- */
 
 /* Of a guest that was here before, and went without a word. */
-static void look_for_leftovers(struct hostile_front *front)
+static void look_for_leftovers(void *self)
 {
+    struct hostile_front *front = self;
     struct wrg_xenbus_device *bus = &front->peer.bus;
     uint32_t own = (uint32_t)wrg_xenbus_read_own_state(bus);
 
@@ -141,17 +142,16 @@ static int start(struct wrg_port *port, void **self)
         .ring_name = "front.ring",
         .xenbus_fn = xenbus_work,
         .ring_fn = wrg_hostile_front_work,
+        .found = look_for_leftovers,
         .seat = WRG_SEAT_FRONT,
     };
     front->notify_task = UINT32_MAX;
     result = wrg_hostile_peer_init(&front->peer, &args);
-    if (result) {
+    if (result)
         wrg_hostile_free(port, front);
-        return result;
-    }
-    look_for_leftovers(front);
-    *self = front;
-    return 0;
+    else
+        *self = front;
+    return result;
 }
 
 static void stop(void *self)
@@ -163,6 +163,14 @@ static void stop(void *self)
     wrg_hostile_free(front->peer.port, front->rest);
     wrg_hostile_peer_fini(&front->peer);
     wrg_hostile_free(front->peer.port, front);
+}
+
+static void detach(void *self)
+{
+    struct hostile_front *front = self;
+
+    front->left = false;
+    wrg_hostile_close(self);
 }
 
 static int submit(void *self, struct wrg_io *io)
@@ -178,7 +186,7 @@ const struct wrg_endpoint wrg_hostile_front_endpoint = {
     .traits = WRG_TRAIT_SNAPSHOT,
     .start = start,
     .stop = stop,
-    .detach = wrg_hostile_close,
+    .detach = detach,
     .submit = submit,
     .resume = resume,
 };

@@ -82,9 +82,9 @@ struct hostile_front {
     uint32_t requests;        /* put since start */
     uint32_t responses;       /* taken since start */
     uint32_t notify_task;
-    bool kick;      /* the ring task shall publish, and send an event */
-    bool suspended; /* the guest was moved */
-    bool left;      /* handed over: nothing more is done */
+    bool kick;              /* the ring task shall publish, and send an event */
+    bool suspended;         /* the guest was moved */
+    bool handed_over, left; /* as firmware does: nothing more is done, unless it is to close */
     struct wrg_xenbus_walk walk;
 };
 

@@ -36,13 +36,8 @@ static int create_tasks(struct hostile_peer *peer, const struct hostile_peer_arg
         exit_task(peer, peer->ring_task);
         return result;
     }
-    /* Backs wait for what the hotplug script says. */
-    if (peer->seat == WRG_SEAT_BACK)
-        result = wrg_xenbus_watch_own(&peer->bus, "physical-device", peer->xenbus_task);
-    if (!result)
-        result = wrg_xenbus_watch_state(&peer->bus, peer->xenbus_task);
+    result = wrg_xenbus_watch_state(&peer->bus, peer->xenbus_task);
     if (result) {
-        wrg_xenbus_fini(&peer->bus);
         exit_task(peer, peer->ring_task);
         exit_task(peer, peer->xenbus_task);
     }
@@ -57,6 +52,8 @@ int wrg_hostile_peer_init(struct hostile_peer *peer, const struct hostile_peer_a
     peer->port = args->port;
     peer->seat = args->seat;
     result = wrg_xenbus_init(&peer->bus, args->port, args->other);
+    if (!result && args->found)
+        args->found(args->self);
     if (!result)
         result = wrg_port_lock_create(peer->port, &lock);
     if (result)

@@ -36,6 +36,7 @@ struct hostile_peer_args {
     const char *xenbus_name, *ring_name;
     void (*xenbus_fn)(void *self);
     void (*ring_fn)(void *self);
+    void (*found)(void *self); /* the device is there, no task runs yet; NULL: nothing to do */
     uint8_t seat;
 };
 

@@ -70,6 +70,7 @@ struct wrg_liveness {
         uint32_t phase;
         bool bogus; /* the frontend's index was out of range once */
         bool dead;  /* a domain died */
+        bool born;  /* the back's domain was built again */
         bool front_dead;
         bool front_known; /* its domid is */
         uint32_t front_domid;

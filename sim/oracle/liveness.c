@@ -11,7 +11,14 @@
 
 #include "oracle/checkers.h"
 
+enum { XS_REMOVED = 2 }; /* operand `kind` of a change of the store */
+
 /* ---- LIVE-001 ---- */
+
+static bool has_closed(uint64_t state)
+{
+    return state == WRG_XENBUS_CLOSED || state == WRG_XENBUS_UNKNOWN;
+}
 
 static void judge_front(struct wrg_oracles *o, const struct wrg_event *ev)
 {
@@ -21,6 +28,9 @@ static void judge_front(struct wrg_oracles *o, const struct wrg_event *ev)
 
     if (!o->config.honest_front || !o->config.judged || completed >= submitted ||
         o->liveness.facts.front_dead)
+        return;
+    /* A frontend at a host without a backend waits for one. */
+    if (o->liveness.facts.born && o->liveness.facts.own_state[WRG_ROLE_BACK] == WRG_XENBUS_UNKNOWN)
         return;
     event.role = o->config.judged & WRG_JUDGE_FRONT ? WRG_ROLE_FRONT : WRG_ROLE_BACK;
     wrg_trace_report(o->trace, WRG_RULE_LIVE_001, &event,
@@ -45,15 +55,10 @@ static void judge_back(struct wrg_oracles *o, const struct wrg_event *ev)
                      "nobody can run, and %u published requests are not answered", outstanding);
 }
 
-static bool has_closed(uint64_t state)
-{
-    return state == WRG_XENBUS_CLOSED || state == WRG_XENBUS_UNKNOWN;
-}
-
 /*
  * LIVE-003: the other end has closed, or is gone; a driver has to follow. Its state is the one that
- * it wrote itself: what a toolstack writes over it is not its doing, and one that never wrote any
- * had nothing to close.
+ * it wrote itself: what a toolstack writes over it is not its doing, and one that never wrote any,
+ * or is at the beginning, had nothing to close.
  */
 static void judge_closing(struct wrg_oracles *o, const struct wrg_event *ev)
 {
@@ -68,7 +73,8 @@ static void judge_closing(struct wrg_oracles *o, const struct wrg_event *ev)
     for (uint8_t role = WRG_ROLE_FRONT; role <= WRG_ROLE_BACK; role++) {
         uint8_t own = o->liveness.facts.own_state[role];
         if (!wrg_oracle_judges(o, role) || !honest[role] || has_closed(own) ||
-            has_closed(states[role]) || !has_closed(states[WRG_ROLE_BACK - role]))
+            own == WRG_XENBUS_INITIALISING || has_closed(states[role]) ||
+            !has_closed(states[WRG_ROLE_BACK - role]))
             continue;
         event.role = role;
         wrg_trace_report(o->trace, WRG_RULE_LIVE_003, &event,
@@ -158,8 +164,41 @@ static void on_birth(void *ctx, const struct wrg_event *ev, const void *payload,
     (void)len;
     if (o->liveness.facts.front_known && o->liveness.facts.front_domid == ev->a)
         return;
+    o->liveness.facts.born = true;
     o->liveness.facts.dead = o->liveness.facts.front_dead;
     o->liveness.facts.own_state[WRG_ROLE_BACK] = WRG_XENBUS_UNKNOWN;
+}
+
+/* Whose device this is the directory of, itself and not a node of it; WRG_ROLE_SCRIPT: nobody's. */
+static uint8_t device_of(const char *path, uint32_t len)
+{
+    static const struct {
+        const char *part;
+        unsigned slashes; /* behind it */
+        uint8_t role;
+    } dirs[] = { { "/device/vbd/", 0, WRG_ROLE_FRONT }, { "/backend/vbd/", 1, WRG_ROLE_BACK } };
+    uint32_t path_len = (uint32_t)strnlen(path, len);
+
+    for (unsigned i = 0; i < WRG_ARRAY_LEN(dirs); i++) {
+        const char *at = memmem(path, path_len, dirs[i].part, strlen(dirs[i].part));
+        unsigned slashes = 0;
+        if (!at)
+            continue;
+        for (at += strlen(dirs[i].part); at < path + path_len; at++)
+            slashes += *at == '/';
+        if (slashes == dirs[i].slashes)
+            return dirs[i].role;
+    }
+    return WRG_ROLE_SCRIPT;
+}
+
+/* A device that was taken away has no state that its driver could write any more. */
+static void on_removal(struct wrg_oracles *o, const void *payload, uint32_t len)
+{
+    uint8_t role = device_of(payload, len);
+
+    if (role <= WRG_ROLE_BACK)
+        o->liveness.facts.own_state[role] = WRG_XENBUS_UNKNOWN;
 }
 
 /* A backend that has said to be closing does not serve its ring any more. */
@@ -173,6 +212,8 @@ static void on_change(void *ctx, const struct wrg_event *ev, const void *payload
         o->liveness.facts.front_known = true;
         o->liveness.facts.front_domid = ev->a;
     }
+    if (ev->b == XS_REMOVED)
+        on_removal(o, payload, len);
     if (ev->role > WRG_ROLE_BACK || !wrg_tap_path_ends(payload, len, "state", &value, &value_len) ||
         !wrg_tap_number(value, value_len, &state))
         return;

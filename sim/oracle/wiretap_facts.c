@@ -55,10 +55,10 @@ static void on_change(void *ctx, const struct wrg_event *ev, const void *payload
                                    ? WRG_TAP_OFFERED
                                    : WRG_TAP_NOT_OFFERED;
     }
-    if (wrg_tap_path_ends(payload, len, "feature-max-indirect-segments", &value, &value_len) &&
-        wrg_tap_number(value, value_len, &number)) {
-        facts->has_indirect_max = facts->told_indirect_max = true;
-        facts->indirect_max = number;
+    if (wrg_tap_path_ends(payload, len, "feature-max-indirect-segments", &value, &value_len)) {
+        facts->told_indirect_max = true; /* also that it is not offered any more */
+        facts->has_indirect_max = wrg_tap_number(value, value_len, &number);
+        facts->indirect_max = facts->has_indirect_max ? number : 0;
     }
     /* Connected is the end of the offer: what a backend could have offered and did not, is not. */
     if (!facts->told_indirect_max && wrg_tap_path_ends(payload, len, "state", &value, &value_len) &&

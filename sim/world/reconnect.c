@@ -49,10 +49,21 @@ static bool restart(struct wrg_world *w, unsigned seat)
     return result == 0 && start_seat(w, seat);
 }
 
+/*
+ * No task of the driver may run meanwhile. Nothing is runnable, and no time passes, but a death that
+ * is due would wake the other end's tasks: it comes when this is over.
+ */
+static void stop_seat(struct wrg_world *w, unsigned seat)
+{
+    wrg_sched_alarm(&w->sched, w->alarm_pause);
+    wrg_world_stop_seat(w, seat);
+    wrg_sched_alarm(&w->sched, wrg_min_u64(w->alarm_kill, w->alarm_pause));
+}
+
 /* The block layer goes with the kernel that it was part of. */
 static void stop_front(struct wrg_world *w)
 {
-    wrg_world_stop_seat(w, WRG_SEAT_FRONT);
+    stop_seat(w, WRG_SEAT_FRONT);
     w->edge.state.ready = false;
 }
 
@@ -104,7 +115,7 @@ bool wrg_world_add_again(struct wrg_world *w)
     if (!both_alive(w) || !wrg_vbd_is_closed(&view))
         return false;
     w->reconnected = true;
-    wrg_world_stop_seat(w, WRG_SEAT_BACK);
+    stop_seat(w, WRG_SEAT_BACK);
     stop_front(w);
     if (!write_device(w) || !start_seat(w, WRG_SEAT_BACK) || !start_seat(w, WRG_SEAT_FRONT))
         return false;
@@ -140,8 +151,8 @@ static bool by_restart(struct wrg_world *w, unsigned seat)
     /* Closed may be said before the last task is done, and a seat that starts wakes the other. */
     wait_until_quiet(w);
     if (seat == WRG_SEAT_BACK)
-        wrg_world_stop_seat(w, WRG_SEAT_BACK);
-    wrg_world_stop_seat(w, WRG_SEAT_FRONT);
+        stop_seat(w, WRG_SEAT_BACK);
+    stop_seat(w, WRG_SEAT_FRONT);
     result = seat == WRG_SEAT_FRONT || restart(w, WRG_SEAT_BACK);
     return result && restart(w, WRG_SEAT_FRONT);
 }

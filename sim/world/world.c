@@ -45,6 +45,8 @@ static void on_store_change(void *ctx, uint16_t domid, const char *path, const c
 
     if (!w->trace.on)
         return;
+    if (kind == WRG_XS_CHANGE_RM) /* what it was is over */
+        len = 0;
     memcpy(payload, path, path_len);
     payload[path_len] = 0;
     len = wrg_min_u64(len, sizeof(payload) - path_len - 1);
