@@ -186,8 +186,7 @@ static void detach(void *self)
 
 static int submit(void *self, struct wrg_io *io) /* is for frontends */
 {
-    (void)self, (void)io;
-    return -EOPNOTSUPP;
+    return (void)self, (void)io, -EOPNOTSUPP;
 }
 
 static const struct wrg_endpoint tiny_backend = {

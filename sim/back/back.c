@@ -128,11 +128,13 @@ static void look_for_device(struct wrg_back *back)
 {
     int result = 0;
 
+    if (back->bus.state >= WRG_XENBUS_CLOSING) /* too late, or not yet again */
+        return;
     if (back->bus.own_path[0] == '\0')
         result = wrg_xenbus_watch_own(&back->bus, "physical-device", back->xenbus_task);
     if (!result && (!back->open || back->bus.own_changed))
         result = wrg_back_open(back);
-    if (result && result != -ENOENT)
+    if (result)
         wrg_xenbus_fatal(&back->bus, result, "reading the device of the hotplug script");
 }
 

@@ -77,7 +77,7 @@ struct wrg_back {
 extern const struct wrg_endpoint wrg_back_endpoint;
 
 /* Negotiation (connect.c). */
-/* Takes up the device that the hotplug script names: -ENOENT as long as it names none. */
+/* Takes up the device that the hotplug script names, if it does by now. */
 int wrg_back_open(struct wrg_back *back);
 int wrg_back_publish(struct wrg_back *back);
 /* The disk has another size: the frontend is told, if it is connected. */

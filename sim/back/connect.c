@@ -58,6 +58,8 @@ int wrg_back_open(struct wrg_back *back)
             (void)wrg_port_log(back->port, &log);
         return 0;
     }
+    if (result == -ENOENT) /* the script has not answered */
+        return 0;
     if (!result)
         result = look_at_disk(back);
     if (result)

@@ -50,8 +50,8 @@ static bool restart(struct wrg_world *w, unsigned seat)
 }
 
 /*
- * No task of the driver may run meanwhile. Nothing is runnable, and no time passes, but a death that
- * is due would wake the other end's tasks: it comes when this is over.
+ * No task of the driver may run meanwhile. Nothing is runnable, and no time passes; but a death
+ * that is due would wake the other end's tasks: it comes when this is over.
  */
 static void stop_seat(struct wrg_world *w, unsigned seat)
 {

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The state machines of the reference drivers, one driver at a time: what it does in each of its
+ * states when the other end, which is domain 0's writes here, comes to each of its own.
+ */
+#include "guest/test_guest.h"
+#include "toolstack/toolstack.h"
+
+#include <wringer/scan.h>
+
+extern const struct wrg_endpoint wrg_front_endpoint;
+extern const struct wrg_endpoint wrg_back_endpoint;
+
+#define FRONT "/local/domain/1/device/vbd/51712"
+#define BACK  "/local/domain/2/backend/vbd/1/51712"
+
+static const struct wrg_vbd_id xvda = { .front_domid = WRG_DOM_FRONT,
+                                        .back_domid = WRG_DOM_BACK,
+                                        .vdev = 51712 };
+static void *self;
+
+/* ---- domain 0 ---- */
+
+static struct wrg_xs_call dom0(void)
+{
+    return (struct wrg_xs_call){ .conn = t.xen.domains[WRG_DOM_TOOLSTACK].xs_conn };
+}
+
+static void set(const char *path, const char *value)
+{
+    const struct wrg_xs_call call = dom0();
+
+    assert_int_equal(wrg_xenstore_write(t.xen.store, &call, path, value, strlen(value)), 0);
+}
+
+static void set_number(const char *path, uint64_t value)
+{
+    char text[WRG_FORMAT_U64_MAX + 1];
+
+    wrg_format_u64(value, text);
+    set(path, text);
+}
+
+static void take(const char *path)
+{
+    const struct wrg_xs_call call = dom0();
+
+    assert_int_equal(wrg_xenstore_rm(t.xen.store, &call, path), 0);
+}
+
+/* What stands there; "" if nothing does. */
+static const char *get(const char *path)
+{
+    static char text[128];
+    const struct wrg_xs_call call = dom0();
+    struct wrg_xs_reply reply = { .data = text, .cap = sizeof(text) - 1 };
+
+    if (wrg_xenstore_read(t.xen.store, &call, path, &reply))
+        return "";
+    text[reply.len] = 0;
+    return text;
+}
+
+static void hotplug(void)
+{
+    uint16_t conn = dom0().conn;
+
+    assert_int_equal(wrg_toolstack_hotplug_done(t.xen.store, conn, &xvda, 0xca, 1), 0);
+}
+
+/* Until nobody can run any more; timers come in their time. */
+static void settle(void)
+{
+    run_idle();
+}
+
+static int setup(void **state)
+{
+    const struct wrg_vbd_spec spec = { .id = xvda };
+    uint16_t conn;
+
+    if (setup_guests(state))
+        return -1;
+    conn = dom0().conn;
+    strcpy(g.front->nodename, FRONT);
+    strcpy(g.back->nodename, BACK);
+    g.back->params = (struct wrg_params){ .indirect_max = 32, .ring_order = 4 };
+    g.front->params = (struct wrg_params){ .indirect_max = 32 };
+    return wrg_toolstack_add_domain(t.xen.store, conn, WRG_DOM_FRONT) ||
+           wrg_toolstack_add_domain(t.xen.store, conn, WRG_DOM_BACK) ||
+           wrg_toolstack_add_vbd(t.xen.store, conn, &spec);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown_guests)
+
+static void start(const struct wrg_endpoint *endpoint, struct wrg_port *port)
+{
+    assert_int_equal(endpoint->start(port, &self), 0);
+    settle();
+}
+
+/* ---- the backend ---- */
+
+/* A ring page and a port, and the nodes that name them, as a frontend offers them. */
+static void offer_ring(void)
+{
+    uint32_t page = port_pages(g.front, 1);
+    uint32_t gref;
+    struct wrg_gnttab_grant grant = {
+        .domid = WRG_DOM_BACK, .count = 1, .pages = &page, .grefs = &gref
+    };
+    struct wrg_evtchn_alloc_unbound port = { .remote_domid = WRG_DOM_BACK };
+
+    assert_int_equal(wrg_port_gnttab_grant(g.front, &grant), 0);
+    assert_int_equal(wrg_port_evtchn_alloc_unbound(g.front, &port), 0);
+    set_number(FRONT "/ring-ref", gref);
+    set_number(FRONT "/event-channel", port.evtchn);
+    set(FRONT "/protocol", "x86_64-abi");
+}
+
+static void front_says(const char *state)
+{
+    set(FRONT "/state", state);
+    settle();
+}
+
+/* A backend in that state, with a frontend that has a ring to offer. */
+static void back_in(const char *own)
+{
+    hotplug();
+    offer_ring();
+    if (strcmp(own, "1") == 0)
+        set(BACK "/online", "0"); /* a device that is not wanted is not announced */
+    start(&wrg_back_endpoint, g.back);
+    set(BACK "/online", "1");
+    if (*own >= '4')
+        front_says("3");
+    if (*own == '5')
+        front_says("5");
+    if (*own == '6')
+        front_says("6");
+    assert_string_equal(get(BACK "/state"), own);
+}
+
+struct step {
+    const char *own, *event, *then;
+};
+
+/* `removed` for the other end's directory. */
+static const struct step back_steps[] = {
+    { "1", "1", "2" },  { "2", "1", "2" },  { "4", "1", "4" }, { "5", "1", "5" }, { "6", "1", "2" },
+    { "1", "2", "5" },  { "2", "2", "5" },  { "4", "2", "5" }, { "5", "2", "5" }, { "6", "2", "6" },
+    { "1", "3", "4" },  { "2", "3", "4" },  { "4", "3", "4" }, { "5", "3", "5" }, { "6", "3", "4" },
+    { "1", "4", "4" },  { "2", "4", "4" },  { "4", "4", "4" }, { "5", "4", "5" }, { "6", "4", "4" },
+    { "1", "5", "5" },  { "2", "5", "5" },  { "4", "5", "5" }, { "5", "5", "5" }, { "6", "5", "5" },
+    { "1", "6", "6" },  { "2", "6", "6" },  { "4", "6", "6" }, { "5", "6", "6" }, { "6", "6", "6" },
+    { "1", "7", "5" },  { "2", "7", "5" },  { "4", "7", "5" }, { "5", "7", "5" }, { "6", "7", "6" },
+    { "1", "8", "5" },  { "2", "8", "5" },  { "4", "8", "5" }, { "5", "8", "5" }, { "6", "8", "6" },
+    { "4", "99", "5" }, { "4", "-1", "5" },
+};
+
+static void back_in_each_state__each_frontend_state(void **state)
+{
+    for (size_t i = 0; i < WRG_ARRAY_LEN(back_steps); i++) {
+        const struct step *step = &back_steps[i];
+        if (i)
+            assert_int_equal(setup(state), 0);
+        back_in(step->own);
+        front_says(step->event);
+        if (strcmp(get(BACK "/state"), step->then) != 0)
+            fail_msg("backend in %s, frontend comes to %s: %s, not %s", step->own, step->event,
+                     get(BACK "/state"), step->then);
+        if (i + 1 < WRG_ARRAY_LEN(back_steps))
+            teardown_guests(state);
+    }
+}
+
+static void frontend_directory_removed__backend_closes_for_good(void **state)
+{
+    static const char *const owns[] = { "1", "2", "4", "5", "6" };
+
+    for (size_t i = 0; i < WRG_ARRAY_LEN(owns); i++) {
+        if (i)
+            assert_int_equal(setup(state), 0);
+        back_in(owns[i]);
+        take(FRONT "/state");
+        settle();
+        assert_string_equal(get(BACK "/state"), "6");
+        front_says("1"); /* nobody listens any more */
+        assert_string_equal(get(BACK "/state"), "6");
+        if (i + 1 < WRG_ARRAY_LEN(owns))
+            teardown_guests(state);
+    }
+}
+
+static void closed_while_offline__backend_is_gone(void **state)
+{
+    (void)state;
+    back_in("4");
+    set(BACK "/online", "0");
+    front_says("6");
+    assert_string_equal(get(BACK "/state"), "6");
+    set(BACK "/online", "1");
+    front_says("1");
+    assert_string_equal(get(BACK "/state"), "6");
+}
+
+static void frontend_in_a_senseless_state__error_node(void **state)
+{
+    (void)state;
+    back_in("4");
+    front_says("7");
+    assert_string_equal(get("/local/domain/2/error/backend/vbd/1/51712/error"),
+                        "22 frontend in a state it cannot be in");
+}
+
+static void no_device_yet__announced_but_not_connected(void **state)
+{
+    (void)state;
+    offer_ring();
+    start(&wrg_back_endpoint, g.back);
+    assert_string_equal(get(BACK "/state"), "2");
+    assert_string_equal(get(BACK "/feature-max-indirect-segments"), "32");
+    assert_string_equal(get(BACK "/sectors"), "");
+    front_says("3");
+    assert_string_equal(get(BACK "/state"), "2");
+    set(BACK "/hotplug-status", "connected"); /* which this backend does not look at */
+    settle();
+    assert_string_equal(get(BACK "/state"), "2");
+    hotplug();
+    settle();
+    assert_string_equal(get(BACK "/state"), "4");
+    assert_string_equal(get(BACK "/sectors"), "77");
+}
+
+static void device_named_wrongly__error_node(void **state)
+{
+    (void)state;
+    set(BACK "/physical-device", "nonsense");
+    start(&wrg_back_endpoint, g.back);
+    assert_string_equal(get(BACK "/state"), "5");
+    assert_memory_equal(get("/local/domain/2/error/backend/vbd/1/51712/error"), "34 ", 3);
+}
+
+static void other_device_later__refused_with_a_warning(void **state)
+{
+    (void)state;
+    back_in("4");
+    forget_events();
+    set(BACK "/physical-device", "8:1");
+    settle();
+    assert_int_equal(count_events(WRG_EV_LOG), 1);
+    assert_string_equal(get(BACK "/state"), "4");
+    forget_events();
+    set(BACK "/physical-device", "ca:1"); /* what it was */
+    settle();
+    assert_int_equal(count_events(WRG_EV_LOG), 0);
+}
+
+static void mode_without_w__read_only(void **state)
+{
+    static const struct {
+        const char *mode, *info;
+    } table[] = { { "w", "0" }, { "r", "4" }, { "!w", "0" }, { "", "4" } };
+
+    for (size_t i = 0; i < WRG_ARRAY_LEN(table); i++) {
+        if (i)
+            assert_int_equal(setup(state), 0);
+        set(BACK "/mode", table[i].mode);
+        back_in("4");
+        assert_string_equal(get(BACK "/info"), table[i].info);
+        if (i + 1 < WRG_ARRAY_LEN(table))
+            teardown_guests(state);
+    }
+}
+
+static void mode_missing__error_node(void **state)
+{
+    (void)state;
+    take(BACK "/mode");
+    hotplug();
+    start(&wrg_back_endpoint, g.back);
+    assert_string_equal(get(BACK "/state"), "5");
+    assert_memory_equal(get("/local/domain/2/error/backend/vbd/1/51712/error"), "2 ", 2);
+}
+
+static void limit_not_offered_any_more__node_is_removed(void **state)
+{
+    (void)state;
+    set(BACK "/feature-max-indirect-segments", "256");
+    g.back->params.indirect_absent = true;
+    back_in("4");
+    assert_string_equal(get(BACK "/feature-max-indirect-segments"), "");
+}
+
+/* ---- the frontend ---- */
+
+static void back_says(const char *state)
+{
+    set(BACK "/state", state);
+    settle();
+}
+
+static void offer_disk(void)
+{
+    set(BACK "/sectors", "64");
+    set(BACK "/sector-size", "512");
+}
+
+static void front_in(const char *own)
+{
+    offer_disk();
+    start(&wrg_front_endpoint, g.front);
+    if (*own >= '3')
+        back_says("2");
+    if (*own >= '4')
+        back_says("4");
+    if (*own == '6')
+        back_says("6");
+}
+
+static const struct step front_steps[] = {
+    { "1", "1", "1" }, { "3", "1", "3" }, { "4", "1", "4" },  { "6", "1", "6" },  { "1", "2", "3" },
+    { "3", "2", "3" }, { "4", "2", "4" }, { "6", "2", "6" },  { "1", "3", "1" },  { "3", "3", "3" },
+    { "4", "3", "4" }, { "6", "3", "6" }, { "1", "4", "4" },  { "3", "4", "4" },  { "4", "4", "4" },
+    { "6", "4", "6" }, { "1", "5", "6" }, { "3", "5", "6" },  { "4", "5", "6" },  { "6", "5", "6" },
+    { "1", "6", "1" }, { "3", "6", "6" }, { "4", "6", "6" },  { "6", "6", "6" },  { "1", "7", "1" },
+    { "3", "7", "3" }, { "4", "7", "4" }, { "6", "7", "6" },  { "1", "8", "1" },  { "3", "8", "3" },
+    { "4", "8", "4" }, { "6", "8", "6" }, { "4", "99", "4" }, { "4", "-1", "4" },
+};
+
+static void front_in_each_state__each_backend_state(void **state)
+{
+    for (size_t i = 0; i < WRG_ARRAY_LEN(front_steps); i++) {
+        const struct step *step = &front_steps[i];
+        if (i)
+            assert_int_equal(setup(state), 0);
+        front_in(step->own);
+        assert_string_equal(get(FRONT "/state"), step->own);
+        back_says(step->event);
+        if (strcmp(get(FRONT "/state"), step->then) != 0)
+            fail_msg("frontend in %s, backend comes to %s: %s, not %s", step->own, step->event,
+                     get(FRONT "/state"), step->then);
+        if (i + 1 < WRG_ARRAY_LEN(front_steps))
+            teardown_guests(state);
+    }
+}
+
+static void backend_directory_removed__frontend_closes(void **state)
+{
+    (void)state;
+    front_in("4");
+    assert_int_equal(g.readies, 1);
+    take(BACK "/state");
+    settle();
+    assert_string_equal(get(FRONT "/state"), "6");
+    assert_int_equal(g.gones, 1);
+}
+
+static void connected_written_again__size_is_read_again(void **state)
+{
+    (void)state;
+    front_in("4");
+    back_says("4");
+    assert_int_equal(g.readies, 1);
+    set(BACK "/sectors", "128");
+    back_says("4");
+    assert_int_equal(g.readies, 2);
+    set(BACK "/sectors", "0");
+    back_says("4");
+    assert_int_equal(g.readies, 2);
+}
+
+static void front_that_finds_a_connection__walks_it_to_its_end(void **state)
+{
+    (void)state;
+    offer_disk();
+    set(FRONT "/state", "4");
+    set(FRONT "/ring-page-order", "3");
+    set(FRONT "/ring-ref0", "8");
+    set(BACK "/state", "4");
+    t.sched.now_ns = 0;
+    start(&wrg_front_endpoint, g.front);
+    /* The backend does nothing, and has 5 s for each step. */
+    assert_int_equal(t.sched.now_ns, UINT64_C(15000000000));
+    assert_string_equal(get(FRONT "/ring-page-order"), "");
+    assert_string_equal(get(FRONT "/ring-ref0"), "");
+}
+
+static void front_of_firmware__leaves_the_device_as_it_was_found(void **state)
+{
+    (void)state;
+    g.front->params.handoff = true;
+    front_in("4");
+    wrg_front_endpoint.detach(self);
+    set(BACK "/state", "5");
+    settle();
+    assert_string_equal(get(FRONT "/state"), "6");
+    set(BACK "/state", "6");
+    settle();
+    assert_string_equal(get(FRONT "/state"), "1");
+    back_says("2");
+    assert_string_equal(get(FRONT "/state"), "1");
+    assert_string_equal(get(FRONT "/ring-ref"), "");
+    assert_string_equal(get(FRONT "/event-channel"), "");
+    assert_string_equal(get(FRONT "/protocol"), "");
+}
+
+static void guest_moved__set_up_anew_with_the_next_backend(void **state)
+{
+    const struct wrg_vbd_spec spec = { .id = xvda };
+
+    (void)state;
+    front_in("4");
+    assert_int_equal(wrg_toolstack_add_vbd(t.xen.store, dom0().conn, &spec), 0);
+    wrg_front_endpoint.resume(self);
+    settle();
+    assert_string_equal(get(FRONT "/state"), "1");
+    offer_disk();
+    back_says("2");
+    assert_string_equal(get(FRONT "/state"), "3");
+    back_says("4");
+    assert_string_equal(get(FRONT "/state"), "4");
+    assert_int_equal(g.readies, 2);
+    assert_int_equal(g.gones, 0);
+    assert_int_equal(g.front_guest.dom->gnttab.given, 1); /* the ring's, and not two */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(back_in_each_state__each_frontend_state),
+        T(frontend_directory_removed__backend_closes_for_good),
+        T(closed_while_offline__backend_is_gone),
+        T(frontend_in_a_senseless_state__error_node),
+        T(no_device_yet__announced_but_not_connected),
+        T(device_named_wrongly__error_node),
+        T(other_device_later__refused_with_a_warning),
+        T(mode_without_w__read_only),
+        T(mode_missing__error_node),
+        T(limit_not_offered_any_more__node_is_removed),
+        T(front_in_each_state__each_backend_state),
+        T(backend_directory_removed__frontend_closes),
+        T(connected_written_again__size_is_read_again),
+        T(front_that_finds_a_connection__walks_it_to_its_end),
+        T(front_of_firmware__leaves_the_device_as_it_was_found),
+        T(guest_moved__set_up_anew_with_the_next_backend),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
