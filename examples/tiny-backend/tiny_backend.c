@@ -189,10 +189,9 @@ static int submit(void *self, struct wrg_io *io) /* is for frontends */
     return (void)self, (void)io, -EOPNOTSUPP;
 }
 
-static const struct wrg_endpoint tiny_backend = {
-    .name = "tiny", .seat = WRG_SEAT_BACK, .traits = WRG_TRAIT_SNAPSHOT,
-    .start = start, .stop = stop, .detach = detach, .submit = submit,
-};
+/* clang-format off */
+static const struct wrg_endpoint tiny_backend = { .name = "tiny", .seat = WRG_SEAT_BACK,
+    .traits = WRG_TRAIT_SNAPSHOT, .start = start, .stop = stop, .detach = detach, .submit = submit };
 
 int main(int argc, char **argv)
 {

@@ -426,6 +426,24 @@ static void guest_moved__set_up_anew_with_the_next_backend(void **state)
     assert_int_equal(g.front_guest.dom->gnttab.given, 1); /* the ring's, and not two */
 }
 
+/* The backend has bound the channel, and does not say that it is connected. */
+static void event_before_the_ring_is_up__counted_as_spurious(void **state)
+{
+    struct wrg_evtchn_bind_interdomain bind = { .remote_domid = WRG_DOM_FRONT };
+
+    (void)state;
+    front_in("3");
+    bind.remote_evtchn = (uint32_t)strtoul(get(FRONT "/event-channel"), NULL, 10);
+    assert_int_equal(wrg_port_evtchn_bind_interdomain(g.back, &bind), 0);
+    for (uint64_t n = 1; n <= 2; n++) { /* without the EOI of the first there is no second */
+        struct wrg_evtchn_send send = { .evtchn = bind.evtchn };
+        assert_int_equal(wrg_port_evtchn_send(g.back, &send), 0);
+        settle();
+        assert_int_equal(wrg_late_eoi_stats(&g.front_guest).spurious_events, n);
+    }
+    assert_string_equal(get(FRONT "/state"), "3");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,6 +462,7 @@ int main(void)
         T(connected_written_again__size_is_read_again),
         T(front_that_finds_a_connection__walks_it_to_its_end),
         T(front_of_firmware__leaves_the_device_as_it_was_found),
+        T(event_before_the_ring_is_up__counted_as_spurious),
         T(guest_moved__set_up_anew_with_the_next_backend),
     };
 

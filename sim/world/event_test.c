@@ -23,24 +23,18 @@ struct seen {
     uint8_t role; /* only this one's are counted */
     uint32_t eois, spurious, delayed, late;
     uint64_t longest_jiffies;
-    bool up; /* the frontend has connected */
-    uint32_t early_eois;
 };
 
 static void count(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
-    static const char connected[] = "vbd/51712/state\0004";
     struct seen *seen = ctx;
 
-    if (ev->kind == WRG_EV_XS_CHANGE && ev->role == WRG_ROLE_FRONT && len >= sizeof(connected))
-        seen->up |= memmem(payload, len, connected, sizeof(connected) - 1) != NULL;
     if (ev->role != seen->role)
         return;
     seen->late += ev->kind == WRG_EV_EVTCHN_LATE_EOI;
     if (ev->kind != WRG_EV_EVTCHN_EOI)
         return;
     seen->eois++;
-    seen->early_eois += !seen->up;
     seen->spurious += ev->b;
     seen->delayed += ev->c != 0;
     if (seen->longest_jiffies < ev->c)
@@ -129,43 +123,12 @@ static void honest_pair__never_slowed_down(void **state)
     wrg_world_destroy(world);
 }
 
-/* True: the event found a frontend with a ring that is not up, as it never will be. */
-static bool event_comes_early(unsigned nth)
-{
-    struct seen seen = { .role = WRG_ROLE_FRONT };
-    struct wrg_world *world = watched_world(&seen, false);
-    char ops[128];
-
-    snprintf(ops, sizeof(ops),
-             "config victim=front\nfault site=xs-write nth=%u status=-12\nevent action=send\n",
-             nth);
-    struct wrg_case *c = fixture_case(ops);
-    struct wrg_verdict verdict = fixture_run(world, c);
-    uint64_t counted = wrg_late_eoi_stats(&world->guests[WRG_SEAT_FRONT]).spurious_events;
-    wrg_world_destroy(world);
-    free(c);
-    fixture_expect_clean(&verdict, ops);
-    return verdict.dead_ops == 0 && !seen.up && seen.early_eois == 1 && counted == 1;
-}
-
-/* One of the writes that fail is the backend's who has bound the channel, and cannot say so. */
-static void event_before_the_ring_is_up__counted_as_spurious(void **state)
-{
-    bool early = false;
-
-    (void)state;
-    for (unsigned nth = 1; nth <= 40 && !early; nth++)
-        early = event_comes_early(nth);
-    assert_true(early);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(storm__victims_kernel_slows_it_down),
         cmocka_unit_test(storm__same_hash_from_a_snapshot),
         cmocka_unit_test(honest_pair__never_slowed_down),
-        cmocka_unit_test(event_before_the_ring_is_up__counted_as_spurious),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
