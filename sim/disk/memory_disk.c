@@ -306,7 +306,25 @@ static int move_vec(struct run *run, uint8_t *page, uint32_t len)
     return 0;
 }
 
-static int check(const struct wrg_memory_disk *md, const struct wrg_disk_request *request)
+/*
+ * What no ring request can ask for is the driver's mistake: a vector that it did not fill in, as
+ * for a page that was not mapped.
+ */
+static void blame_vectors(const struct wrg_disk_request *request,
+                          const struct wrg_disk_context *context)
+{
+    for (uint32_t i = 0; i < request->nvec; i++) {
+        const struct wrg_vec *vec = &request->vec[i];
+        if (vec->len % WRG_SECTOR_SIZE == 0 && vec->len <= WRG_PAGE_SIZE)
+            continue;
+        wrg_xen_emit(context->xen, .kind = WRG_EV_VIEW_FAULT, .role = context->dom->role,
+                     .a = vec->page, .b = vec->off, .c = WRG_RULE_GNT_008, .d = vec->len);
+        return;
+    }
+}
+
+static int check(const struct wrg_memory_disk *md, const struct wrg_disk_request *request,
+                 const struct wrg_disk_context *context)
 {
     uint64_t bytes = 0;
     uint32_t odd = 0;
@@ -315,8 +333,10 @@ static int check(const struct wrg_memory_disk *md, const struct wrg_disk_request
         bytes += request->vec[i].len;
         odd |= request->vec[i].len | (request->vec[i].len > WRG_PAGE_SIZE);
     }
-    if (odd % WRG_SECTOR_SIZE)
+    if (odd % WRG_SECTOR_SIZE) {
+        blame_vectors(request, context);
         return -EINVAL;
+    }
     if (request->sector > md->sectors || bytes / WRG_SECTOR_SIZE > md->sectors - request->sector)
         return -EIO;
     return 0;
@@ -384,7 +404,7 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
         return 0;
     if (request->op != WRG_IO_READ && !write)
         return -EINVAL;
-    error = check(md, request);
+    error = check(md, request, context);
     struct run run = { .md = md,
                        .byte = request->sector << WRG_DISK_SECTOR_SHIFT,
                        .write = write,

@@ -190,14 +190,16 @@ static void request_beyond_the_end__eio_and_nothing_moved(void **state)
     assert_int_equal(count_events(WRG_EV_DISK_DATA), 0);
 }
 
-static void length_of_no_whole_sector__einval(void **state)
+static void length_of_no_whole_sector__einval_and_violation(void **state)
 {
     static const uint16_t lens[] = { 1, 511, 513, 4095, 4608, 0xfe00 };
 
     (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(lens); i++) {
         d.vec[1].len = lens[i];
+        forget_events();
         assert_int_equal(run_on(disk(), WRG_IO_READ, 0, 2), -EINVAL);
+        assert_int_equal(violation(), WRG_RULE_GNT_008);
     }
     assert_int_equal(run_on(disk(), 9, 0, 1), -EINVAL);
 }
@@ -360,7 +362,7 @@ int main(void)
         D(pool_of_chunks_used_up__eio_and_old_data_stay),
         D(hash_of_many_chunks__finds_each),
         D(request_beyond_the_end__eio_and_nothing_moved),
-        D(length_of_no_whole_sector__einval),
+        D(length_of_no_whole_sector__einval_and_violation),
         D(page_not_mapped__efault_and_violation),
         D(read_into_readonly_mapping__efault_and_violation),
         D(range_beyond_page__efault_and_violation),
