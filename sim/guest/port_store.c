@@ -189,9 +189,7 @@ int wrg_guest_xs_transaction_end(struct wrg_guest *guest, void *ptr)
                                                   guest->dom->role);
     int result = wrg_xenstore_transaction_end(guest->xen->store, &call, !args->abort && !fault);
 
-    if (fault)
-        result = wrg_guest_refuse(guest, WRG_FAULT_XS_TRANSACTION_END, fault);
     if (result != -ENOENT && guest->state.ntransactions)
         guest->state.ntransactions--;
-    return result;
+    return fault ? wrg_guest_refuse(guest, WRG_FAULT_XS_TRANSACTION_END, fault) : result;
 }
