@@ -27,7 +27,13 @@ static void announce(struct wrg_back *back)
 
 static void follow(struct wrg_back *back)
 {
-    (void)wrg_xenbus_switch_state(&back->bus, WRG_XENBUS_CLOSING);
+    struct wrg_timer_set retry = { .task = back->xenbus_task, .delay_ns = BACK_RETRY_NS };
+
+    /* Nobody else would remind it: the frontend does not know yet that the device shall close. */
+    if (!wrg_xenbus_switch_state(&back->bus, WRG_XENBUS_CLOSING))
+        back->closing_tries = 0;
+    else if (++back->closing_tries < BACK_CLOSE_TRIES)
+        (void)wrg_port_timer_set(back->port, &retry);
 }
 
 static void take_up(struct wrg_back *back)

@@ -64,6 +64,7 @@ struct wrg_back {
     bool leaving;          /* the device goes with this connection */
     bool gone;             /* it has: whatever the frontend does, nobody listens */
     uint32_t major, minor; /* of the device, while it is open */
+    uint8_t closing_tries; /* to say Closing */
     uint8_t close_tries;   /* to say Closed */
     bool stopping;         /* no new requests: the connection is being closed */
     uint32_t taken;        /* requests off the ring; written by the ring's task */
