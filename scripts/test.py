@@ -5,7 +5,7 @@
 usage: scripts/test [--quick | --all]
 
   --quick  dev and tidy only
-  --all    also clang-tidy
+  --all    also clang-tidy, and every refusal in the regressions
 
 One progress line a leg; output of what failed goes to stderr. The last line is the result, alone:
 `N passed, N failed, N skipped`. With CI=true `scripts/setup --dev` runs first, and a leg or test
@@ -185,8 +185,22 @@ def tidy_leg(preset, *options):
     return leg
 
 
+def faults_leg(mode):
+    """Every call that may be refused, refused; with --all in the regressions too."""
+    def leg():
+        counts = preset_leg("release", "clang", "-L", "^faults$")()
+        if mode != "--all":
+            return counts
+        code, text = run(BUILD / "release/sim/world/world-fault_sweep_test", "all")
+        counts.add(Counts(failed=1) if code else Counts(passed=1))
+        if code:
+            complain(text)
+        return counts
+    return leg
+
+
 def legs(mode):
-    not_tidy = ("-LE", "^tidy$")
+    not_tidy = ("-LE", "^(tidy|faults)$")
     dev = ("dev", preset_leg("dev", "clang", *not_tidy))
     if mode == "--quick":
         return [dev, ("tidy", tidy_leg("dev"))]
@@ -195,6 +209,7 @@ def legs(mode):
         ("release", preset_leg("release", "clang", *not_tidy)),
         ("gcc", preset_leg("gcc", "gcc", *not_tidy)),
         ("tsan", preset_leg("tsan", "clang", "-L", "^(tsan|unit)$")),
+        ("faults", faults_leg(mode)),
         ("hashes", hashes_leg),
         ("corpus", corpus_leg),
         ("fuzz", preset_leg("fuzz", "clang", "-L", "^smoke$")),

@@ -11,7 +11,7 @@ void wrg_fault_begin(struct wrg_fault *fault)
     fault->connected = false;
     fault->nrules = fault->nrates = 0;
     fault->any_nth = 0;
-    fault->fired = 0;
+    memset(fault->hits, 0, sizeof(fault->hits));
     memset(fault->calls, 0, sizeof(fault->calls));
 }
 
@@ -40,12 +40,14 @@ void wrg_fault_enable(struct wrg_fault *fault, bool on)
     fault->armed = on && (fault->nrules || fault->nrates || fault->any_nth);
 }
 
-bool wrg_fault_has_hit(const struct wrg_fault *fault, enum wrg_fault_group group)
+uint32_t wrg_fault_hits(const struct wrg_fault *fault, enum wrg_fault_group group)
 {
+    uint32_t hits = 0;
+
     for (unsigned site = 0; site < WRG_COUNT_SITE; site++)
-        if (fault->fired >> site & 1 && wrg_fault_info((enum wrg_fault_site)site)->group == group)
-            return true;
-    return false;
+        if (wrg_fault_info((enum wrg_fault_site)site)->group == group)
+            hits += fault->hits[site];
+    return hits;
 }
 
 static bool counts_for(uint8_t side, uint8_t role)
@@ -121,7 +123,6 @@ int32_t wrg_fault_ask(struct wrg_fault *fault, enum wrg_fault_site site, uint8_t
 {
     int32_t status = find_status(fault, site, role);
 
-    if (status)
-        fault->fired |= UINT64_C(1) << site;
+    fault->hits[site] += status != 0;
     return status;
 }

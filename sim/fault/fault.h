@@ -52,13 +52,11 @@ struct wrg_fault {
     uint32_t nrules, nrates;
     uint32_t any_nth; /* 0, or: the n-th fallible call of all fails with its default status */
     uint8_t any_site; /* where it hit */
-    uint64_t fired;   /* a bit a site */
+    uint32_t hits[WRG_COUNT_SITE];
     uint32_t calls[WRG_COUNT_ROLE][WRG_COUNT_SITE];
     struct wrg_fault_rule rules[WRG_FAULT_RULES_MAX];
     struct wrg_fault_rate rates[WRG_FAULT_RATES_MAX];
 };
-
-_Static_assert(WRG_COUNT_SITE <= 64, "a bit a site");
 
 void wrg_fault_begin(struct wrg_fault *fault);
 /* False: no room for more. */
@@ -66,8 +64,8 @@ bool wrg_fault_add(struct wrg_fault *fault, const struct wrg_fault_rule *rule);
 bool wrg_fault_add_rate(struct wrg_fault *fault, const struct wrg_fault_rate *rate);
 /* Arms or disarms all. */
 void wrg_fault_enable(struct wrg_fault *fault, bool on);
-/* Whether anything of this group has failed. */
-bool wrg_fault_has_hit(const struct wrg_fault *fault, enum wrg_fault_group group);
+/* How many calls of this group have failed. */
+uint32_t wrg_fault_hits(const struct wrg_fault *fault, enum wrg_fault_group group);
 /* Calls so far at a site. side: enum wrg_case_whose. */
 uint32_t wrg_fault_calls(const struct wrg_fault *fault, enum wrg_fault_site site, uint8_t side);
 /* Calls so far at all sites of both sides. */

@@ -87,7 +87,7 @@ static uint32_t read_state(struct wrg_world *w, unsigned seat)
     char value[16];
     const struct wrg_xs_call dom0 = { .conn = w->xen.domains[WRG_DOM_TOOLSTACK].xs_conn };
     struct wrg_xs_reply reply = { .data = value, .cap = sizeof(value) };
-    uint32_t state = 0;
+    int32_t state = 0; /* as drivers read it: -1 is no state, but not a node that is gone either */
 
     if (seat == WRG_SEAT_FRONT)
         wrg_vbd_front_path(&wrg_world_vbd, path);
@@ -95,9 +95,9 @@ static uint32_t read_state(struct wrg_world *w, unsigned seat)
         wrg_vbd_back_path(&wrg_world_vbd, path);
     strcat(path, "/state");
     if (wrg_xenstore_read(w->xen.store, &dom0, path, &reply) || reply.len >= sizeof(value) ||
-        wrg_scan_u32(value, &state))
+        wrg_scan_i32(value, &state))
         return 0;
-    return state;
+    return (uint32_t)state;
 }
 
 uint32_t wrg_world_state(struct wrg_world *w, unsigned seat)

@@ -7,6 +7,8 @@
 
 #include "world/world_impl.h"
 
+#define STORE_TRIES 8
+
 static void set_disk(struct wrg_world *w)
 {
     wrg_disk_queue_reset(&w->disk);
@@ -110,8 +112,10 @@ static void arm_pause(struct wrg_world *w)
 /* Rules of the case that changed how negotiation went. */
 static bool anything_fired(const struct wrg_world *w)
 {
-    bool fired = w->fault.fired != 0;
+    bool fired = false;
 
+    for (unsigned site = 0; site < WRG_COUNT_SITE; site++)
+        fired |= w->fault.hits[site] != 0;
     for (uint32_t i = 0; i < w->npreempts; i++)
         fired |= w->preempts[i].fired;
     return fired;
@@ -184,6 +188,14 @@ static bool director_is_stuck(struct wrg_world *w)
     return true;
 }
 
+static void stop_faults(struct wrg_world *w)
+{
+    wrg_fault_enable(&w->fault, false);
+    for (unsigned site = 0; site < WRG_COUNT_SITE; site++)
+        w->fallible[site] =
+            wrg_fault_calls(&w->fault, (enum wrg_fault_site)site, WRG_CASE_WHOSE_ANY);
+}
+
 /* Faults, hostile writes and deviations stop; what is scripted behaves from now on. */
 static void enter_liveness(struct wrg_world *w)
 {
@@ -191,7 +203,7 @@ static void enter_liveness(struct wrg_world *w)
         return;
     (void)kill_now(w);
     wrg_director_account(w);
-    wrg_fault_enable(&w->fault, false);
+    stop_faults(w);
     w->xen.fetch.tamper_on = false;
     wrg_sched_liveness(&w->sched);
     wrg_world_emit_phase(w, WRG_PHASE_LIVENESS);
@@ -203,9 +215,10 @@ static void enter_liveness(struct wrg_world *w)
     w->stage = WRG_STAGE_LIVENESS;
 }
 
+/* So often that a driver may have given up; it has to get over less by itself. */
 static bool store_has_failed(const struct wrg_world *w)
 {
-    return wrg_fault_has_hit(&w->fault, WRG_FAULT_GROUP_STORE);
+    return wrg_fault_hits(&w->fault, WRG_FAULT_GROUP_STORE) >= STORE_TRIES;
 }
 
 /* A driver in state Closing, or a device never connected, has nothing more to ask for. */

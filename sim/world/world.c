@@ -286,6 +286,7 @@ void wrg_world_verdict(const struct wrg_world *w, struct wrg_verdict *verdict)
                             : w->edge.completed;
     verdict->ios = w->edge.completed;
     verdict->ios_failed = w->edge.failed;
+    verdict->ios_outstanding = w->edge.outstanding;
     verdict->ops = w->c->nops;
     for (uint16_t i = 0; i < w->c->nops; i++)
         if (!w->effective[i])
@@ -293,6 +294,12 @@ void wrg_world_verdict(const struct wrg_world *w, struct wrg_verdict *verdict)
     verdict->blind = w->oracles ? wrg_oracles_blind(w->oracles) : 0;
     verdict->from_snapshot = w->from_snapshot;
     verdict->fallible_calls = wrg_fault_all_calls(&w->fault);
+}
+
+uint32_t wrg_world_fallible(const struct wrg_world *w, enum wrg_fault_site site)
+{
+    WRG_ASSERT((unsigned)site < WRG_COUNT_SITE);
+    return w->fallible[site];
 }
 
 int wrg_world_run_case(struct wrg_world *w, const struct wrg_case *c, struct wrg_verdict *verdict)

@@ -56,7 +56,9 @@ struct wrg_verdict {
     uint32_t requests;  /* ring requests that were answered */
     uint32_t ios;       /* of the block layer, completed */
     uint32_t ios_failed;
-    uint32_t ops, dead_ops;          /* of the case */
+    uint32_t
+        ios_outstanding;    /* submitted, never completed: only where the frontend's domain died */
+    uint32_t ops, dead_ops; /* of the case */
     uint16_t dead[WRG_CASE_OPS_MAX]; /* indices of the dead ones */
     uint32_t blind; /* a bit a checker that could not see (wrg_world_checker_name) */
     bool from_snapshot;
@@ -83,6 +85,12 @@ void wrg_world_fail_nth(struct wrg_world *world, uint32_t nth);
 enum wrg_world_end wrg_world_run(struct wrg_world *world, uint64_t steps);
 /* After FINISHED. */
 void wrg_world_verdict(const struct wrg_world *world, struct wrg_verdict *verdict);
+
+/*
+ * After FINISHED: how many calls there were at a site while faults could hit, so that a `fault`
+ * with nth up to this many has an effect in the same case.
+ */
+uint32_t wrg_world_fallible(const struct wrg_world *world, enum wrg_fault_site site);
 
 /* start, run to the end, verdict. */
 WRG_MUST_USE int wrg_world_run_case(struct wrg_world *world, const struct wrg_case *c,

@@ -166,6 +166,7 @@ struct wrg_world {
     struct wrg_choice choice;
     struct wrg_choice_step choices[4096]; /* as they were taken in this run */
     uint32_t fail_nth;
+    uint32_t fallible[WRG_COUNT_SITE]; /* calls until faults stopped */
     uint64_t peer_hash;
     uint32_t baseline[WRG_WORLD_SEATS][WRG_NR_LEDGERS];
     uint32_t npreempts, nanswers;
