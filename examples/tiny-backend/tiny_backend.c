@@ -191,7 +191,8 @@ static int submit(void *self, struct wrg_io *io) /* is for frontends */
 
 /* clang-format off */
 static const struct wrg_endpoint tiny_backend = { .name = "tiny", .seat = WRG_SEAT_BACK,
-    .traits = WRG_TRAIT_SNAPSHOT, .start = start, .stop = stop, .detach = detach, .submit = submit };
+    .traits = WRG_TRAIT_SNAPSHOT,
+    .start = start, .stop = stop, .detach = detach, .submit = submit };
 
 int main(int argc, char **argv)
 {

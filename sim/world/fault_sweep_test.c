@@ -6,15 +6,15 @@
  * What must hold each time: no rule is broken (nothing leaks, hangs, is lost, or is touched after
  * it was given back), whatever the block layer submitted is completed, and the fault has hit.
  * A second pass lets a site fail from a call on until faults stop, a third draws calls of all sites
- * by rate. Whether the case would still meet its own expectations is not asked: a refusal may well change
- * what it sees.
+ * by rate. Whether the case would still meet its own expectations is not asked: a refusal may well
+ * change what it sees.
  *
  * usage: fault_sweep_test [quick | full | all] [FILE.wring...]
  *   quick  some calls of each site, the statuses in turn (the default: for slow builds)
  *   full   every call of a site up to the 512th, and 32 of those beyond, the last one included
  *   all    every call
- * Without files: corpus/seed (with `all` corpus/regress too), and small cases that close and connect
- * again in every way.
+ * Without files: corpus/seed (with `all` corpus/regress too), and small cases that close and
+ * connect again in every way.
  */
 #include <glob.h>
 #include <unistd.h>
