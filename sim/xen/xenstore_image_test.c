@@ -137,8 +137,10 @@ static void everything_removed__nothing_leaks(void **state)
     struct fixture *f = *state;
     struct wrg_xs_call calls[3] = { f->dom0, f->dom1, f->dom2 };
     struct wrg_xs_limits limits = wrg_xs_limits_small;
+    struct wrg_xs_quota any = wrg_xs_quota_default;
     struct fixture small = { 0 };
 
+    any.memory_bytes = any.outstanding = 1;
     /* A leak of any kind of element would run these small pools dry within the rounds. */
     limits.nodes = 60;
     limits.watches = 80;
@@ -154,6 +156,10 @@ static void everything_removed__nothing_leaks(void **state)
             assert_int_equal(wrg_xenstore_reset_watches(small.xs, &calls[i]), 0);
         assert_int_equal(wrg_xenstore_rm(small.xs, &small.dom0, "/local"), 0);
         assert_string_equal(fixture_list(&small, small.dom0, "/"), "");
+        wrg_xenstore_set_quota(small.xs, &any); /* whoever has anything on the books is stalled */
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(wrg_xenstore_stalled(small.xs, calls[i].conn), WRG_XS_STALL_NONE);
+        wrg_xenstore_set_quota(small.xs, &wrg_xs_quota_default);
     }
     for (char name[] = "/n00"; name[2] < '4'; name[2]++)
         for (name[3] = '0'; name[3] <= '9'; name[3]++)

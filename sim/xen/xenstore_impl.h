@@ -63,7 +63,7 @@ struct wrg_xsi_node {
     uint8_t in_use;
     uint8_t live;
     uint32_t child_bytes; /* names of the children with their NULs */
-    uint32_t events;      /* queued, that name it */
+    uint32_t events;      /* queued ones that name it; not of the special paths */
     uint32_t charged;     /* bytes of the owner's memory quota */
     uint64_t generation;  /* of the last change of value, permissions or children; 0: not live */
     uint64_t perms_generation; /* of its last change of permissions */
@@ -125,7 +125,8 @@ struct wrg_xsi_event {
     uint32_t link; /* next in queue */
     uint32_t watch;
     uint32_t node;
-    uint32_t cause; /* the domU's request that brought it about; 0: none */
+    uint32_t beside; /* next of the same node */
+    uint32_t cause;  /* the domU's request that brought it about; 0: none */
     uint64_t queued_us;
 };
 

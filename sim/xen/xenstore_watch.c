@@ -57,6 +57,16 @@ static void close_watch(struct wrg_xenstore *xs, uint32_t w)
         free_watch(xs, w);
 }
 
+/* The node's list is short: no two of its events are the same. */
+static void forget_event(struct wrg_xenstore *xs, uint32_t e)
+{
+    uint32_t *at = &xs->node[xs->event[e].node].events;
+
+    while (*at != e)
+        at = &xs->event[*at].beside;
+    *at = xs->event[e].beside;
+}
+
 static void free_event(struct wrg_xenstore *xs, uint32_t e)
 {
     struct wrg_xsi_event *event = &xs->event[e];
@@ -67,9 +77,10 @@ static void free_event(struct wrg_xenstore *xs, uint32_t e)
 
     wrg_xsi_charge_conn(xs, xs->conn[watch->conn].domid,
                         -(int64_t)(event_bytes(xs, w, node) + EVENT_HEADER_BYTES));
+    if (xs->node[node].parent != WRG_XSI_SPECIALS)
+        forget_event(xs, e);
     wrg_xsi_give(&xs->s.events, xs->event, e);
     wrg_xsi_end_cause(xs, cause);
-    xs->node[node].events--;
     watch->queued--;
     if (watch->closed && watch->queued == 0)
         free_watch(xs, w);
@@ -105,18 +116,16 @@ static bool has_token(const struct wrg_xenstore *xs, uint32_t w, const char *tok
 }
 
 /* Of which watch a queued event is makes no difference: its reader sees path and token. */
-static bool is_queued(const struct wrg_xenstore *xs, const struct wrg_xsi_conn *conn, uint32_t w,
-                      uint32_t node)
+static bool is_queued(const struct wrg_xenstore *xs, uint32_t w, uint32_t node)
 {
     const struct wrg_xsi_watch *watch = &xs->watch[w];
 
-    if (xs->node[node].events == 0)
-        return false;
-    for (uint32_t e = conn->first_event; e != WRG_XSI_NONE; e = xs->event[e].link)
-        if (xs->event[e].node == node &&
-            xs->watch[xs->event[e].watch].relative == watch->relative &&
+    for (uint32_t e = xs->node[node].events; e != WRG_XSI_NONE; e = xs->event[e].beside) {
+        const struct wrg_xsi_watch *other = &xs->watch[xs->event[e].watch];
+        if (other->conn == watch->conn && other->relative == watch->relative &&
             has_token(xs, xs->event[e].watch, xs->heap + watch->token, watch->token_len))
             return true;
+    }
     return false;
 }
 
@@ -129,7 +138,7 @@ static void queue_event(struct wrg_xenstore *xs, uint32_t w, uint32_t node)
 
     /* An identical event that is still queued says it all, but special events are counted. */
     if (bytes > WRG_XS_PAYLOAD_MAX ||
-        (xs->node[node].parent != WRG_XSI_SPECIALS && is_queued(xs, conn, w, node)))
+        (xs->node[node].parent != WRG_XSI_SPECIALS && is_queued(xs, w, node)))
         return;
     xs->clock++;
     bytes += EVENT_HEADER_BYTES;
@@ -150,7 +159,10 @@ static void queue_event(struct wrg_xenstore *xs, uint32_t w, uint32_t node)
     conn->last_event = e;
     conn->nevents++;
     watch->queued++;
-    xs->node[node].events++;
+    if (xs->node[node].parent != WRG_XSI_SPECIALS) {
+        xs->event[e].beside = xs->node[node].events;
+        xs->node[node].events = e;
+    }
     xs->node[node].refs++;
     if (xs->observer.on_event_queued)
         xs->observer.on_event_queued(xs->observer.ctx, wrg_xsi_conn_id(xs, watch->conn));
