@@ -165,6 +165,16 @@ static void close_down(struct wrg_front *front)
     front->detaching = true;
 }
 
+/*
+ * A backend that is Closed, or not there, before this connection began has not closed it. But one at
+ * the next host begins with it, and has given up.
+ */
+static void close_if_suspended(struct wrg_front *front)
+{
+    if (state_of(front) == FRONT_SUSPENDED)
+        close_down(front);
+}
+
 /* ---- states ---- */
 
 typedef void action_fn(struct wrg_front *front);
@@ -180,18 +190,15 @@ static const uint8_t own_index[] = {
     [WRG_XENBUS_CLOSED] = OWN_CLOSED,
 };
 
-/*
- * By the backend's state; in each row by the own one: 1, 3, 4, 5, 6. A backend that is Closed, or
- * not there, before this connection began has not closed it.
- */
+/* By the backend's state; in each row by the own one: 1, 3, 4, 5, 6. */
 static action_fn *const on_backend[][NR_OWN] = {
-    [WRG_XENBUS_UNKNOWN] = { ignore, close_down, close_down, close_down, ignore },
+    [WRG_XENBUS_UNKNOWN] = { close_if_suspended, close_down, close_down, close_down, ignore },
     [WRG_XENBUS_INITIALISING] = { ignore, ignore, ignore, ignore, ignore },
     [WRG_XENBUS_INIT_WAIT] = { set_up, ignore, ignore, ignore, ignore },
     [WRG_XENBUS_INITIALISED] = { ignore, ignore, ignore, ignore, ignore },
     [WRG_XENBUS_CONNECTED] = { set_up_and_connect, connect, look_again, ignore, ignore },
     [WRG_XENBUS_CLOSING] = { close_down, close_down, close_down, close_down, ignore },
-    [WRG_XENBUS_CLOSED] = { ignore, close_down, close_down, close_down, ignore },
+    [WRG_XENBUS_CLOSED] = { close_if_suspended, close_down, close_down, close_down, ignore },
     [WRG_XENBUS_RECONFIGURING] = { ignore, ignore, ignore, ignore, ignore },
     [WRG_XENBUS_RECONFIGURED] = { ignore, ignore, ignore, ignore, ignore },
 };
@@ -324,8 +331,10 @@ static int start_parts(struct wrg_front *front)
 static void look_for_leftovers(struct wrg_front *front)
 {
     uint32_t own = (uint32_t)wrg_xenbus_read_own_state(&front->bus);
+    bool fresh = own == WRG_XENBUS_UNKNOWN || own == WRG_XENBUS_INITIALISING;
 
-    if (own == WRG_XENBUS_UNKNOWN || own == WRG_XENBUS_INITIALISING)
+    /* A backend that is connected before there was anything to connect to is so to somebody else. */
+    if (fresh && wrg_xenbus_read_other_state(&front->bus) != WRG_XENBUS_CONNECTED)
         return;
     front->bus.state = own == WRG_XENBUS_CLOSING || own == WRG_XENBUS_CLOSED
                            ? (enum wrg_xenbus_state)own

@@ -112,7 +112,9 @@ static void look_for_leftovers(void *self)
     struct wrg_xenbus_device *bus = &front->peer.bus;
     uint32_t own = (uint32_t)wrg_xenbus_read_own_state(bus);
 
-    if (own == WRG_XENBUS_UNKNOWN || own == WRG_XENBUS_INITIALISING)
+    bool fresh = own == WRG_XENBUS_UNKNOWN || own == WRG_XENBUS_INITIALISING;
+
+    if (fresh && wrg_xenbus_read_other_state(bus) != WRG_XENBUS_CONNECTED)
         return;
     bus->state = WRG_XENBUS_CONNECTED;
     wrg_xenbus_walk_begin(bus, &front->walk);

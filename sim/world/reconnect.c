@@ -30,8 +30,8 @@ static bool start_seat(struct wrg_world *w, unsigned seat)
     return started;
 }
 
-/* A new kernel starts in the seat: the device is found again in state Initialising. */
-static bool restart(struct wrg_world *w, unsigned seat)
+/* What a kernel writes that has no driver for the device (yet). */
+static bool write_state(struct wrg_world *w, unsigned seat, const char *state)
 {
     struct wrg_xs_call call = { .conn = w->xen.domains[wrg_world_domid(seat)].xs_conn };
     char path[WRG_VBD_PATH_MAX + 8];
@@ -43,10 +43,16 @@ static bool restart(struct wrg_world *w, unsigned seat)
     strcat(path, "/state");
     wrg_xen_lock(&w->xen);
     w->scripting = true;
-    int result = wrg_xenstore_write(w->xen.store, &call, path, "1", 1);
+    int result = wrg_xenstore_write(w->xen.store, &call, path, state, strlen(state));
     w->scripting = false;
     wrg_xen_unlock(&w->xen);
-    return result == 0 && start_seat(w, seat);
+    return result == 0;
+}
+
+/* A new kernel starts in the seat: the device is found again in state Initialising. */
+static bool restart(struct wrg_world *w, unsigned seat)
+{
+    return write_state(w, seat, "1") && start_seat(w, seat);
 }
 
 /*
@@ -163,8 +169,10 @@ static bool by_kexec(struct wrg_world *w, unsigned seat)
     (void)seat;
     wait_until_quiet(w);
     stop_front(w);
-    if (!start_seat(w, WRG_SEAT_FRONT))
+    if (!start_seat(w, WRG_SEAT_FRONT)) {
+        (void)write_state(w, WRG_SEAT_FRONT, "6"); /* nobody else will close it */
         return false;
+    }
     wait_until_quiet(w); /* the states are those of the old connection until it has looked */
     return true;
 }

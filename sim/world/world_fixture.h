@@ -76,6 +76,13 @@ static const char *const fixture_seeds[] = {
     "count=24\n"
     "rsp req=2 status=-1\n",
     "config victim=none\nio op=write\nreconnect by=front\nio op=read\n",
+    "config victim=none sectors=1024\nresize sectors=2048\nwait\nio op=write sector=2040\n",
+    "config victim=none\nio op=write count=400 times=4\nreconnect how=migrate indirect-max=16\n"
+    "io op=read\n",
+    "config victim=front\nio op=write\nwait\nreconnect how=kexec\nio op=read\n",
+    "config victim=none\ntoolstack action=hold\ntoolstack action=hotplug when=5\n"
+    "wait for=connected\nio op=write\ntoolstack action=unplug\n",
+    "config victim=none\nio op=write\nwait\ntoolstack action=power-cut\nio op=read\n",
 };
 
 #endif
