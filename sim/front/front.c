@@ -166,8 +166,8 @@ static void close_down(struct wrg_front *front)
 }
 
 /*
- * A backend that is Closed, or not there, before this connection began has not closed it. But one at
- * the next host begins with it, and has given up.
+ * A backend that is Closed, or not there, before this connection began has not closed it. But one
+ * at the next host begins with it, and has given up.
  */
 static void close_if_suspended(struct wrg_front *front)
 {
@@ -333,7 +333,7 @@ static void look_for_leftovers(struct wrg_front *front)
     uint32_t own = (uint32_t)wrg_xenbus_read_own_state(&front->bus);
     bool fresh = own == WRG_XENBUS_UNKNOWN || own == WRG_XENBUS_INITIALISING;
 
-    /* A backend that is connected before there was anything to connect to is so to somebody else. */
+    /* A backend that is connected although nothing was offered yet is so to somebody else. */
     if (fresh && wrg_xenbus_read_other_state(&front->bus) != WRG_XENBUS_CONNECTED)
         return;
     front->bus.state = own == WRG_XENBUS_CLOSING || own == WRG_XENBUS_CLOSED
@@ -353,6 +353,7 @@ static int start(struct wrg_port *port, void **self)
         return result;
     struct wrg_front *front = alloc.ptr;
     front->port = port;
+    front->handle = (uint16_t)wrg_xenbus_handle(port->nodename);
     result = wrg_xenbus_init(&front->bus, port, "backend");
     if (!result)
         look_for_leftovers(front);

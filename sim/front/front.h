@@ -106,6 +106,7 @@ struct wrg_front {
     struct wrg_xenbus_walk walk; /* to where a driver would like to find the device */
     bool handed_over;            /* it was left that way, once */
     bool left;                   /* and nothing more is done, unless it is to be closed after all */
+    uint16_t handle;             /* of the device, in each request */
     uint32_t max_segments;
     uint64_t sectors;     /* of the disk, as the block layer was told */
     uint64_t deadline_ns; /* of the wait in state CLOSING, 0: none yet */

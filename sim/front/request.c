@@ -233,6 +233,7 @@ static void put(struct wrg_front *front, struct front_slot *slot, const struct p
     memset(&wire, 0, sizeof(wire));
     wire.id = (uint64_t)(slot - front->ring->slots);
     wire.sector_number = part->io->sector;
+    wire.handle = front->handle;
     wire.nr_segments = (uint16_t)part->nseg;
     slot->operation = operations[part->io->op];
     if (slot->nindirect) {

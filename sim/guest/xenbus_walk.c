@@ -69,7 +69,11 @@ bool wrg_xenbus_walk_on(struct wrg_xenbus_device *dev, struct wrg_xenbus_walk *w
 
     for (; walk->next <= NR_STEPS; walk->next++, walk->deadline_ns = 0) {
         unsigned step = walk->next - 1u;
-        (void)wrg_xenbus_switch_state(dev, steps[step].say);
+        if (wrg_xenbus_switch_state(dev, steps[step].say)) {
+            if (!is_over(dev, walk, task))
+                return false;
+            break; /* a store that refuses this will not let us through */
+        }
         uint32_t backend = (uint32_t)wrg_xenbus_read_other_state(dev);
         if (backend == WRG_XENBUS_UNKNOWN) /* there is nobody to walk with */
             break;

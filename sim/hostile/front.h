@@ -58,6 +58,7 @@ struct front_last {
 
 struct front_link {
     struct wrg_front_ring ring;
+    uint16_t handle; /* of the device */
     struct front_share ring_pages[WRG_BLKIF_MAX_RING_PAGES];
     uint32_t data_page;                  /* handle of the first */
     uint32_t data[FRONT_DATA_PAGES];     /* grefs, read-write */

@@ -44,6 +44,7 @@ static int alloc_link(struct hostile_front *front, uint32_t npages)
 
     if (!link)
         return -ENOMEM;
+    link->handle = (uint16_t)wrg_xenbus_handle(front->peer.port->nodename);
     link->ring.ring.npages = (uint8_t)npages;
     link->ring.ring.entries = entries;
     for (uint32_t i = 0; i < WRG_BLKIF_MAX_RING_PAGES; i++)

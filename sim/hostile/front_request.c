@@ -39,7 +39,7 @@ static void encode(struct front_link *link, const struct wrg_hostile_req *args)
     wire.operation = args->op;
     wire.indirect_op = args->inner;
     wire.nr_segments = args->nseg;
-    wire.handle = args->handle == WRG_HOSTILE_AUTO_HANDLE ? 0 : args->handle;
+    wire.handle = args->handle == WRG_HOSTILE_AUTO_HANDLE ? link->handle : args->handle;
     wire.flag = args->flag;
     wire.id = args->id == WRG_HOSTILE_AUTO64 ? link->last.ordinal : args->id;
     wire.sector_number = args->sector;

@@ -293,6 +293,37 @@ static void limit_not_offered_any_more__node_is_removed(void **state)
     assert_string_equal(get(BACK "/feature-max-indirect-segments"), "");
 }
 
+static void stale_ring_page_order__single_page_is_not_found(void **state)
+{
+    (void)state;
+    set(FRONT "/ring-page-order", "2"); /* of an earlier owner: ring-ref is another name then */
+    hotplug();
+    offer_ring();
+    start(&wrg_back_endpoint, g.back);
+    front_says("3");
+    assert_string_equal(get(BACK "/state"), "5");
+    assert_memory_equal(get("/local/domain/2/error/backend/vbd/1/51712/error"), "2 ", 2);
+}
+
+static void ring_page_order_that_is_no_number__single_page(void **state)
+{
+    (void)state;
+    set(FRONT "/ring-page-order", "x");
+    back_in("4");
+}
+
+static void ring_page_order_beyond_the_offer__error_node(void **state)
+{
+    (void)state;
+    set(FRONT "/ring-page-order", "5");
+    hotplug();
+    offer_ring();
+    start(&wrg_back_endpoint, g.back);
+    front_says("3");
+    assert_string_equal(get(BACK "/state"), "5");
+    assert_memory_equal(get("/local/domain/2/error/backend/vbd/1/51712/error"), "22 ", 3);
+}
+
 /* ---- the frontend ---- */
 
 static void back_says(const char *state)
@@ -344,6 +375,53 @@ static void front_in_each_state__each_backend_state(void **state)
         if (i + 1 < WRG_ARRAY_LEN(front_steps))
             teardown_guests(state);
     }
+}
+
+static void commits_that_fail__nothing_of_the_ring_is_published(void **state)
+{
+    const struct wrg_fault_rule rule = {
+        .site = WRG_FAULT_XS_TRANSACTION_END, .nth = 1, .count = 1000, .status = -ENOSPC
+    };
+
+    (void)state;
+    offer_disk();
+    start(&wrg_front_endpoint, g.front);
+    assert_true(wrg_fault_add(&t.fault, &rule));
+    wrg_fault_enable(&t.fault, true);
+    set(BACK "/state", "2");
+    settle();
+    assert_string_equal(get(FRONT "/ring-ref"), "");
+    assert_string_equal(get(FRONT "/event-channel"), "");
+    assert_string_equal(get(FRONT "/protocol"), "");
+}
+
+static void ring_offered__nodes_are_there_with_the_state(void **state)
+{
+    (void)state;
+    front_in("3");
+    assert_string_equal(get(FRONT "/ring-page-order"), "");
+    assert_string_not_equal(get(FRONT "/ring-ref"), "");
+    assert_string_not_equal(get(FRONT "/event-channel"), "");
+    assert_string_equal(get(FRONT "/protocol"), "x86_64-abi");
+}
+
+static void request__handle_is_the_end_of_the_directory(void **state)
+{
+    struct wrg_vec vec = { .len = 512 };
+    struct wrg_io io = { .tag = 1, .nvec = 1, .op = WRG_IO_READ, .vec = &vec };
+    uint16_t handle = 0;
+    uint32_t gref;
+
+    (void)state;
+    front_in("4");
+    vec.page = port_pages(g.front, 1);
+    assert_int_equal(wrg_front_endpoint.submit(self, &io), 0);
+    settle();
+    assert_int_equal(wrg_scan_u32(get(FRONT "/ring-ref"), &gref), 0);
+    const struct map_result ring = map_gref(t.back, WRG_DOM_FRONT, gref, false);
+    assert_int_equal(ring.status, 0);
+    memcpy(&handle, bytes_of(t.back, ring.page) + 64 + 2, sizeof(handle));
+    assert_int_equal(handle, 51712);
 }
 
 static void backend_directory_removed__frontend_closes(void **state)
@@ -457,7 +535,13 @@ int main(void)
         T(mode_without_w__read_only),
         T(mode_missing__error_node),
         T(limit_not_offered_any_more__node_is_removed),
+        T(stale_ring_page_order__single_page_is_not_found),
+        T(ring_page_order_that_is_no_number__single_page),
+        T(ring_page_order_beyond_the_offer__error_node),
         T(front_in_each_state__each_backend_state),
+        T(commits_that_fail__nothing_of_the_ring_is_published),
+        T(ring_offered__nodes_are_there_with_the_state),
+        T(request__handle_is_the_end_of_the_directory),
         T(backend_directory_removed__frontend_closes),
         T(connected_written_again__size_is_read_again),
         T(front_that_finds_a_connection__walks_it_to_its_end),

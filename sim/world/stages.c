@@ -139,6 +139,8 @@ static void enter_safety(struct wrg_world *w)
         .fn = wrg_director_main, .arg = w, .name = "director", .role = WRG_ROLE_SCRIPT
     };
 
+    /* It may still connect, and then holds more than what is measured now. */
+    w->closing |= !wrg_world_connected(w);
     if (!w->from_snapshot && !w->early) {
         for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
             ledgers(w, seat, w->baseline[seat]);
