@@ -49,6 +49,8 @@ const char *wrg_fault_status_name(enum wrg_fault_site site, int32_t status)
     };
     const uint32_t number = -(uint32_t)status;
 
+    if (status > 0)
+        return "positive";
     /* Entries of these two are answered by Xen one by one; all else is a whole call. */
     if (site != WRG_FAULT_GNTTAB_MAP && site != WRG_FAULT_GNTTAB_COPY)
         return wrg_errno_name(status);

@@ -225,10 +225,13 @@ static void sweep_for_good(struct sweep *sweep, enum wrg_fault_site site)
     }
 }
 
+/* Every other run with a schedule of its own, where the case has none. */
 static void sweep_rates(struct sweep *sweep)
 {
     static const uint16_t rates[] = { 3, 10, 30, 100, 300 };
     struct wrg_op rate = wrg_op_make(WRG_OP_FAULT_RATE);
+    struct wrg_op sched = wrg_op_make(WRG_OP_SCHED);
+    bool shuffle = !has_op(&sweep->base, WRG_OP_SCHED);
 
     sweep->may_miss = true;
     for (unsigned i = 0; i < rate_runs[depth]; i++) {
@@ -236,7 +239,11 @@ static void sweep_rates(struct sweep *sweep)
         rate.fault_rate.per_1000 = rates[i % WRG_ARRAY_LEN(rates)];
         rate.fault_rate.side = (uint8_t)(i / 7 % WRG_COUNT_WHOSE);
         rate.fault_rate.since = (uint8_t)(i / 3 % WRG_COUNT_SINCE);
+        sched.sched.seed = i;
+        if (shuffle && i % 2)
+            assert_true(wrg_case_append(&sweep->base, &sched));
         run_broken(sweep, &rate);
+        sweep->base.nops -= shuffle && i % 2;
     }
     sweep->may_miss = false;
 }
