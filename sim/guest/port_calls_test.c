@@ -44,6 +44,40 @@ static void fault_at_a_call__refused_with_event_and_no_effect(void **state)
     assert_int_equal(wrg_port_page_alloc(g.front, &args), 0);
 }
 
+/* No handler is reached, so arguments of nothing but zeros will do. */
+static void every_call_with_a_site__refused_with_each_of_its_statuses(void **state)
+{
+    enum { NONE = 255 };
+#define WRG_FAULT_NONE NONE
+    static const uint8_t sites[WRG_NR_CALLS] = {
+#define WRG_PORT_CALL(symbol, name, site, why) [WRG_CALL_##symbol] = WRG_FAULT_##site,
+#include <wringer/calls.def>
+    };
+#undef WRG_FAULT_NONE
+    uint64_t args[64] = { 0 };
+
+    (void)state;
+    for (unsigned call = 0; call < WRG_NR_CALLS; call++) {
+        if (sites[call] == NONE)
+            continue;
+        const struct wrg_fault_info *info = wrg_fault_info((enum wrg_fault_site)sites[call]);
+        for (unsigned i = 0; i < info->nstatuses; i++) {
+            const struct wrg_fault_rule rule = {
+                .site = sites[call], .nth = 1, .count = 1, .status = info->statuses[i].status
+            };
+            wrg_fault_begin(&t.fault);
+            assert_true(wrg_fault_add(&t.fault, &rule));
+            wrg_fault_enable(&t.fault, true);
+            forget_events();
+            assert_int_equal(g.front->calls[call](g.front, args), rule.status);
+            assert_int_equal(count_events(WRG_EV_FAULT), 1);
+            assert_int_equal(nth_event(WRG_EV_FAULT, 0)->ev.b, 1);
+        }
+    }
+    for (unsigned i = 0; i < WRG_ARRAY_LEN(args); i++)
+        assert_int_equal(args[i], 0);
+}
+
 static void call_in_controller(void *arg)
 {
     struct wrg_clock_read clock = { 0 };
@@ -494,6 +528,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         C(fault_at_a_call__refused_with_event_and_no_effect),
+        C(every_call_with_a_site__refused_with_each_of_its_statuses),
         C(call__is_a_preemption_point),
         C(unsupported_calls__refuse_clearly),
         C(block_edge__reaches_the_world),

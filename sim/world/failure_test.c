@@ -67,6 +67,79 @@ static void fault_that_never_hits__is_a_dead_op(void **state)
     free(c);
 }
 
+static struct wrg_verdict run_text(struct wrg_world *world, const char *ops)
+{
+    struct wrg_case *c = fixture_case(ops);
+    struct wrg_verdict verdict = fixture_run(world, c);
+
+    fixture_expect_clean(&verdict, ops);
+    free(c);
+    return verdict;
+}
+
+/* The backend maps the ring, then data; the frontend maps nothing. */
+static void fault_of_a_side__counts_its_calls_only(void **state)
+{
+    struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
+
+    (void)state;
+    struct wrg_verdict back =
+        run_text(world, "config victim=none\nfault site=gnttab-map nth=2 side=back\nio op=write\n");
+    assert_int_equal(back.ios_failed, 1);
+    assert_int_equal(back.dead_ops, 0);
+    struct wrg_verdict front = run_text(
+        world, "config victim=none\nfault site=gnttab-map nth=1 side=front\nio op=write\n");
+    assert_int_equal(front.ios_failed, 0);
+    assert_int_equal(front.dead_ops, 1);
+    wrg_world_destroy(world);
+}
+
+static const char all_disk_writes[] = "config victim=none\n"
+                                      "fault-rate site=disk-write per-1000=1000 since=connected\n"
+                                      "io op=write times=3 stride=8\nio op=read sector=80\n";
+
+static void fault_rate__every_such_call_and_no_other(void **state)
+{
+    struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
+
+    (void)state;
+    struct wrg_verdict verdict = run_text(world, all_disk_writes);
+    assert_int_equal(verdict.ios, 4);
+    assert_int_equal(verdict.ios_failed, 3);
+    assert_int_equal(verdict.dead_ops, 0);
+    wrg_world_destroy(world);
+}
+
+/* A rate from the start can hit while the drivers connect: no snapshot will do. */
+static void fault_rate__same_hash_with_and_without_the_snapshot(void **state)
+{
+    static const char late[] = "config victim=none\nfault-rate per-1000=60 seed=5\n"
+                               "io op=write times=20 stride=8\nio op=read count=160\n";
+    static const char early[] = "config victim=none\nfault-rate per-1000=2 seed=5 since=start\n"
+                                "io op=write times=20 stride=8\nio op=read count=160\n";
+    struct wrg_world *fresh = fixture_world(WRG_ENGINE_FIBER, false);
+    struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
+    const struct wrg_verdict wanted = run_text(fresh, late);
+    const struct wrg_verdict wanted_early = run_text(fresh, early);
+
+    (void)state;
+    bool used = false;
+    assert_true(wanted.ios_failed > 0);
+    for (unsigned i = 0; i < 4; i++) {
+        struct wrg_verdict verdict = run_text(world, late);
+        assert_int_equal(verdict.hash, wanted.hash);
+        used |= verdict.from_snapshot;
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        struct wrg_verdict verdict = run_text(world, early);
+        assert_int_equal(verdict.hash, wanted_early.hash);
+        assert_false(verdict.from_snapshot);
+    }
+    assert_true(used);
+    wrg_world_destroy(world);
+    wrg_world_destroy(fresh);
+}
+
 /* What the toolstack has unplugged (online 0) is not offered to a frontend that starts afresh. */
 static void unplugged_device__does_not_connect_again(void **state)
 {
@@ -89,6 +162,9 @@ int main(void)
         cmocka_unit_test(nth_call_fails__drivers_survive),
         cmocka_unit_test(fault_op__is_seen_by_the_block_layer),
         cmocka_unit_test(fault_that_never_hits__is_a_dead_op),
+        cmocka_unit_test(fault_of_a_side__counts_its_calls_only),
+        cmocka_unit_test(fault_rate__every_such_call_and_no_other),
+        cmocka_unit_test(fault_rate__same_hash_with_and_without_the_snapshot),
         cmocka_unit_test(unplugged_device__does_not_connect_again),
     };
 
