@@ -7,24 +7,25 @@
 
 static bool is_path_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '@' || c == '/';
+    static const uint8_t table[256] = { ['-'] = 1,         ['/'] = 1, ['0' ... '9'] = 1,
+                                        ['@' ... 'Z'] = 1, ['_'] = 1, ['a' ... 'z'] = 1 };
+    return table[(uint8_t)c];
 }
 
 /*
- * Only for paths that nobody knows: whatever was found by name has passed this check before.
- * No empty component, hence no double and no trailing slash.
+ * What nobody knows of a path: the part before it was found by name, and has passed this check
+ * before. No empty component, hence no double and no trailing slash.
  */
-static bool is_valid(const char *path, size_t max)
+static bool is_valid(const char *rest, size_t max)
 {
-    size_t len = strnlen(path, max + 1);
+    size_t len = 0;
 
-    if (len == 0 || len > max || path[len - 1] == '/')
+    if (rest[0] == '/')
         return false;
-    for (size_t i = 0; i < len; i++)
-        if (!is_path_char(path[i]) || (path[i] == '/' && path[i + 1] == '/'))
+    for (; rest[len] != '\0'; len++)
+        if (len == max || !is_path_char(rest[len]) || (rest[len] == '/' && rest[len + 1] == '/'))
             return false;
-    return true;
+    return len != 0 && rest[len - 1] != '/';
 }
 
 static uint32_t start_of(const struct wrg_xenstore *xs, const struct wrg_xs_call *call,
@@ -91,30 +92,32 @@ static bool is_too_long(const struct wrg_xenstore *xs, const struct wrg_xsi_wher
 {
     static const char homes[] = "/local/domain/";
     uint32_t n = where->nearest;
-    size_t len = (n > WRG_XSI_SPECIALS ? xs->node[n].path_len : 0u) + 1 + strlen(where->rest);
-    size_t spared = 0;
+    size_t known = n > WRG_XSI_SPECIALS ? xs->node[n].path_len : 0u;
+    size_t len = known + 1 + strlen(where->rest);
+    size_t at = sizeof(homes) - 1;
 
     if (len > WRG_XS_ABS_PATH_MAX)
         return true;
     if (xs->quota.path_bytes == 0 || len <= xs->quota.path_bytes)
         return false;
-    /* The prefix may lie in what is known, in the rest, or across. */
+    /* The way home may lie in what is known, in the rest, or across: put together they tell. */
     wrg_xsi_path(xs, n, xs->scratch);
-    memcpy(xs->scratch + len - strlen(where->rest) - 1, "/", 1);
-    memcpy(xs->scratch + len - strlen(where->rest), where->rest, strlen(where->rest) + 1);
-    if (strncmp(xs->scratch, homes, sizeof(homes) - 1) == 0) {
-        size_t digits = strspn(xs->scratch + sizeof(homes) - 1, "0123456789");
-        size_t end = sizeof(homes) - 1 + digits;
-        if (digits >= 1 && digits <= 5 && xs->scratch[end] == '/')
-            spared = end + 1;
-    }
-    return len - spared > xs->quota.path_bytes;
+    xs->scratch[known] = '/';
+    memcpy(xs->scratch + known + 1, where->rest, len - known);
+    if (strncmp(xs->scratch, homes, at) != 0)
+        return true;
+    while (xs->scratch[at] >= '0' && xs->scratch[at] <= '9')
+        at++;
+    if (at < sizeof(homes) || at > sizeof(homes) + 4 || xs->scratch[at] != '/')
+        return true;
+    return len - (at + 1) > xs->quota.path_bytes;
 }
 
 int wrg_xsi_locate(struct wrg_xenstore *xs, const struct wrg_xs_call *call, const char *path,
                    struct wrg_xsi_where *where)
 {
     bool absolute = path[0] == '/';
+    size_t max = absolute ? WRG_XS_ABS_PATH_MAX : WRG_XS_REL_PATH_MAX;
     int ret = wrg_xsi_begin(xs, call, where);
 
     if (ret)
@@ -127,8 +130,8 @@ int wrg_xsi_locate(struct wrg_xenstore *xs, const struct wrg_xs_call *call, cons
         return -EINVAL;
     walk(xs, where, path + absolute);
     if (where->node == WRG_XSI_NONE &&
-        (path[0] == '@' || !is_valid(path, absolute ? WRG_XS_ABS_PATH_MAX : WRG_XS_REL_PATH_MAX) ||
-         is_too_long(xs, where)))
+        (path[0] == '@' || (size_t)(where->rest - path) > max ||
+         !is_valid(where->rest, max - (size_t)(where->rest - path)) || is_too_long(xs, where)))
         return -EINVAL;
     return 0;
 }
