@@ -56,6 +56,12 @@ static void too_long_path__einval(void **state)
                      0);
     assert_int_equal(fixture_write(f, f->dom0, path_of_length("/local/domain/1/", 2049 + 16), "1"),
                      -EINVAL);
+    assert_int_equal(fixture_write(f, f->dom0, path_of_length("/local/domain/12345/", 2068), "1"),
+                     0);
+    assert_int_equal(fixture_write(f, f->dom0, path_of_length("/local/domain/123456/", 2069), "1"),
+                     -EINVAL); /* nobody's home */
+    assert_int_equal(fixture_write(f, f->dom0, path_of_length("/local/domain/1x/", 2065), "1"),
+                     -EINVAL);
     assert_int_equal(fixture_write(f, f->dom1, path_of_length("b", 2048), "1"), -ENOSPC); /* size */
     assert_int_equal(fixture_write(f, f->dom0, path_of_length("b", 2048), "1"), 0);
     assert_int_equal(fixture_write(f, f->dom0, path_of_length("b", 2049), "1"), -EINVAL);

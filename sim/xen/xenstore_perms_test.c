@@ -112,6 +112,8 @@ static void target__owner_rights_and_entries(void **state)
     assert_int_equal(fixture_write(f, f->dom1, "/other", "2"), -EACCES);
     wrg_xenstore_domain_died(f->xs, 1);
     assert_int_equal(fixture_read(f, f->dom2, "/other"), -EACCES);
+    assert_int_equal(fixture_perms(f, f->dom0, "/other", "n1"), 0); /* the next one's */
+    assert_int_equal(fixture_read(f, f->dom2, "/other"), -EACCES);
 }
 
 static void special_paths__privileged_by_default(void **state)

@@ -197,6 +197,10 @@ static void outstanding__requests_whose_events_wait(void **state)
     assert_int_equal(fixture_watch(f, f->dom0, "/local/domain/1", "t"), 0);
     assert_int_equal(fixture_watch(f, f->dom0, "/local", "u"), 0);
     assert_int_equal(wrg_xenstore_stalled(f->xs, f->dom0.conn), WRG_XS_STALL_NONE);
+    for (char name[] = "a"; name[0] < 'f'; name[0]++) /* first events are for no request */
+        assert_int_equal(fixture_watch(f, f->dom1, name, "t"), 0);
+    for (char name[] = "a"; name[0] < 'f'; name[0]++)
+        assert_int_equal(wrg_xenstore_unwatch(f->xs, &f->dom1, name, "t", false), 0);
     for (char name[] = "a"; name[0] < 'd'; name[0]++) {
         assert_int_equal(wrg_xenstore_stalled(f->xs, f->dom1.conn), WRG_XS_STALL_NONE);
         assert_int_equal(fixture_write(f, f->dom1, name, "1"), 0);
@@ -245,6 +249,10 @@ static void writes__limited_while_somebody_may_be_disturbed(void **state)
                                : wrg_xenstore_mkdir(f->xs, &f->dom1, "b"),
                          0);
     assert_int_equal(wrg_xenstore_stalled_until(f->xs, f->dom1.conn), 1005000 + 25000);
+    wrg_xenstore_set_time(f->xs, 100000000); /* a long wait is worth no more than the burst */
+    for (int i = 0; i < 11; i++)
+        assert_int_equal(fixture_write(f, f->dom1, "a", "1"), 0);
+    assert_int_equal(wrg_xenstore_stalled(f->xs, f->dom1.conn), WRG_XS_STALL_RATE);
     assert_int_equal(fixture_commit(f, tx), 0); /* alone: costs nothing */
     assert_int_equal(wrg_xenstore_stalled(f->xs, f->dom2.conn), WRG_XS_STALL_NONE);
 }

@@ -165,6 +165,26 @@ static void directory_part__from_any_byte_on(void **state)
     assert_int_equal(wrg_xenstore_directory_part(f->xs, &f->dom2, "/none", 0, &reply), -EACCES);
 }
 
+static void directory_part__end_mark_only_where_it_fits(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_reply reply = { .data = fixture_reply, .cap = sizeof(fixture_reply) };
+    size_t whole;
+
+    assert_int_equal(fixture_write(f, f->dom1, "d/a-name-of-20-letters", "1"), 0);
+    assert_int_equal(fixture_write(f, f->dom1, "d/b-name-of-20-letters", "1"), 0);
+    assert_int_equal(wrg_xenstore_directory_part(f->xs, &f->dom1, "d", 0, &reply), 0);
+    whole = reply.len;
+    reply.cap = whole;
+    assert_int_equal(wrg_xenstore_directory_part(f->xs, &f->dom1, "d", 0, &reply), 0);
+    assert_int_equal(reply.len, whole);
+    reply.cap = whole - 1; /* then the last name waits for the next part, with the mark */
+    assert_int_equal(wrg_xenstore_directory_part(f->xs, &f->dom1, "d", 0, &reply), 0);
+    assert_int_equal(reply.len, whole - 1 - 21);
+    reply.cap = 10;
+    assert_int_equal(wrg_xenstore_directory_part(f->xs, &f->dom1, "d", 0, &reply), -ERANGE);
+}
+
 static void directory_part__generation_says_that_the_list_changed(void **state)
 {
     struct fixture *f = *state;
@@ -424,6 +444,7 @@ int main(void)
         FIXTURE_TEST(directory__in_order_of_creation),
         FIXTURE_TEST(big_directory__e2big_and_in_parts),
         FIXTURE_TEST(directory_part__from_any_byte_on),
+        FIXTURE_TEST(directory_part__end_mark_only_where_it_fits),
         FIXTURE_TEST(directory_part__generation_says_that_the_list_changed),
         FIXTURE_TEST(created_nodes__inherit_permissions),
         FIXTURE_TEST(set_perms__owner_only_and_keeps_owner),

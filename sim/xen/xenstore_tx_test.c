@@ -384,6 +384,58 @@ static void removed_in_a_commit__told_to_those_who_could_read_it(void **state)
     assert_no_event(f, f->dom2);
 }
 
+static void size_of_a_known_node_inside__poisons(void **state)
+{
+    static const char big[2040];
+    struct fixture *f = *state;
+    struct wrg_xs_quota quota = wrg_xs_quota_default;
+    struct wrg_xs_call value, perms;
+
+    assert_int_equal(fixture_write(f, f->dom1, "a", "0123456789"), 0);
+    value = fixture_begin(f, f->dom1);
+    assert_int_equal(wrg_xenstore_write(f->xs, &value, "a", big, sizeof(big)), -ENOSPC);
+    assert_int_equal(fixture_commit(f, value), -ENOMEM);
+    quota.node_bytes = 24 + 10 + 16;
+    wrg_xenstore_set_quota(f->xs, &quota);
+    perms = fixture_begin(f, f->dom1);
+    assert_int_equal(fixture_perms(f, perms, "a", "n1r2r3"), -ENOSPC);
+    assert_int_equal(fixture_commit(f, perms), -ENOMEM);
+}
+
+static void made_anew_after_its_parent_went__told_to_all(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_call tx;
+
+    assert_int_equal(fixture_write(f, f->dom1, "d/y", "1"), 0);
+    assert_int_equal(fixture_watch(f, f->dom0, "/", "t"), 0);
+    assert_event(f, f->dom0, "/ t");
+    tx = fixture_begin(f, f->dom1);
+    assert_int_equal(wrg_xenstore_rm(f->xs, &tx, "d"), 0);
+    assert_int_equal(fixture_write(f, tx, "d/y", "2"), 0);
+    assert_int_equal(fixture_commit(f, tx), 0);
+    assert_event(f, f->dom0, "/local/domain/1/d t");
+    assert_event(f, f->dom0, "/local/domain/1/d/y t");
+    assert_no_event(f, f->dom0);
+}
+
+static void tree_conflicts__with_permissions_of_another_commit(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_quota tree = wrg_xs_quota_default;
+    struct wrg_xs_call first, second;
+
+    tree.tree_conflicts = true;
+    wrg_xenstore_set_quota(f->xs, &tree);
+    assert_int_equal(fixture_write(f, f->dom1, "d/a", "1"), 0);
+    first = fixture_begin(f, f->dom1);
+    second = fixture_begin(f, f->dom1);
+    assert_value(f, first, "d/a", "1");
+    assert_int_equal(fixture_perms(f, second, "d", "n1"), 0);
+    assert_int_equal(fixture_commit(f, second), 0);
+    assert_int_equal(fixture_commit(f, first), -EAGAIN);
+}
+
 static void writes_conflict__if_so_set(void **state)
 {
     struct fixture *f = *state;
@@ -496,6 +548,9 @@ int main(void)
         FIXTURE_TEST(node_quota_at_commit__before_the_conflict),
         FIXTURE_TEST(events_of_a_commit__in_order_of_first_touch),
         FIXTURE_TEST(removed_in_a_commit__told_to_those_who_could_read_it),
+        FIXTURE_TEST(size_of_a_known_node_inside__poisons),
+        FIXTURE_TEST(made_anew_after_its_parent_went__told_to_all),
+        FIXTURE_TEST(tree_conflicts__with_permissions_of_another_commit),
         FIXTURE_TEST(writes_conflict__if_so_set),
         FIXTURE_TEST(each_third_commit__lost_if_so_set),
         cmocka_unit_test(tree_conflicts__below_the_lowest_common_path),

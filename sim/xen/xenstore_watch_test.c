@@ -104,12 +104,15 @@ static void identical_event_of_another_watch__coalesced(void **state)
     assert_int_equal(fixture_watch(f, f->dom1, "a", "t"), 0);
     assert_int_equal(fixture_watch(f, f->dom1, "a/b", "t"), 0);
     assert_int_equal(fixture_watch(f, f->dom1, "/local/domain/1/a", "u"), 0);
+    assert_int_equal(fixture_watch(f, f->dom1, "/local/domain/1", "t"), 0);
     while (fixture_next(f, f->dom1))
         ;
     assert_int_equal(fixture_write(f, f->dom1, "a/b/c", "1"), 0);
     assert_event(f, f->dom1, "a/b/c t"); /* of two */
     assert_event(f, f->dom1, "/local/domain/1/a/b/c u");
+    assert_event(f, f->dom1, "/local/domain/1/a/b/c t"); /* another path to the reader */
     assert_no_event(f, f->dom1);
+    assert_int_equal(wrg_xenstore_unwatch(f->xs, &f->dom1, "/local/domain/1", "t", true), 0);
     assert_int_equal(fixture_write(f, f->dom1, "a/b/c", "1"), 0);
     assert_int_equal(fixture_write(f, f->dom1, "a/b/d", "1"), 0);
     assert_int_equal(fixture_write(f, f->dom1, "a/b/c", "1"), 0); /* still queued: says it all */
