@@ -219,6 +219,4 @@ void wrg_xsi_end_cause(struct wrg_xenstore *xs, uint32_t c)
         return;
     xs->domain[xs->cause_pool[c].domain].outstanding--;
     wrg_xsi_give(&xs->s.causes, xs->cause_pool, c);
-    if (xs->cause == c)
-        xs->cause = WRG_XSI_NONE;
 }

@@ -107,6 +107,28 @@ static void node_size__value_children_and_permissions(void **state)
     assert_int_equal(fixture_read(f, f->dom1, "x"), -ENOENT);
 }
 
+static void node_size_in_a_transaction__counts_what_it_sees(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_quota quota = wrg_xs_quota_default;
+    struct wrg_xs_call tx;
+
+    quota.node_bytes = 24 + 16 + 10;
+    wrg_xenstore_set_quota(f->xs, &quota);
+    assert_int_equal(fixture_write(f, f->dom1, "d/1234", ""), 0);
+    assert_int_equal(fixture_write(f, f->dom1, "d/5678", ""), 0); /* full */
+    tx = fixture_begin(f, f->dom1);
+    assert_int_equal(wrg_xenstore_rm(f->xs, &tx, "d/1234"), 0);
+    assert_int_equal(fixture_write(f, tx, "d/9012", ""), 0);
+    assert_int_equal(fixture_commit(f, tx), 0);
+    tx = fixture_begin(f, f->dom1);
+    assert_int_equal(wrg_xenstore_rm(f->xs, &tx, "d"), 0);
+    assert_int_equal(fixture_write(f, tx, "d/123456789", ""), 0);
+    assert_int_equal(fixture_write(f, tx, "d/x", ""), -ENOSPC);
+    assert_int_equal(wrg_xenstore_transaction_end(f->xs, &tx, false), 0);
+    assert_int_equal(fixture_write(f, f->dom1, "d/x", ""), -ENOSPC);
+}
+
 static void nodes_touched_in_a_transaction__enospc_and_lost(void **state)
 {
     struct fixture *f = *state;
@@ -298,6 +320,7 @@ int main(void)
         FIXTURE_TEST(off_by_one__as_the_version_has_it),
         FIXTURE_TEST(domain_0__exempt),
         FIXTURE_TEST(node_size__value_children_and_permissions),
+        FIXTURE_TEST(node_size_in_a_transaction__counts_what_it_sees),
         FIXTURE_TEST(nodes_touched_in_a_transaction__enospc_and_lost),
         FIXTURE_TEST(memory__nodes_watches_and_events_count),
         FIXTURE_TEST(memory__all_of_it_comes_back),
