@@ -115,6 +115,8 @@ static void apply_changed(struct wrg_xenstore *xs, struct wrg_xsi_record *record
         record->body.len = before.len;
     }
     node->birth += recreated;
+    if (recreated)
+        wrg_xsi_move_last(xs, record->node);
     wrg_xsi_touch(xs, record->node);
     if (perms)
         node->perms_generation = node->generation;

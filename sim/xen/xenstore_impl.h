@@ -235,6 +235,8 @@ void wrg_xsi_hash_insert(struct wrg_xenstore *xs, uint32_t node);
 void wrg_xsi_path(const struct wrg_xenstore *xs, uint32_t node, char *out);
 /* Makes the node live as the last child of its live parent; the caller fills the body. */
 void wrg_xsi_link(struct wrg_xenstore *xs, uint32_t node);
+/* A live node becomes the youngest of its siblings. */
+void wrg_xsi_move_last(struct wrg_xenstore *xs, uint32_t node);
 /* Removes the live node and all below it, tells the observer, and watchers if `fire`. */
 void wrg_xsi_remove_tree(struct wrg_xenstore *xs, uint32_t node, uint16_t actor, bool fire);
 /* The next live node below `top` in the order of the tree, parents first; 0 at the end. */
@@ -324,6 +326,8 @@ void wrg_xsi_reset_specials(struct wrg_xenstore *xs);
 
 /* The body that a transaction (0: none) sees, or NULL. */
 struct wrg_xsi_body *wrg_xsi_view(const struct wrg_xenstore *xs, uint32_t txn, uint32_t node);
+/* The transaction has removed the node and made it anew. */
+bool wrg_xsi_tx_has_recreated(const struct wrg_xenstore *xs, uint32_t txn, uint32_t node);
 /* Notes a read; children too: also of what the transaction has written itself. */
 WRG_MUST_USE int wrg_xsi_tx_read(struct wrg_xenstore *xs, uint32_t txn, uint32_t node,
                                  bool children);

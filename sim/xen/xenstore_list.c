@@ -7,7 +7,10 @@
 
 #include "xen/xenstore_impl.h"
 
-/* Children as a transaction sees them: the committed ones first, its own after them. */
+/*
+ * Children as a transaction sees them: the committed ones first, its own after them, and with
+ * these what it has removed and made anew.
+ */
 struct children {
     uint32_t txn;
     uint32_t dir;
@@ -28,13 +31,14 @@ static uint32_t next_child(const struct wrg_xenstore *xs, struct children *at)
     while (at->node != WRG_XSI_NONE) {
         uint32_t n = at->node;
         at->node = xs->node[n].next;
-        if (wrg_xsi_view(xs, at->txn, n))
+        if (wrg_xsi_view(xs, at->txn, n) && !wrg_xsi_tx_has_recreated(xs, at->txn, n))
             return n;
     }
     while (at->record != WRG_XSI_NONE) {
         const struct wrg_xsi_record *record = &xs->record[at->record];
         at->record = record->next;
-        if ((record->flags & WRG_XSI_REC_PRESENT) && !xs->node[record->node].live &&
+        bool made = !xs->node[record->node].live || (record->flags & WRG_XSI_REC_RECREATED);
+        if ((record->flags & WRG_XSI_REC_PRESENT) && made &&
             xs->node[record->node].parent == at->dir)
             return record->node;
     }

@@ -168,12 +168,11 @@ void wrg_xsi_own(struct wrg_xenstore *xs, const struct wrg_xsi_body *body, int d
         domain->nodes += (uint32_t)delta;
 }
 
-void wrg_xsi_link(struct wrg_xenstore *xs, uint32_t n)
+static void put_last(struct wrg_xenstore *xs, uint32_t n)
 {
     struct wrg_xsi_node *node = &xs->node[n];
     struct wrg_xsi_node *parent = &xs->node[node->parent];
 
-    WRG_ASSERT(!node->live && parent->live);
     node->next = WRG_XSI_NONE;
     node->prev = parent->last_child;
     if (parent->last_child != WRG_XSI_NONE)
@@ -181,6 +180,36 @@ void wrg_xsi_link(struct wrg_xenstore *xs, uint32_t n)
     else
         parent->first_child = n;
     parent->last_child = n;
+}
+
+static void take_out(struct wrg_xenstore *xs, uint32_t n)
+{
+    struct wrg_xsi_node *node = &xs->node[n];
+    struct wrg_xsi_node *parent = &xs->node[node->parent];
+
+    if (node->prev != WRG_XSI_NONE)
+        xs->node[node->prev].next = node->next;
+    else
+        parent->first_child = node->next;
+    if (node->next != WRG_XSI_NONE)
+        xs->node[node->next].prev = node->prev;
+    else
+        parent->last_child = node->prev;
+}
+
+void wrg_xsi_move_last(struct wrg_xenstore *xs, uint32_t n)
+{
+    take_out(xs, n);
+    put_last(xs, n);
+}
+
+void wrg_xsi_link(struct wrg_xenstore *xs, uint32_t n)
+{
+    struct wrg_xsi_node *node = &xs->node[n];
+    struct wrg_xsi_node *parent = &xs->node[node->parent];
+
+    WRG_ASSERT(!node->live && parent->live);
+    put_last(xs, n);
     parent->child_bytes += node->name_len + 1u;
     node->live = 1;
     node->refs++;
@@ -195,14 +224,7 @@ static void unlink_node(struct wrg_xenstore *xs, uint32_t n)
     struct wrg_xsi_node *node = &xs->node[n];
     struct wrg_xsi_node *parent = &xs->node[node->parent];
 
-    if (node->prev != WRG_XSI_NONE)
-        xs->node[node->prev].next = node->next;
-    else
-        parent->first_child = node->next;
-    if (node->next != WRG_XSI_NONE)
-        xs->node[node->next].prev = node->prev;
-    else
-        parent->last_child = node->prev;
+    take_out(xs, n);
     parent->child_bytes -= node->name_len + 1u;
     node->next = WRG_XSI_NONE;
     node->prev = WRG_XSI_NONE;

@@ -35,6 +35,13 @@ struct wrg_xsi_body *wrg_xsi_view(const struct wrg_xenstore *xs, uint32_t txn, u
     return xs->node[node].live ? &xs->node[node].body : NULL;
 }
 
+bool wrg_xsi_tx_has_recreated(const struct wrg_xenstore *xs, uint32_t txn, uint32_t node)
+{
+    uint32_t r = txn == WRG_XSI_NONE ? WRG_XSI_NONE : find_record(xs, txn, node);
+
+    return r != WRG_XSI_NONE && (xs->record[r].flags & WRG_XSI_REC_RECREATED);
+}
+
 /* Puts a record into its transaction's order, before record `next` or, if that is 0, last. */
 static void insert_record(struct wrg_xenstore *xs, uint32_t r, uint32_t next)
 {

@@ -179,9 +179,9 @@ static void rm_and_recreate_inside__new_content_only(void **state)
     assert_int_equal(fixture_read(f, tx, "d/inside"), -ENOENT);
     assert_int_equal(fixture_write(f, tx, "d/deep/new", "2"), 0);
     assert_int_equal(fixture_write(f, tx, "d/kept", "new"), 0);
-    assert_string_equal(fixture_list(f, tx, "d"), "kept deep");
+    assert_string_equal(fixture_list(f, tx, "d"), "deep kept");
     assert_int_equal(fixture_commit(f, tx), 0);
-    assert_string_equal(fixture_list(f, f->dom1, "d"), "kept deep");
+    assert_string_equal(fixture_list(f, f->dom1, "d"), "deep kept");
     assert_value(f, f->dom1, "d/kept", "new");
     assert_value(f, f->dom1, "d/deep/new", "2");
     assert_int_equal(fixture_read(f, f->dom1, "d/old/x"), -ENOENT);
