@@ -55,13 +55,25 @@ static const uint64_t value[] = { 0,
                                   UINT64_C(1) << 55,
                                   UINT64_MAX };
 
-const char *const wrg_boundary_texts[] = {
+static const char *const texts[] = {
     "",           "0",          "1",           "2",          "3",     "4",      "5",
     "6",          "7",          "8",           "-1",         "11",    "4096",   "65535",
     "4294967295", "4294967296", "0x10",        "1x",         " 1",    "state",  "queue-0/ring-ref",
     "x86_32-abi", "x86_64-abi", "unheard-abi", "ring-ref31", "a/b/c", "/local", "%s%n",
 };
-const size_t wrg_boundary_text_count = WRG_ARRAY_LEN(wrg_boundary_texts);
+
+/* Few paths, so that clients meet; some that are none. */
+static const char *const store_paths[] = {
+    "/a",     "/a/b",  "/a/b/c", "/d",  "/local/domain/1/a", "/local/domain/2/a", "a",
+    "a/b",    "a/b/c", "d",      "a",   "/local/domain/1",   "/local/domain/2",   "/",
+    "/local", "a/e",   "a/f/g",  "/a/", "@introduceDomain",  "@releaseDomain",    "@other",
+    "/a//b",  "",      "a b",    "/@a", "/tool/xenstored",
+};
+/* Values, tokens and lists of permissions at once. */
+static const char *const store_values[] = {
+    "x",    "",     "t",    "n0", "b0",     "r0",       "n1", "b1",
+    "r1b2", "n0r1", "n0b1", "w2", "r2w1b3", "n0r1w2b3", "x1", "n1n2n3n4n5n6",
+};
 
 #define OF(array)                                                                                  \
     {                                                                                              \
@@ -76,6 +88,23 @@ static const struct wrg_boundary boundaries[WRG_COUNT_CLASS] = {
     [WRG_CLASS_NTH] = OF(nth),       [WRG_CLASS_COUNT] = OF(count),
     [WRG_CLASS_OFFSET] = OF(offset), [WRG_CLASS_VALUE] = OF(value),
 };
+
+#define WORDS_OF(array)                                                                            \
+    {                                                                                              \
+        array, WRG_ARRAY_LEN(array)                                                                \
+    }
+
+static const struct wrg_boundary_words words[WRG_COUNT_CLASS] = {
+    [WRG_CLASS_TEXT] = WORDS_OF(texts),
+    [WRG_CLASS_STORE_PATH] = WORDS_OF(store_paths),
+    [WRG_CLASS_STORE_VALUE] = WORDS_OF(store_values),
+};
+
+struct wrg_boundary_words wrg_boundary_words(enum wrg_arg_class klass)
+{
+    WRG_ASSERT((unsigned)klass < WRG_COUNT_CLASS);
+    return words[klass];
+}
 
 struct wrg_boundary wrg_boundary(enum wrg_arg_class klass)
 {

@@ -19,8 +19,12 @@ struct wrg_boundary {
 
 struct wrg_boundary wrg_boundary(enum wrg_arg_class klass);
 
-/* Texts for store paths and values. */
-extern const char *const wrg_boundary_texts[];
-extern const size_t wrg_boundary_text_count;
+struct wrg_boundary_words {
+    const char *const *words;
+    size_t count; /* 0: the class has none */
+};
+
+/* Of the classes of texts. */
+struct wrg_boundary_words wrg_boundary_words(enum wrg_arg_class klass);
 
 #endif

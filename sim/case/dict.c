@@ -2,6 +2,7 @@
 #include "case/dict.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/base.h"
 #include "case/boundary.h"
@@ -71,6 +72,23 @@ static void print_values(FILE *out, unsigned klass, unsigned bytes)
     }
 }
 
+/* Words of two bytes and more, each once. */
+static void print_words(FILE *out, unsigned klass)
+{
+    struct wrg_boundary_words b = wrg_boundary_words((enum wrg_arg_class)klass);
+
+    for (size_t i = 0; i < b.count; i++) {
+        bool seen = strlen(b.words[i]) < 2;
+
+        for (size_t k = 0; k < i; k++)
+            seen |= strcmp(b.words[k], b.words[i]) == 0;
+        if (seen)
+            continue;
+        fprintf(out, "text_%u_%zu", klass, i);
+        print_entry(out, (const uint8_t *)b.words[i], strlen(b.words[i]));
+    }
+}
+
 void wrg_dict_print(FILE *out)
 {
     fputs("# Made from the op table; not to be edited.\n", out);
@@ -80,4 +98,6 @@ void wrg_dict_print(FILE *out)
     for (unsigned klass = 0; klass < WRG_COUNT_CLASS; klass++)
         for (unsigned bytes = 2; bytes <= 8; bytes *= 2) /* single bytes are found anyway */
             print_values(out, klass, bytes);
+    for (unsigned klass = 0; klass < WRG_COUNT_CLASS; klass++)
+        print_words(out, klass);
 }

@@ -75,6 +75,7 @@ static void dictionary__entries_are_well_formed_and_ops_decode(void **state)
 static void dictionary__knows_the_boundaries(void **state)
 {
     print_text(wrg_dict_print);
+    assert_non_null(strstr(text, "=\"\\x2f\\x61\\x2f\\x62\"\n"));                     /* /a/b */
     assert_non_null(strstr(text, "=\"\\x01\\x10\"\n"));                               /* 4097 */
     assert_non_null(strstr(text, "=\"\\x01\\x02\"\n"));                               /* 513 */
     assert_non_null(strstr(text, "=\"\\x00\\x00\\x00\\x00\\x00\\x00\\x80\\x00\"\n")); /* 2^55 */

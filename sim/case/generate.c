@@ -4,11 +4,12 @@
 #include <string.h>
 
 #include "case/boundary.h"
+#include "case/generate_store.h"
 
 /* How often an op is chosen, of the sum of its column. */
 static const struct {
     uint8_t kind;
-    uint8_t weight[WRG_PROFILE_COUNT];
+    uint8_t weight[WRG_PROFILE_XENSTORE]; /* of profiles before that */
 } weights[] = {
     { WRG_OP_REQ, { 46, 0 } },      { WRG_OP_IO, { 0, 40 } },    { WRG_OP_RSP, { 0, 20 } },
     { WRG_OP_TAMPER, { 12, 9 } },   { WRG_OP_POKE, { 8, 8 } },   { WRG_OP_FAULT, { 7, 6 } },
@@ -94,9 +95,11 @@ static uint64_t draw(struct wrg_rng *rng, const struct wrg_arg *arg)
     }
 }
 
-static void draw_text(struct wrg_rng *rng, char *to, size_t max)
+static void draw_text(struct wrg_rng *rng, const struct wrg_arg *arg, char *to)
 {
-    const char *text = wrg_boundary_texts[wrg_rng_below(rng, (uint32_t)wrg_boundary_text_count)];
+    struct wrg_boundary_words b = wrg_boundary_words(arg->klass);
+    const char *text = b.words[wrg_rng_below(rng, (uint32_t)b.count)];
+    size_t max = arg->max;
     size_t len = strnlen(text, max);
 
     memset(to, 0, max + 1);
@@ -106,7 +109,7 @@ static void draw_text(struct wrg_rng *rng, char *to, size_t max)
 void wrg_generate_arg(struct wrg_rng *rng, struct wrg_op *op, const struct wrg_arg *arg)
 {
     if (arg->type == WRG_ARG_TEXT)
-        draw_text(rng, wrg_arg_text_mut(op, arg), arg->max);
+        draw_text(rng, arg, wrg_arg_text_mut(op, arg));
     else
         wrg_arg_set(op, arg, draw(rng, arg));
 }
@@ -247,6 +250,8 @@ static enum wrg_op_kind draw_kind(struct wrg_rng *rng, enum wrg_profile profile)
 unsigned wrg_generate_ops(struct wrg_rng *rng, enum wrg_profile profile,
                           struct wrg_op out[WRG_GENERATE_MAX])
 {
+    if (profile == WRG_PROFILE_XENSTORE)
+        return wrg_generate_store(rng, out);
     enum wrg_op_kind kind = draw_kind(rng, profile);
 
     switch (kind) {

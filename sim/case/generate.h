@@ -15,8 +15,9 @@
 #include "case/codec.h"
 
 enum wrg_profile {
-    WRG_PROFILE_BACK,  /* a backend is the victim: requests are scripted */
-    WRG_PROFILE_FRONT, /* a frontend is the victim: responses are scripted */
+    WRG_PROFILE_BACK,     /* a backend is the victim: requests are scripted */
+    WRG_PROFILE_FRONT,    /* a frontend is the victim: responses are scripted */
+    WRG_PROFILE_XENSTORE, /* the store is the victim: its clients are scripted */
     WRG_PROFILE_COUNT
 };
 

@@ -70,9 +70,10 @@ static void mutate__changes_most_inputs_and_reaches_every_live_kind(void **state
         size_t len = 1;
 
         for (unsigned i = 0; i < 4; i++)
-            len = wrg_mutate(before, len, sizeof(before), seed + i, seed % 2);
+            len = wrg_mutate(before, len, sizeof(before), seed + i, seed % WRG_PROFILE_COUNT);
         memcpy(after, before, len);
-        same += wrg_mutate(after, len, sizeof(after), ~(uint64_t)seed, seed % 2) == len &&
+        same += wrg_mutate(after, len, sizeof(after), ~(uint64_t)seed, seed % WRG_PROFILE_COUNT) ==
+                    len &&
                 memcmp(before, after, len) == 0;
         wrg_case_decode(after, sizeof(after), &one);
         for (unsigned i = 0; i < one.nops; i++)
