@@ -2,7 +2,7 @@
 /*
  * wringer-replay: the simulator and a small main, for static, foreign and sanitized builds.
  *
- * usage: wringer-replay [--hash] [--times N] [--target back|front] FILE...
+ * usage: wringer-replay [--hash] [--times N] [--target back|front|xenstore] FILE...
  *
  * Prints a verdict for each case, or with --hash `HASH  PATH` (PATH#K for the Kth case of a
  * `repeat`). With --times each case must give the same hash N times in one process. No argp and no
@@ -54,7 +54,7 @@ static int usage(const char *what, const char *arg)
 {
     fprintf(stderr,
             "wringer-replay: %s%s; usage: wringer-replay [--hash] [--times N] "
-            "[--target back|front] FILE...\n",
+            "[--target back|front|xenstore] FILE...\n",
             what, arg);
     return EXIT_USAGE;
 }
@@ -70,8 +70,14 @@ static bool parse_times(const char *text, uint64_t *times)
 
 static bool parse_target(const char *text, enum wrg_target *target)
 {
-    *target = strcmp(text, "back") == 0 ? WRG_TARGET_BACK : WRG_TARGET_FRONT;
-    return *target == WRG_TARGET_BACK || strcmp(text, "front") == 0;
+    static const char *const names[] = { "back", "front", "xenstore" };
+
+    for (size_t i = 0; i < WRG_ARRAY_LEN(names); i++)
+        if (strcmp(text, names[i]) == 0) {
+            *target = (enum wrg_target)(WRG_TARGET_BACK + i);
+            return true;
+        }
+    return false;
 }
 
 static int parse_args(struct replay *replay, int argc, char **argv)

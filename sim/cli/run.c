@@ -36,12 +36,13 @@ struct run {
 
 /* In the order of their enums. */
 static const char *const engines[] = { "fiber", "thread", NULL };
-static const char *const targets[] = { "case", "back", "front", NULL };
+static const char *const targets[] = { "case", "back", "front", "xenstore", NULL };
 
 static const struct argp_option options[] = {
     { "schedules", OPT_SCHEDULES, "N", 0, "Run each case under N schedules, seeds 1..N", 0 },
     { "seed", OPT_SEED, "S", 0, "Run under the schedule of this seed, or begin there", 0 },
-    { "target", OPT_TARGET, "T", 0, "Read files as fuzz target T does: back or front", 0 },
+    { "target", OPT_TARGET, "T", 0, "Read files as fuzz target T does: back, front or xenstore",
+      0 },
     { "engine", OPT_ENGINE, "E", 0, "fiber (default), or thread: real threads, no hash", 0 },
     { "trace", OPT_TRACE, NULL, 0, "Print every event", 0 },
     { "json", OPT_JSON, NULL, 0, "Print results as JSON", 0 },

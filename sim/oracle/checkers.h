@@ -8,6 +8,7 @@
 #ifndef WRG_ORACLE_CHECKERS_H
 #define WRG_ORACLE_CHECKERS_H
 
+#include "model/store_model.h"
 #include "oracle/oracle.h"
 #include "oracle/wiretap.h"
 #include "vocab/events.h"
@@ -92,6 +93,15 @@ struct wrg_logs {
     } facts;
 };
 
+struct wrg_store_rules {
+    struct wrg_store_model *model;
+    bool asked; /* `want` is the answer to question `number` */
+    uint64_t number;
+    struct wrg_op_store op;
+    struct wrg_store_text text;
+    struct wrg_store_answer want;
+};
+
 struct wrg_oracles {
     struct wrg_trace *trace;
     struct wrg_oracle_config config;
@@ -102,6 +112,7 @@ struct wrg_oracles {
     struct wrg_liveness liveness;
     struct wrg_states states;
     struct wrg_logs logs;
+    struct wrg_store_rules store_rules;
     struct wrg_tap tap;
 };
 
@@ -124,7 +135,10 @@ void wrg_liveness_begin(struct wrg_oracles *o);
 void wrg_ledgers_begin(struct wrg_oracles *o);
 void wrg_states_begin(struct wrg_oracles *o);
 void wrg_logs_begin(struct wrg_oracles *o);
+void wrg_store_rules_begin(struct wrg_oracles *o);
 
+WRG_MUST_USE int wrg_store_rules_init(struct wrg_store_rules *rules);
+void wrg_store_rules_fini(struct wrg_store_rules *rules);
 WRG_MUST_USE int wrg_data_init(struct wrg_data *data);
 void wrg_data_fini(struct wrg_data *data);
 

@@ -28,6 +28,7 @@ static const struct checker {
     { "ledger", false, wrg_ledgers_begin, 0, 0 },
     { "states", false, wrg_states_begin, FACTS(states) },
     { "log", false, wrg_logs_begin, FACTS(logs) },
+    { "store", false, wrg_store_rules_begin, 0, 0 },
 };
 
 WRG_STATIC_ASSERT(WRG_ARRAY_LEN(checkers) <= 32, "a bit a checker");
@@ -38,7 +39,7 @@ struct wrg_oracles *wrg_oracles_create(void)
 
     if (!o)
         return NULL;
-    if (wrg_tap_init(&o->tap) || wrg_data_init(&o->data)) {
+    if (wrg_tap_init(&o->tap) || wrg_data_init(&o->data) || wrg_store_rules_init(&o->store_rules)) {
         wrg_oracles_destroy(o);
         return NULL;
     }
@@ -51,6 +52,7 @@ void wrg_oracles_destroy(struct wrg_oracles *o)
         return;
     wrg_tap_fini(&o->tap);
     wrg_data_fini(&o->data);
+    wrg_store_rules_fini(&o->store_rules);
     free(o);
 }
 

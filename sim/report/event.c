@@ -73,11 +73,16 @@ static const char *word_of(uint16_t kind, const struct field *field)
         return strncmp(field->name, "site", field->len)
                    ? NULL
                    : wrg_name(WRG_NAMES_SITE, (unsigned)field->value);
+    case WRG_EV_STORE_CALL:
+        return strncmp(field->name, "action", field->len)
+                   ? NULL
+                   : wrg_name(WRG_NAMES_STORE, (unsigned)field->value);
     case WRG_EV_LEDGER:
         return strncmp(field->name, "kind", field->len) ? NULL : ledger_name(field->value);
     case WRG_EV_DISK_DONE:
     case WRG_EV_BLK_COMPLETE:
     case WRG_EV_BLK_GONE:
+    case WRG_EV_STORE_REPLY:
         return strncmp(field->name, "error", field->len)
                    ? NULL
                    : wrg_errno_name((int32_t)(uint32_t)field->value);
@@ -88,7 +93,8 @@ static const char *word_of(uint16_t kind, const struct field *field)
 /* Zero says nothing for these. */
 static bool is_noise(const struct field *field)
 {
-    static const char *const quiet[] = { "again", "secret", "order", "request" };
+    static const char *const quiet[] = { "again",   "secret",   "order",
+                                         "request", "path-pad", "value-pad" };
 
     for (size_t i = 0; i < WRG_ARRAY_LEN(quiet); i++)
         if (field->value == 0 && strlen(quiet[i]) == field->len &&

@@ -162,6 +162,7 @@ void wrg_world_destroy(struct wrg_world *w)
     if (!w)
         return;
     demolish(w);
+    wrg_store_stage_fini(w);
     wrg_sched_fini(&w->sched);
     wrg_edge_fini(w);
     if (w->oracles)
@@ -202,6 +203,7 @@ static void set_seats(struct wrg_world *w)
         [WRG_CASE_VICTIM_BACK] = 1u << WRG_SEAT_BACK,
         [WRG_CASE_VICTIM_FRONT] = 1u << WRG_SEAT_FRONT,
         [WRG_CASE_VICTIM_NONE] = 1u << WRG_SEAT_FRONT | 1u << WRG_SEAT_BACK,
+        [WRG_CASE_VICTIM_XENSTORE] = 0,
     };
 
     w->victim = w->config.victim;
@@ -209,6 +211,8 @@ static void set_seats(struct wrg_world *w)
         w->victim = WRG_CASE_VICTIM_BACK;
     else if (w->options.target == WRG_TARGET_FRONT)
         w->victim = WRG_CASE_VICTIM_FRONT;
+    else if (w->options.target == WRG_TARGET_XENSTORE)
+        w->victim = WRG_CASE_VICTIM_XENSTORE;
     bool automatic = w->options.target != WRG_TARGET_CASE || w->config.judge == WRG_CASE_JUDGE_AUTO;
     w->judged = automatic ? by_victim[w->victim] : judged[w->config.judge];
 }
@@ -224,6 +228,15 @@ static bool needs_hooks(const struct wrg_world *w)
     return false;
 }
 
+/* Nothing of the device is needed, and what there is of it stays as it is. */
+static int start_store(struct wrg_world *w)
+{
+    memset(w->effective, 0, sizeof(w->effective));
+    w->stage = WRG_STAGE_CONNECT;
+    w->fresh = true;
+    return wrg_store_stage_prepare(w);
+}
+
 int wrg_world_start(struct wrg_world *w, const struct wrg_case *c)
 {
     const struct wrg_op *sched = wrg_case_first(c, WRG_OP_SCHED);
@@ -233,9 +246,11 @@ int wrg_world_start(struct wrg_world *w, const struct wrg_case *c)
     /* Each is legal, but not both together: the frontend's demand counts. */
     if (w->config.front == WRG_CASE_FRONT_LINUX)
         w->config.echo = WRG_CASE_ECHO_INNER;
+    set_seats(w);
+    if (w->victim == WRG_CASE_VICTIM_XENSTORE)
+        return start_store(w);
     if (w->built && w->profile.memory_mib != w->config.memory)
         demolish(w);
-    set_seats(w);
     make_profile(w);
     if (!w->built) {
         int result = build(w);
@@ -287,6 +302,10 @@ void wrg_world_verdict(const struct wrg_world *w, struct wrg_verdict *verdict)
     verdict->ios = w->edge.completed;
     verdict->ios_failed = w->edge.failed;
     verdict->ios_outstanding = w->edge.outstanding;
+    if (w->victim == WRG_CASE_VICTIM_XENSTORE) { /* there is no device: these are of another run */
+        verdict->steps = w->store_calls;
+        verdict->requests = verdict->ios = verdict->ios_failed = verdict->ios_outstanding = 0;
+    }
     verdict->ops = w->c->nops;
     for (uint16_t i = 0; i < w->c->nops; i++)
         if (!w->effective[i])

@@ -28,7 +28,7 @@
 struct wrg_world;
 
 /* Which seat is under attack; a fuzz target overrides what the case says. */
-enum wrg_target { WRG_TARGET_CASE, WRG_TARGET_BACK, WRG_TARGET_FRONT };
+enum wrg_target { WRG_TARGET_CASE, WRG_TARGET_BACK, WRG_TARGET_FRONT, WRG_TARGET_XENSTORE };
 
 struct wrg_world_options {
     enum wrg_engine engine;

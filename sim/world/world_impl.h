@@ -138,6 +138,8 @@ struct wrg_world {
     struct wrg_snapshot snapshot;
     struct wrg_profile seen; /* of the last fresh connect: a snapshot is taken at the second one */
     bool built;              /* xen exists */
+    struct wrg_store_driver *store; /* of cases whose victim is the store, from the first one on */
+    uint32_t store_calls;
     bool instrumented;
 
     /* the run */
@@ -205,6 +207,11 @@ void wrg_world_take_snapshot(struct wrg_world *w); /* of a quiet, connected, uns
 void wrg_world_drop_snapshot(struct wrg_world *w);
 /* False: there is none that fits, or it is spoilt. */
 bool wrg_world_restore(struct wrg_world *w);
+
+/* store_stage.c: all of a run whose victim is the store */
+WRG_MUST_USE int wrg_store_stage_prepare(struct wrg_world *w); /* -ENOMEM */
+void wrg_store_stage_fini(struct wrg_world *w);
+void wrg_store_stage_run(struct wrg_world *w);
 
 /* edge.c */
 WRG_MUST_USE int wrg_edge_init(struct wrg_world *w);
