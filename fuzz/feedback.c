@@ -26,6 +26,7 @@ static struct {
     uint8_t faults[64];
     uint8_t xs[2][16];
     uint8_t requests[16], failed[16];
+    uint8_t store[32][16]; /* action, kind of error */
 } counters __attribute__((section("__libfuzzer_extra_counters"), used
 #ifdef __clang__
                           ,
@@ -39,6 +40,7 @@ static struct {
     uint8_t role, site;
 } words[WORDS];
 static uint32_t answers; /* in this run */
+static uint8_t asked;    /* of the store */
 
 static void bump(uint8_t *counter)
 {
@@ -92,6 +94,8 @@ void wrg_feedback_on_event(void *ctx, const struct wrg_event *ev, const void *pa
     case WRG_EV_COPY: bump(&counters.copies[side][-(int32_t)ev->d & 15]); break;
     case WRG_EV_FAULT: bump(&counters.faults[ev->a % 64]); break;
     case WRG_EV_XS_CHANGE: bump(&counters.xs[side][ev->b & 15]); break;
+    case WRG_EV_STORE_CALL: asked = (uint8_t)(ev->a >> 8); break;
+    case WRG_EV_STORE_REPLY: bump(&counters.store[asked % 32][ev->a % 16]); break;
     case WRG_EV_PHASE:
         bump(&counters.states[ev->a % PHASES][ev->b % STATES][ev->c % STATES]);
         break;

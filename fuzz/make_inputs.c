@@ -90,14 +90,33 @@ static void add_req(unsigned i, unsigned variant, unsigned nseg)
     }
 }
 
+/* NSEG writes and reads of one node a request; variants differ in who asks. */
+static void add_store(unsigned i, unsigned variant, unsigned nseg)
+{
+    struct wrg_op op = wrg_op_make(WRG_OP_STORE);
+
+    op.store.client = (uint8_t)(variant % 4);
+    strcpy(op.store.path, "a");
+    strcpy(op.store.value, "x");
+    for (unsigned k = 0; k < nseg; k++) {
+        op.store.action = (i + k) % 2 ? WRG_CASE_STORE_READ : WRG_CASE_STORE_WRITE;
+        WRG_ASSERT(wrg_case_append(&one, &op));
+    }
+}
+
 static int make_fixed(const char *target, unsigned nseg, const char *dir)
 {
     int code = make_dir(dir);
+    void (*add)(unsigned i, unsigned variant, unsigned nseg) = add_req;
 
+    if (strcmp(target, "front") == 0)
+        add = add_io;
+    else if (strcmp(target, "xenstore") == 0)
+        add = add_store;
     for (unsigned variant = 0; variant < VARIANTS && !code; variant++) {
         wrg_case_init(&one);
         for (unsigned i = 0; i < REQUESTS; i++)
-            (strcmp(target, "front") == 0 ? add_io : add_req)(i, variant, nseg);
+            add(i, variant, nseg);
         code = write_case(&one, dir, "fixed", variant);
     }
     return code;

@@ -29,6 +29,8 @@ static struct wrg_case bounded; /* too large for the stack */
 
 static enum wrg_profile profile(void)
 {
+    if (strcmp(WRG_FUZZ_TARGET, "xenstore") == 0)
+        return WRG_PROFILE_XENSTORE;
     return strcmp(WRG_FUZZ_TARGET, "front") == 0 ? WRG_PROFILE_FRONT : WRG_PROFILE_BACK;
 }
 

@@ -34,6 +34,8 @@ static struct {
 
 static enum wrg_target target(void)
 {
+    if (strcmp(WRG_FUZZ_TARGET, "xenstore") == 0)
+        return WRG_TARGET_XENSTORE;
     return strcmp(WRG_FUZZ_TARGET, "front") == 0 ? WRG_TARGET_FRONT : WRG_TARGET_BACK;
 }
 
@@ -51,7 +53,8 @@ int wrg_fuzz_init(bool engine)
     };
 
     for (unsigned i = 0; i < WORLDS && !fuzz.worlds[i]; i++) {
-        fuzz.worlds[i] = i == 0 || engine ? wrg_world_create(&options) : fuzz.worlds[0];
+        bool own = i == 0 || (engine && target() != WRG_TARGET_XENSTORE);
+        fuzz.worlds[i] = own ? wrg_world_create(&options) : fuzz.worlds[0];
         if (!fuzz.worlds[i])
             return -ENOMEM;
         options.prefault = false; /* the others run less often, and the start would take longer */
@@ -122,13 +125,15 @@ const struct wrg_fuzz_stats *wrg_fuzz_stats(void)
 /* ---- findings ---- */
 
 /* What the event was that made a checker speak: the site of an access, or the event's own name. */
-static const char *place_of(const struct wrg_event *ev)
+static const char *place_of(const struct wrg_event *before, const struct wrg_event *ev)
 {
 #define WRG_SITE(symbol, name) name,
     static const char *const sites[] = {
 #include <wringer/sites.def>
     };
 
+    if (ev->kind == WRG_EV_STORE_REPLY) /* what was asked stands before it */
+        return wrg_name(WRG_NAMES_STORE, before->a >> 8 & 255);
     if (ev->kind != WRG_EV_LOAD && ev->kind != WRG_EV_STORE)
         return wrg_event_name(ev->kind);
     return wrg_event_site(ev) < WRG_ARRAY_LEN(sites) ? sites[wrg_event_site(ev)] : "?";
@@ -136,11 +141,11 @@ static const char *place_of(const struct wrg_event *ev)
 
 void wrg_fuzz_token(char token[WRG_FUZZ_TOKEN_MAX])
 {
-    struct wrg_event last = { 0 };
-    uint32_t have = wrg_world_window(fuzz.world, &last, 1);
+    struct wrg_event last[2] = { 0 };
+    uint32_t have = wrg_world_window(fuzz.world, last, 2);
 
     snprintf(token, WRG_FUZZ_TOKEN_MAX, "%s--%s.%s", wrg_rule_id(fuzz.verdict.rule),
-             wrg_role_name(fuzz.verdict.role), have ? place_of(&last) : "?");
+             wrg_role_name(fuzz.verdict.role), have == 2 ? place_of(&last[0], &last[1]) : "?");
 }
 
 /* WRG_FUZZ_KNOWN: tokens with blanks between them, of findings that need not end the process. */

@@ -16,7 +16,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FUZZ = ROOT / "build" / "fuzz"
 RELEASE = ROOT / "build" / "release"
-TARGETS = ("back", "front")
+DRIVERS = ("back", "front")
+TARGETS = (*DRIVERS, "xenstore")
 STATS = struct.Struct("<5Q")
 # An input that takes longer has escaped the step budget of a run.
 INPUT_SECONDS = 5
@@ -69,7 +70,7 @@ def sanitizer_verdict(rule, message, text):
     """A report that has no driver on its stack tells of a defect of the simulator."""
     frames = frames_of(text)
     site = ".".join(frames[0]) if frames else "unknown"
-    if frames and not any(layer in TARGETS for layer, _ in frames):
+    if frames and not any(layer in DRIVERS for layer, _ in frames):
         return Verdict(message=f"{rule} in {site}, no driver being involved")
     return Verdict(rule, site, message)
 
