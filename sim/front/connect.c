@@ -68,15 +68,30 @@ static int open_events(struct wrg_front *front)
 
 /* ---- nodes ---- */
 
+/*
+ * One page goes by the old name: a ring-page-order, even of 0, would ask for ring-ref0. One that an
+ * earlier connection with more pages has left behind would ask for grants that are over.
+ */
+static int write_ring_ref(struct wrg_front *front, uint32_t transaction)
+{
+    struct wrg_xs_rm stale = { .transaction = transaction,
+                               .dir = front->bus.dir,
+                               .name = "ring-page-order" };
+    int result = wrg_port_xs_rm(front->port, &stale); /* 0 also where there is none */
+
+    if (!result)
+        result = wrg_xenbus_write_u64(&front->bus, transaction, "ring-ref", front->ring->grefs[0]);
+    return result;
+}
+
 static int write_ring_refs(struct wrg_front *front, uint32_t transaction)
 {
     const struct front_ring *ring = front->ring;
     char name[] = "ring-ref00";
     int result;
 
-    /* One page goes by the old name: a ring-page-order, even of 0, would ask for ring-ref0. */
     if (ring->npages == 1)
-        return wrg_xenbus_write_u64(&front->bus, transaction, "ring-ref", ring->grefs[0]);
+        return write_ring_ref(front, transaction);
     result = wrg_xenbus_write_u64(&front->bus, transaction, "ring-page-order",
                                   (uint64_t)__builtin_ctz(ring->npages));
     for (uint32_t i = 0; i < ring->npages && !result; i++) {
