@@ -10,6 +10,24 @@ static void ignore(struct wrg_back *back)
     (void)back;
 }
 
+static void follow(struct wrg_back *back)
+{
+    struct wrg_timer_set retry = { .task = back->xenbus_task, .delay_ns = BACK_RETRY_NS };
+
+    /* Nobody else would remind it: the frontend does not know yet that the device shall close. */
+    if (!wrg_xenbus_switch_state(&back->bus, WRG_XENBUS_CLOSING))
+        back->closing_tries = 0;
+    else if (++back->closing_tries < BACK_CLOSE_TRIES)
+        (void)wrg_port_timer_set(back->port, &retry);
+}
+
+/* Says so twice where the store refuses: nobody would remind it of what has not been said. */
+static void give_up(struct wrg_back *back, int error, const char *text)
+{
+    wrg_xenbus_fatal(&back->bus, error, text);
+    follow(back);
+}
+
 /* The frontend starts afresh, or for the first time. */
 static void announce(struct wrg_back *back)
 {
@@ -22,18 +40,7 @@ static void announce(struct wrg_back *back)
     if (!result)
         result = wrg_xenbus_switch_state(&back->bus, WRG_XENBUS_INIT_WAIT);
     if (result)
-        wrg_xenbus_fatal(&back->bus, result, "publishing features");
-}
-
-static void follow(struct wrg_back *back)
-{
-    struct wrg_timer_set retry = { .task = back->xenbus_task, .delay_ns = BACK_RETRY_NS };
-
-    /* Nobody else would remind it: the frontend does not know yet that the device shall close. */
-    if (!wrg_xenbus_switch_state(&back->bus, WRG_XENBUS_CLOSING))
-        back->closing_tries = 0;
-    else if (++back->closing_tries < BACK_CLOSE_TRIES)
-        (void)wrg_port_timer_set(back->port, &retry);
+        give_up(back, result, "publishing features");
 }
 
 static void take_up(struct wrg_back *back)
@@ -51,7 +58,7 @@ static void take_up(struct wrg_back *back)
     if (result == -ESHUTDOWN) /* the toolstack has asked for the device meanwhile */
         follow(back);
     else if (result)
-        wrg_xenbus_fatal(&back->bus, result, "connecting to the frontend");
+        give_up(back, result, "connecting to the frontend");
 }
 
 /* A frontend may skip the wait for InitWait. */
@@ -89,7 +96,7 @@ static void unregister(struct wrg_back *back)
 
 static void refuse(struct wrg_back *back)
 {
-    wrg_xenbus_fatal(&back->bus, -EINVAL, "frontend in a state it cannot be in");
+    give_up(back, -EINVAL, "frontend in a state it cannot be in");
 }
 
 /* ---- states ---- */
@@ -141,7 +148,7 @@ static void look_for_device(struct wrg_back *back)
     if (!result && (!back->open || back->bus.own_changed))
         result = wrg_back_open(back);
     if (result)
-        wrg_xenbus_fatal(&back->bus, result, "reading the device of the hotplug script");
+        give_up(back, result, "reading the device of the hotplug script");
 }
 
 static void xenbus_work(void *arg)
@@ -162,7 +169,7 @@ static void xenbus_work(void *arg)
         react(back, state);
     if (!back->gone && __atomic_exchange_n(&back->resized, false, __ATOMIC_ACQ_REL) &&
         wrg_back_tell_size(back))
-        wrg_xenbus_fatal(&back->bus, -EIO, "telling the size of the disk");
+        give_up(back, -EIO, "telling the size of the disk");
     if (back->detaching && back->bus.state != WRG_XENBUS_CLOSED)
         follow(back);
 }

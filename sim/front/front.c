@@ -108,6 +108,7 @@ static void give_up(struct wrg_front *front, int error, const char *text)
     if (is_suspended(front)) /* what failed was at the old host */
         return;
     wrg_xenbus_fatal(&front->bus, error, text);
+    front->detaching = true; /* also where the store would not have it said */
 }
 
 static void ignore(struct wrg_front *front)

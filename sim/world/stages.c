@@ -7,7 +7,7 @@
 
 #include "world/world_impl.h"
 
-#define STORE_TRIES 8
+#define STORE_TRIES 2
 
 static void set_disk(struct wrg_world *w)
 {
