@@ -29,8 +29,8 @@ static void on_ready(struct hostile_back *back)
     int result;
 
     on_initialising(back); /* a frontend may skip the wait for InitWait */
-    if (is_closing(back) || !wrg_hostile_back_has_device(back) ||
-        bus->state != WRG_XENBUS_INIT_WAIT)
+    if (is_closing(back) || back->link || bus->state != WRG_XENBUS_INIT_WAIT ||
+        !wrg_hostile_back_has_device(back))
         return;
     result = wrg_hostile_back_connect(back);
     if (result)

@@ -44,11 +44,14 @@ static int write_features(void *self, uint32_t transaction)
 int wrg_hostile_back_publish(struct hostile_back *back)
 {
     const struct wrg_params *params = &back->peer.port->params;
+    struct wrg_xenbus_device *bus = &back->peer.bus;
     struct wrg_disk_info disk = { .sectors = 0 };
     int result = wrg_port_disk_info(back->peer.port, &disk);
 
     if (result)
         return result;
+    if (bus->own_path[0] == '\0')
+        (void)wrg_xenbus_watch_own(bus, "physical-device", back->peer.xenbus_task);
     back->sectors = disk.sectors;
     back->readonly = disk.readonly;
     back->flush = disk.flush && !params->no_flush;
@@ -60,11 +63,8 @@ int wrg_hostile_back_publish(struct hostile_back *back)
 
 bool wrg_hostile_back_has_device(struct hostile_back *back)
 {
-    struct wrg_xenbus_device *bus = &back->peer.bus;
     char text[32];
 
-    if (bus->own_path[0] == '\0')
-        (void)wrg_xenbus_watch_own(bus, "physical-device", back->peer.xenbus_task);
     return !wrg_xenbus_read_own_text(&back->peer.bus, "physical-device", text, sizeof(text));
 }
 
