@@ -145,8 +145,8 @@ static void work(void *arg)
     wrg_xen_lock(&w->xen);
     drop_events(w);
     wrg_vbd_life_step(&w->toolstack.life, &place, now_of(w));
-    wrg_xen_unlock(&w->xen);
     arm_timer(w);
+    wrg_xen_unlock(&w->xen);
 }
 
 static void watch(struct wrg_world *w, const char *dir, const char *name)
@@ -170,11 +170,11 @@ static void wake(struct wrg_world *w)
     char front[WRG_VBD_PATH_MAX], back[WRG_VBD_PATH_MAX];
 
     if (ts->task == WRG_TASK_NONE) {
-        ts->task = wrg_sched_task_create(&w->sched, &args);
-        WRG_ASSERT(ts->task >= 0);
         wrg_vbd_front_path(&wrg_world_vbd, front);
         wrg_vbd_back_path(&wrg_world_vbd, back);
         wrg_xen_lock(&w->xen);
+        ts->task = wrg_sched_task_create(&w->sched, &args);
+        WRG_ASSERT(ts->task >= 0);
         watch(w, front, "/state");
         watch(w, back, "/state");
         watch(w, back, "/hotplug-status");
@@ -217,8 +217,10 @@ bool wrg_op_toolstack(struct wrg_world *w, const struct wrg_op *op)
     if (args->action == WRG_CASE_ACTION_HOLD)
         return true; /* it was taken note of before the device was added */
     if (actions[args->action]) {
-        if (args->when)
+        if (args->when && !w->xen.parallel)
             return note(w, op);
+        if (args->when) /* the agenda is for one task at a time */
+            (void)wrg_wait_idle(w, args->when * NS_PER_MS);
         bool effect = act(w, args);
         wake(w);
         return effect;
