@@ -77,12 +77,17 @@ struct wrg_back {
 /* Driver (back.c). */
 extern const struct wrg_endpoint wrg_back_endpoint;
 
-/* Negotiation (connect.c). */
+/* The device and its nodes (device.c). */
 /* Takes up the device that the hotplug script names, if it does by now. */
 int wrg_back_open(struct wrg_back *back);
+/* Features, and what is known of the disk. */
 int wrg_back_publish(struct wrg_back *back);
+/* What was not known then, or has changed. */
+int wrg_back_publish_properties(struct wrg_back *back);
 /* The disk has another size: the frontend is told, if it is connected. */
 int wrg_back_tell_size(struct wrg_back *back);
+
+/* Negotiation (connect.c). */
 int wrg_back_connect(struct wrg_back *back);
 /* False: requests are in flight, it has to be called again when they are not. */
 bool wrg_back_disconnect(struct wrg_back *back);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Negotiation: what the backend publishes, how it takes up the frontend's ring, how it lets go of
- * it.
+ * Negotiation: how the backend takes up the frontend's ring, and how it lets go of it.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,163 +9,6 @@
 
 /* What a frontend that names no ABI speaks, as seen by a backend on x86. */
 static const enum wrg_abi absent_abi = WRG_ABI_X86_32;
-
-/* ---- the device ---- */
-
-/* The kernel's rule: the toolstack lets write if there is a 'w' in it. */
-static int read_mode(struct wrg_back *back, bool *writable)
-{
-    char mode[16];
-    int result = wrg_xenbus_read_own_text(&back->bus, "mode", mode, sizeof(mode));
-
-    *writable = !result && strchr(mode, 'w') != NULL;
-    return result;
-}
-
-static int read_device(struct wrg_back *back, uint32_t *major, uint32_t *minor)
-{
-    char text[32];
-    int result = wrg_xenbus_read_own_text(&back->bus, "physical-device", text, sizeof(text));
-
-    return result ? result : wrg_scan_device(text, major, minor);
-}
-
-static int look_at_disk(struct wrg_back *back)
-{
-    struct wrg_disk_info disk = { .sectors = 0 };
-    bool writable = false;
-    int result = wrg_port_disk_info(back->port, &disk);
-
-    if (!result)
-        result = read_mode(back, &writable);
-    if (result)
-        return result;
-    back->sectors = disk.sectors;
-    back->readonly = disk.readonly || !writable;
-    back->flush = disk.flush && !back->port->params.no_flush;
-    return 0;
-}
-
-int wrg_back_open(struct wrg_back *back)
-{
-    struct wrg_log log = { .text = "changing the device of a disk is not supported" };
-    uint32_t major, minor;
-    int result = read_device(back, &major, &minor);
-
-    if (back->open) {
-        if (!result && (major != back->major || minor != back->minor))
-            (void)wrg_port_log(back->port, &log);
-        return 0;
-    }
-    if (result == -ENOENT) /* the script has not answered */
-        return 0;
-    if (!result)
-        result = look_at_disk(back);
-    if (result)
-        return result;
-    back->open = true;
-    back->properties_due = true;
-    back->major = major;
-    back->minor = minor;
-    return 0;
-}
-
-/* ---- features and properties ---- */
-
-struct node {
-    const char *name;
-    uint64_t value;
-    bool written;
-};
-
-static int write_nodes(struct wrg_back *back, uint32_t transaction, const struct node *nodes,
-                       size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        int result = nodes[i].written ? wrg_xenbus_write_u64(&back->bus, transaction, nodes[i].name,
-                                                             nodes[i].value)
-                                      : wrg_xenbus_remove(&back->bus, transaction, nodes[i].name);
-        if (result)
-            return result;
-    }
-    return 0;
-}
-
-/* What the disk is like. */
-static int write_properties(void *ctx, uint32_t transaction)
-{
-    struct wrg_back *back = ctx;
-    const struct node nodes[] = {
-        { "feature-flush-cache", back->flush, true },
-        { "sectors", back->sectors, true },
-        { "sector-size", WRG_SECTOR_SIZE, true },
-        { "physical-sector-size", WRG_SECTOR_SIZE, true },
-        { "info", back->readonly ? WRG_VDISK_READONLY : 0, true },
-    };
-
-    return write_nodes(back, transaction, nodes, sizeof(nodes) / sizeof(*nodes));
-}
-
-/* What the driver can do; and with it the properties, if they are known by now. */
-static int write_features(void *ctx, uint32_t transaction)
-{
-    struct wrg_back *back = ctx;
-    const struct node nodes[] = {
-        { "feature-max-indirect-segments", back->indirect_max,
-          !back->port->params.indirect_absent },
-        { "feature-barrier", 0, true },
-        { "feature-persistent", 0, true },
-        { "feature-discard", 0, true },
-        { "max-ring-page-order", back->port->params.ring_order, true },
-    };
-    int result = write_nodes(back, transaction, nodes, sizeof(nodes) / sizeof(*nodes));
-
-    if (!result && back->open)
-        result = write_properties(ctx, transaction);
-    return result;
-}
-
-int wrg_back_publish(struct wrg_back *back)
-{
-    const struct wrg_params *params = &back->port->params;
-    int result = back->open ? look_at_disk(back) : 0;
-
-    if (result)
-        return result;
-    back->indirect_max = params->indirect_absent ? 0 : params->indirect_max;
-    if (back->indirect_max > WRG_BLKIF_MAX_INDIRECT_SEGMENTS)
-        back->indirect_max = WRG_BLKIF_MAX_INDIRECT_SEGMENTS;
-    result = wrg_xenbus_transact(&back->bus, write_features, back);
-    back->properties_due = result || !back->open;
-    return result;
-}
-
-static int write_size(void *ctx, uint32_t transaction)
-{
-    struct wrg_back *back = ctx;
-
-    return wrg_xenbus_write_u64(&back->bus, transaction, "sectors", back->sectors);
-}
-
-int wrg_back_tell_size(struct wrg_back *back)
-{
-    struct wrg_disk_info disk = { .sectors = 0 };
-    struct wrg_lock_take take = { .lock = back->ring_lock };
-    struct wrg_lock_drop drop = { .lock = back->ring_lock };
-    int result;
-
-    if (!back->open || wrg_port_disk_info(back->port, &disk) || disk.sectors == back->sectors)
-        return 0;
-    /* The ring's task judges requests by it. */
-    (void)wrg_port_lock_take(back->port, &take);
-    back->sectors = disk.sectors;
-    (void)wrg_port_lock_drop(back->port, &drop);
-    back->properties_due = true;
-    if (back->bus.state != WRG_XENBUS_CONNECTED)
-        return 0; /* the next connection will tell */
-    result = wrg_xenbus_rewrite_state(&back->bus, write_size, back);
-    return result == -ESHUTDOWN ? 0 : result;
-}
 
 /* ---- what the frontend has written ---- */
 
@@ -326,11 +168,10 @@ int wrg_back_connect(struct wrg_back *back)
 
     wrg_port_section(back->port, WRG_AT_CONNECT, 1);
     result = read_frontend(back, &peer);
-    if (!result && back->properties_due)
-        result = wrg_xenbus_transact(&back->bus, write_properties, back);
+    if (!result)
+        result = wrg_back_publish_properties(back);
     if (result)
         return result;
-    back->properties_due = false;
     (void)wrg_port_lock_take(back->port, &take);
     back->stopping = false;
     result = set_up(back, &peer);

@@ -121,6 +121,9 @@ struct wrg_front {
 /* Driver (front.c). */
 extern const struct wrg_endpoint wrg_front_endpoint;
 void wrg_front_wake_xenbus(struct wrg_front *front);
+
+/* The xenbus task (states.c). */
+void wrg_front_xenbus_work(void *front);
 void wrg_front_stop_timer(struct wrg_front *front);
 
 /* Negotiation (connect.c). */
