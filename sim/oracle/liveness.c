@@ -192,13 +192,26 @@ static uint8_t device_of(const char *path, uint32_t len)
     return WRG_ROLE_SCRIPT;
 }
 
-/* A device that was taken away has no state that its driver could write any more. */
-static void on_removal(struct wrg_oracles *o, const void *payload, uint32_t len)
+/*
+ * A device that was taken away, or made anew, has no state of a driver's: the last one's does not
+ * count any more.
+ */
+static void forget_state(struct wrg_oracles *o, const char *path, uint32_t len)
 {
-    uint8_t role = device_of(payload, len);
+    uint8_t role = device_of(path, len);
 
     if (role <= WRG_ROLE_BACK)
         o->liveness.facts.own_state[role] = WRG_XENBUS_UNKNOWN;
+}
+
+static void on_toolstack_change(struct wrg_oracles *o, const char *path, uint32_t len)
+{
+    const char *value;
+    uint32_t value_len, state;
+
+    if (wrg_tap_path_ends(path, len, "state", &value, &value_len) &&
+        wrg_tap_number(value, value_len, &state) && state == WRG_XENBUS_INITIALISING)
+        forget_state(o, path, (uint32_t)(strnlen(path, len) - sizeof("/state") + 1));
 }
 
 /* A backend that has said to be closing does not serve its ring any more. */
@@ -213,7 +226,9 @@ static void on_change(void *ctx, const struct wrg_event *ev, const void *payload
         o->liveness.facts.front_domid = ev->a;
     }
     if (ev->b == XS_REMOVED)
-        on_removal(o, payload, len);
+        forget_state(o, payload, len);
+    if (ev->role == WRG_ROLE_TOOLSTACK)
+        on_toolstack_change(o, payload, len);
     if (ev->role > WRG_ROLE_BACK || !wrg_tap_path_ends(payload, len, "state", &value, &value_len) ||
         !wrg_tap_number(value, value_len, &state))
         return;

@@ -137,6 +137,24 @@ static void io_never_completed_after_the_backend_died__fires(struct bench *t)
     phase(t, WRG_PHASE_QUIET);
 }
 
+/* Another host, without a backend so far. */
+static void io_waits_for_a_backend_that_was_never_there__clean(struct bench *t)
+{
+    submit(t, WRG_JUDGE_FRONT, true);
+    change(t, FRONT, "/local/domain/1/device/vbd/51712/state", "4");
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/state", "4");
+    emit(t, .kind = WRG_EV_DEATH, .role = WRG_ROLE_TOOLSTACK, .a = 2);
+    emit(t, .kind = WRG_EV_BIRTH, .role = WRG_ROLE_TOOLSTACK, .a = 2);
+    phase(t, WRG_PHASE_QUIET);
+}
+
+static void io_never_completed_by_the_next_backend__fires(struct bench *t)
+{
+    io_waits_for_a_backend_that_was_never_there__clean(t);
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/state", "4");
+    phase(t, WRG_PHASE_QUIET);
+}
+
 static void io_of_a_script__clean(struct bench *t)
 {
     submit(t, WRG_JUDGE_BACK, false);
@@ -208,7 +226,55 @@ static void toolstack_writes_over_a_closed_state__clean(struct bench *t)
     closed(t, WRG_XENBUS_CLOSED, WRG_XENBUS_CLOSING);
 }
 
+static void backend_at_the_beginning__clean(struct bench *t)
+{
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/state", "1");
+    closed(t, WRG_XENBUS_CLOSED, WRG_XENBUS_INITIALISING);
+}
+
+/* Its last driver had got as far as Closing; there is none for the new device. */
+static void device_made_anew__clean(struct bench *t)
+{
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/state", "5");
+    change(t, WRG_ROLE_TOOLSTACK, "/local/domain/2/backend/vbd/1/51712/state", "1");
+    closed(t, WRG_XENBUS_CLOSED, WRG_XENBUS_INITIALISING);
+}
+
+static void other_device_made_anew__fires(struct bench *t)
+{
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/state", "5");
+    change(t, WRG_ROLE_TOOLSTACK, "/local/domain/1/device/vbd/51712/state", "1");
+    closed(t, WRG_XENBUS_CLOSED, WRG_XENBUS_CLOSING);
+}
+
+static void remove_dir(struct bench *t, const char *path)
+{
+    emit_bytes(t, (struct spec){ .kind = WRG_EV_XS_CHANGE, .role = WRG_ROLE_TOOLSTACK, .b = 2 },
+               path, (uint32_t)strlen(path) + 1);
+}
+
+static void device_removed_and_a_state_forged__clean(struct bench *t)
+{
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/state", "5");
+    remove_dir(t, "/local/domain/2/backend/vbd/1/51712");
+    closed(t, WRG_XENBUS_CLOSED, WRG_XENBUS_INITIALISED);
+}
+
+static void node_of_a_device_removed__fires(struct bench *t)
+{
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/state", "5");
+    remove_dir(t, "/local/domain/2/backend/vbd/1/51712/sectors");
+    closed(t, WRG_XENBUS_CLOSED, WRG_XENBUS_CLOSING);
+}
+
 static const struct scenario scenarios[] = {
+    PLAY(io_waits_for_a_backend_that_was_never_there__clean, CLEAN),
+    PLAY(io_never_completed_by_the_next_backend__fires, LIVE_001),
+    PLAY(backend_at_the_beginning__clean, CLEAN),
+    PLAY(device_made_anew__clean, CLEAN),
+    PLAY(other_device_made_anew__fires, LIVE_003),
+    PLAY(device_removed_and_a_state_forged__clean, CLEAN),
+    PLAY(node_of_a_device_removed__fires, LIVE_003),
     PLAY(request_never_answered__fires, LIVE_001),
     PLAY(request_answered__clean, CLEAN),
     PLAY(request_never_fetched__fires, LIVE_001),
