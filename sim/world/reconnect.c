@@ -110,6 +110,19 @@ static bool rebuild_back(struct wrg_world *w)
     return result == 0;
 }
 
+/*
+ * In a domain that was built again: the disk's task goes with it, and has to be there whether the
+ * driver starts or not.
+ */
+static bool start_rebuilt_back(struct wrg_world *w)
+{
+    bool started = start_seat(w, WRG_SEAT_BACK);
+    int result = wrg_disk_queue_start(&w->disk);
+
+    WRG_ASSERT(result == 0);
+    return started;
+}
+
 /* ---- the toolstack's ---- */
 
 bool wrg_world_add_again(struct wrg_world *w)
@@ -138,10 +151,13 @@ bool wrg_world_power_cut(struct wrg_world *w)
     (void)wrg_wait_seat_closed(w, WRG_SEAT_FRONT);
     wait_until_quiet(w);
     stop_front(w);
-    if (!rebuild_back(w) || !write_device(w) || !start_seat(w, WRG_SEAT_BACK) ||
-        wrg_disk_queue_start(&w->disk) || !start_seat(w, WRG_SEAT_FRONT))
-        return false;
-    return wrg_wait_connected(w);
+    if (rebuild_back(w)) {
+        bool written = write_device(w);
+        bool started = start_rebuilt_back(w);
+        if (written && started && start_seat(w, WRG_SEAT_FRONT))
+            (void)wrg_wait_connected(w);
+    }
+    return true; /* there was a cut, whatever came after it */
 }
 
 /* ---- how a frontend comes to connect again ---- */
@@ -206,11 +222,13 @@ static bool by_migration(struct wrg_world *w, unsigned seat)
     const struct wrg_endpoint *front = w->endpoints[WRG_SEAT_FRONT];
 
     (void)seat;
-    if (w->xen.parallel || !front->resume || w->rebuilds == REBUILDS_MAX || !rebuild_back(w) ||
-        !write_device(w))
+    if (w->xen.parallel || !front->resume || w->rebuilds == REBUILDS_MAX || !rebuild_back(w))
         return false;
-    front->resume(w->self[WRG_SEAT_FRONT]);
-    return start_seat(w, WRG_SEAT_BACK) && wrg_disk_queue_start(&w->disk) == 0;
+    bool written = write_device(w);
+    if (written)
+        front->resume(w->self[WRG_SEAT_FRONT]);
+    bool started = start_rebuilt_back(w);
+    return written && started;
 }
 
 static bool (*const ways[])(struct wrg_world *w, unsigned seat) = {
