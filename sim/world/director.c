@@ -71,7 +71,6 @@ static void collect_tamper(struct wrg_world *w, uint16_t index, const struct wrg
 /* Before the world is prepared: what decides whether the snapshot will do. */
 void wrg_director_collect(struct wrg_world *w)
 {
-    wrg_fault_begin(&w->fault);
     w->npreempts = w->nanswers = 0;
     w->early = w->toolstack.hold = false;
     for (uint16_t i = 0; i < w->c->nops; i++) {
