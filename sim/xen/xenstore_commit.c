@@ -16,6 +16,8 @@ static bool is_current(const struct wrg_xenstore *xs, const struct wrg_xsi_recor
 
 static bool are_current(const struct wrg_xenstore *xs, const struct wrg_xsi_txn *txn)
 {
+    if (txn->lost)
+        return false;
     for (uint32_t r = txn->first; r != WRG_XSI_NONE; r = xs->record[r].next)
         if (!is_current(xs, &xs->record[r]))
             return false;
@@ -115,8 +117,10 @@ static void apply_changed(struct wrg_xenstore *xs, struct wrg_xsi_record *record
         record->body.len = before.len;
     }
     node->birth += recreated;
-    if (recreated)
+    if (recreated) {
         wrg_xsi_move_last(xs, record->node);
+        wrg_xsi_touch(xs, node->parent);
+    }
     wrg_xsi_touch(xs, record->node);
     if (perms)
         node->perms_generation = node->generation;

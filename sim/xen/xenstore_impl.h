@@ -104,6 +104,7 @@ struct wrg_xsi_txn {
     uint32_t first_touched, last_touched;
     uint32_t nrecords;
     uint32_t poisoned; /* an operation ran out of memory or quota: it cannot be committed */
+    uint32_t lost;     /* it has seen a node both there and missing: a conflict, whatever comes */
     uint32_t low[2];   /* lowest common path of what was read, and written, by node; 0: nothing */
     uint64_t started;  /* generation at its start */
 };

@@ -118,8 +118,13 @@ static int get_record(struct wrg_xenstore *xs, uint32_t txn, uint32_t n, uint32_
     uint32_t r = find_record(xs, txn, n);
 
     *out = r;
-    if (r != WRG_XSI_NONE)
+    if (r != WRG_XSI_NONE) {
+        /* What came or went since may be undone again, but not what was built on it. */
+        if (!(xs->record[r].flags & WRG_XSI_REC_CHANGED) &&
+            (node->live ? node->birth : 0) != xs->record[r].birth_seen)
+            xs->txn[txn].lost = 1;
         return 0;
+    }
     if (xs->conn[xs->txn[txn].conn].domid != 0 &&
         wrg_xsi_over(xs, xs->txn[txn].nrecords, xs->quota.tx_nodes))
         return wrg_xsi_tx_poison(xs, txn, -ENOSPC);

@@ -166,6 +166,19 @@ static void two_writers_one_reads__second_loses(void **state)
     assert_value(f, f->dom1, "count", "2");
 }
 
+static void parent_came_and_went__commit_loses(void **state)
+{
+    struct fixture *f = *state;
+    struct wrg_xs_call tx = fixture_begin(f, f->dom1);
+
+    assert_int_equal(fixture_read(f, tx, "d"), -ENOENT);
+    assert_int_equal(fixture_write(f, f->dom1, "d", "1"), 0);
+    assert_int_equal(fixture_write(f, tx, "d/below", "2"), 0);
+    assert_int_equal(wrg_xenstore_rm(f->xs, &f->dom1, "d"), 0);
+    assert_int_equal(fixture_commit(f, tx), -EAGAIN);
+    assert_int_equal(fixture_read(f, f->dom1, "d"), -ENOENT);
+}
+
 static void rm_and_recreate_inside__new_content_only(void **state)
 {
     struct fixture *f = *state;
@@ -537,6 +550,7 @@ int main(void)
         cmocka_unit_test(commit__eagain_only_on_conflict),
         FIXTURE_TEST(lost_transaction__changes_nothing),
         FIXTURE_TEST(two_writers_one_reads__second_loses),
+        FIXTURE_TEST(parent_came_and_went__commit_loses),
         FIXTURE_TEST(rm_and_recreate_inside__new_content_only),
         FIXTURE_TEST(read_before_parent_is_made__parent_comes_first),
         FIXTURE_TEST(perms_inside__count_after_commit),
