@@ -160,15 +160,28 @@ int wrg_model_start(struct wrg_store_model *m, uint8_t client)
     return 0;
 }
 
+static void change_parent(struct wrg_store_model *m, const char *path)
+{
+    char above[WRG_MODEL_PATH_MAX + 1];
+
+    wrg_model_parent(path, above);
+    struct node *parent = wrg_model_find(&m->tree, above);
+    if (parent)
+        parent->changed = ++m->now;
+}
+
 /* What the transaction has removed, or removed and made anew, goes. */
 static void remove_gone(struct wrg_store_model *m, struct tx *tx)
 {
     for (unsigned i = 0; i < tx->ntouches; i++) {
-        struct node *now = wrg_model_find(&m->tree, tx->touches[i].change.path);
-        const struct node *mine = wrg_model_find(&tx->work, tx->touches[i].change.path);
+        const char *path = tx->touches[i].change.path;
+        struct node *now = wrg_model_find(&m->tree, path);
+        const struct node *mine = wrg_model_find(&tx->work, path);
 
-        if (now && (!mine || mine->born != now->born))
-            wrg_model_delete(&m->tree, now);
+        if (!now || (mine && mine->born == now->born))
+            continue;
+        wrg_model_delete(&m->tree, now);
+        change_parent(m, path);
     }
 }
 
@@ -181,8 +194,12 @@ static void take_over(struct wrg_store_model *m, const struct touch *touch, cons
     struct node *now = wrg_model_find(&m->tree, mine->path);
     bool is_new = !now;
 
-    if (is_new)
+    if (!is_new && !touch->wrote && !touch->set)
+        return;
+    if (is_new) {
+        change_parent(m, mine->path);
         now = wrg_model_append(m, &m->tree, mine->path);
+    }
     if (!now)
         return;
     if (is_new || touch->wrote) {
@@ -246,10 +263,9 @@ void wrg_model_commit(const struct view *v, struct wrg_store_answer *out)
         return;
     remove_gone(m, tx);
     for (unsigned i = 0; i < tx->work.count; i++) {
-        const struct node *mine = &tx->work.nodes[i];
-        const struct node *then = wrg_model_find(&tx->base, mine->path);
-        if (!then || then->born != mine->born || then->changed != mine->changed)
-            take_over(m, find_touch(tx, mine->path), mine);
+        const struct touch *touch = find_touch(tx, tx->work.nodes[i].path);
+        if (touch)
+            take_over(m, touch, &tx->work.nodes[i]);
     }
     for (unsigned i = 0; i < tx->ntouches; i++)
         if (tx->touches[i].told)

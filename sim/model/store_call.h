@@ -31,8 +31,8 @@
 #define WRG_STORE_PERMS   16 /* entries that a value can spell */
 
 /* A path and a value, each with the longest padding there is. */
-#define WRG_STORE_PATH_MAX  (48 + 4096)
-#define WRG_STORE_VALUE_MAX (32 + 4096)
+#define WRG_STORE_PATH_MAX  (32 + 4096)
+#define WRG_STORE_VALUE_MAX (24 + 4096)
 #define WRG_STORE_REPLY_MAX (WRG_STORE_PATH_MAX + WRG_STORE_VALUE_MAX + 2)
 
 struct wrg_store_entry { /* of a list of permissions */
@@ -106,7 +106,7 @@ bool wrg_store_answers_agree(const struct wrg_store_answer *store,
 
 /* ---- as events, for who listens ---- */
 
-#define WRG_STORE_EVENT_BYTES (48 + 1 + 32 + 1)
+#define WRG_STORE_EVENT_BYTES (32 + 1 + 24 + 1)
 
 /* Fills operands a to d of a store-call and its payload; returns the length of that. */
 uint32_t wrg_store_call_pack(const struct wrg_op_store *op, uint32_t number, struct wrg_event *ev,

@@ -24,8 +24,8 @@ static void op_through_an_event__the_same(void **state)
     op.store.n = UINT32_MAX;
     op.store.path_pad = 4096;
     op.store.value_pad = 4095;
-    memset(op.store.path, 'a', 48);
-    memset(op.store.value, 'b', 32);
+    memset(op.store.path, 'a', 32);
+    memset(op.store.value, 'b', 24);
     uint32_t len = wrg_store_call_pack(&op.store, 7, &ev, payload);
     assert_int_equal(len, sizeof(payload));
     struct wrg_op_store back = wrg_store_call_unpack(&ev, payload, len);
@@ -50,7 +50,7 @@ static void event_of_nonsense__a_legal_op(void **state)
     struct wrg_op_store op = wrg_store_call_unpack(&ev, payload, sizeof(payload));
     assert_true(op.client < WRG_STORE_CLIENTS && op.action < WRG_COUNT_STORE);
     assert_true(op.tx < WRG_STORE_TXS && op.dom < WRG_STORE_DOMAINS && op.path_pad <= 4096);
-    assert_int_equal(strlen(op.path), 48);
+    assert_int_equal(strlen(op.path), 32);
     assert_int_equal(strlen(op.value), 0);
     op = wrg_store_call_unpack(&ev, NULL, 0);
     assert_int_equal(strlen(op.path), 0);

@@ -70,7 +70,7 @@ static bool is_well_formed(const char *path)
 static bool is_special(const struct wrg_store_model *m, const struct wrg_store_call *call)
 {
     if (call->action == WRG_CASE_STORE_WATCH || call->action == WRG_CASE_STORE_UNWATCH)
-        return strlen(call->path) <= REL_PATH_MAX;
+        return call->path[1] && strlen(call->path) <= REL_PATH_MAX && is_well_formed(call->path);
     if (call->action != WRG_CASE_STORE_GET_PERMS && call->action != WRG_CASE_STORE_SET_PERMS)
         return false;
     return strcmp(call->path, m->specials[0].path) == 0 ||
