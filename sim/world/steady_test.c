@@ -49,6 +49,8 @@ void *__wrap_realloc(void *ptr, size_t size)
 }
 
 static const char *const cases[] = {
+    "config victim=xenstore\nstore action=start\nstore tx=1 path=\"a/b\" value=\"x\"\n"
+    "store client=2 action=watch path=\"/local\" value=\"t\"\nstore action=commit tx=1\n",
     "config victim=none\nio op=write times=10\nio op=read times=10\n",
     "config victim=back\nreq op=write nseg=3 sector=16\nreq op=indirect inner=read nseg=20\n"
     "publish notify=yes\n",
