@@ -160,7 +160,7 @@ static void random_ops__store_and_model_agree(void **state)
 {
     struct bench *t = *state;
     const char *more = getenv("WRG_AGREEMENT_RUNS");
-    int runs = more ? atoi(more) : 1000, wrong = 0;
+    int runs = more ? atoi(more) : 4000, wrong = 0;
 
     for (int i = 0; i < runs && wrong < 5; i++)
         wrong += disagrees(t, (uint64_t)i, i % 20 == 0 ? OPS_MAX : 100, stderr);

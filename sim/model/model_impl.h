@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The inside of the model. Layer: model; private to store_model.c, model_tree.c, model_node.c,
- * model_tx.c and model_watch.c.
+ * model_rm.c, model_tx.c and model_watch.c.
  */
 #ifndef WRG_MODEL_MODEL_IMPL_H
 #define WRG_MODEL_MODEL_IMPL_H
@@ -141,10 +141,18 @@ bool wrg_model_keep(struct wrg_store_model *m, char *to, const char *path, size_
 /* The rights that a list gives a domain. */
 unsigned wrg_model_rights(const struct wrg_store_model *m, uint16_t domid,
                           const struct wrg_store_entry *perms, unsigned count);
+/*
+ * 0 if the node is there and may be used so; who may do nothing of that with what is above a
+ * missing node does not learn that it is missing.
+ */
+int wrg_model_look_up(const struct view *v, const char *path, unsigned need, struct node **out);
 typedef void wrg_model_fn(const struct view *v, const struct wrg_store_call *call,
                           struct wrg_store_answer *out);
 wrg_model_fn wrg_model_read, wrg_model_write, wrg_model_mkdir, wrg_model_rm, wrg_model_directory,
     wrg_model_directory_part, wrg_model_get_perms, wrg_model_set_perms;
+
+/* ---- model_rm.c ---- */
+
 void wrg_model_remove_owned(struct wrg_store_model *m, uint16_t domid);
 /* Of lists of nodes that others own. */
 void wrg_model_drop_entries(struct wrg_store_model *m, uint16_t domid);
