@@ -81,7 +81,7 @@ static void leave(struct wrg_back *back)
             (void)wrg_port_timer_set(back->port, &retry);
         return;
     }
-    back->close_tries = 0;
+    back->close_tries = back->closing_tries = 0;
     /* Offline is what an unplug makes it. A device that is gone does not come back by itself. */
     if (back->leaving || wrg_xenbus_read_own_u64(&back->bus, "online", 0) == 0)
         back->gone = true;
@@ -165,7 +165,11 @@ static void xenbus_work(void *arg)
     /* A connection that began to close does so, whatever the frontend says meanwhile. */
     if (back->close_tries || (back->queue && back->stopping))
         leave(back);
-    if (!back->gone)
+    if (back->gone)
+        return;
+    if (back->closing_tries && state != WRG_XENBUS_CLOSED && state != WRG_XENBUS_UNKNOWN)
+        follow(back);
+    else
         react(back, state);
     if (!back->gone && __atomic_exchange_n(&back->resized, false, __ATOMIC_ACQ_REL) &&
         wrg_back_tell_size(back))
