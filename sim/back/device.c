@@ -125,7 +125,8 @@ static int write_features(void *ctx, uint32_t transaction)
 int wrg_back_publish(struct wrg_back *back)
 {
     const struct wrg_params *params = &back->port->params;
-    int result = back->open ? look_at_disk(back) : 0;
+    /* What was just taken up has been looked at. */
+    int result = back->open && !back->properties_due ? look_at_disk(back) : 0;
 
     if (result)
         return result;
