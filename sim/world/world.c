@@ -232,7 +232,6 @@ static bool needs_hooks(const struct wrg_world *w)
 static int start_store(struct wrg_world *w)
 {
     memset(w->effective, 0, sizeof(w->effective));
-    memset(w->fallible, 0, sizeof(w->fallible));
     w->stage = WRG_STAGE_CONNECT;
     w->fresh = true;
     return wrg_store_stage_prepare(w);
@@ -249,6 +248,7 @@ int wrg_world_start(struct wrg_world *w, const struct wrg_case *c)
         w->config.echo = WRG_CASE_ECHO_INNER;
     set_seats(w);
     wrg_fault_begin(&w->fault);
+    memset(w->fallible, 0, sizeof(w->fallible));
     if (w->victim == WRG_CASE_VICTIM_XENSTORE)
         return start_store(w);
     if (w->built && w->profile.memory_mib != w->config.memory)
