@@ -15,7 +15,6 @@
  * Errors        0 or -errno; nothing has changed after a failure, except in batches, whose entries
  *               carry a status each. Outcomes of the protocol (GNTST_*) are data in the arguments
  * Source        xen/grant_table.h, xen/event_channel.h, xen/io/xs_wire.h, xen/io/blkif.h
- * Left out      grant table v2
  */
 #ifndef WRINGER_PORT_H
 #define WRINGER_PORT_H
@@ -118,7 +117,7 @@ struct wrg_log {
     const char *text;
 };
 
-/* ---- grant tables, version 1 ---- */
+/* ---- grant tables ---- */
 
 struct wrg_gnttab_grant { /* all or nothing: -ENOSPC when no gref is free */
     uint16_t domid;       /* who may map */
@@ -147,10 +146,16 @@ struct wrg_gnttab_map {
     bool contiguous; /* one handle for all: entry k is `ops[0].page + k`; all or nothing */
     uint32_t count;
     struct wrg_gnttab_map_op *ops;
+    /* GNTMAP_device_map, GNTMAP_host_map or both; 0 stands for GNTMAP_host_map. None of them: every
+     * entry fails. */
+    uint16_t flags;
 };
 struct wrg_gnttab_unmap { /* a handle that is not mapped is the caller's bug and a finding */
     uint32_t count;
     const uint32_t *pages;
+    /* 0: all of it. Else GNTMAP_device_map or GNTMAP_host_map: the handle stays until both are
+     * gone. */
+    uint16_t flags;
 };
 struct wrg_gnttab_copy_op {
     bool source_is_gref, dest_is_gref; /* else a page of the caller */
@@ -162,15 +167,35 @@ struct wrg_gnttab_copy {
     uint16_t domid; /* who granted the grefs */
     uint32_t count;
     struct wrg_gnttab_copy_op *ops;
+    /* Whose the pages are that are no grefs: 0 stands for DOMID_SELF, anybody else is refused. */
+    uint16_t pages_domid;
 };
 struct
     wrg_gnttab_edit { /* writes an own entry as it stands: what a hostile guest can do; -EINVAL */
     uint32_t gref;
     uint16_t flags, domid;
     uint32_t frame;
+    /* Then another processor of the guest flips these flags, each of the next `flips` times that
+     * Xen is about to change the entry. */
+    uint16_t flip;
+    uint16_t flips;
 };
-struct wrg_gnttab_set_version { /* -EOPNOTSUPP for all but 1 */
+/* 1 or 2, before anything is granted: the table is empty afterwards. -EINVAL, -EBUSY when something
+ * is mapped. */
+struct wrg_gnttab_set_version {
     uint32_t version;
+};
+struct wrg_gnttab_query { /* of any domain */
+    uint16_t domid;
+    int16_t status;              /* out: GNTST_* */
+    uint32_t version;            /* out */
+    uint32_t frames, max_frames; /* out: grant frames */
+};
+struct wrg_gnttab_status_frames { /* of version 2 */
+    uint16_t domid;
+    int16_t status;   /* out: GNTST_*; general_error: there are fewer */
+    uint32_t count;   /* wanted */
+    uint32_t *frames; /* out */
 };
 
 /* ---- event channels ---- */

@@ -122,7 +122,8 @@ void wrg_guest_ledger(struct wrg_guest *guest, uint32_t counts[WRG_NR_LEDGERS])
 
     counts[WRG_LEDGER_MAPPINGS] = dom->mappings.taken;
     counts[WRG_LEDGER_GRANTS] = dom->gnttab.given;
-    counts[WRG_LEDGER_PAGES] = dom->own.taken - dom->gnttab.nframes - dom->gnttab.abandoned_pages;
+    counts[WRG_LEDGER_PAGES] =
+        dom->own.taken - dom->gnttab.kept_frames - dom->gnttab.abandoned_pages;
     counts[WRG_LEDGER_POOL_BLOCKS] = guest->pool.npool;
     counts[WRG_LEDGER_HEAP_BLOCKS] = guest->pool.nheap;
     counts[WRG_LEDGER_EVTCHNS] = dom->evtchns.slots.taken - 1;

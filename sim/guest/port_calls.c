@@ -246,10 +246,14 @@ static int gnttab_edit(struct wrg_guest *guest, void *ptr)
     const struct wrg_grant_entry entry = { .flags = args->flags,
                                            .domid = args->domid,
                                            .frame = args->frame };
+    struct wrg_gnttab *gnttab = &guest->dom->gnttab;
 
-    if (args->gref >= wrg_gnttab_size(&guest->dom->gnttab))
+    if (args->gref >= wrg_gnttab_size(gnttab))
         return -EINVAL;
     wrg_gnttab_poke(guest->xen, guest->dom, args->gref, &entry);
+    if (args->flips)
+        gnttab->flip =
+            (struct wrg_grant_flip){ .gref = args->gref, .mask = args->flip, .times = args->flips };
     return 0;
 }
 
@@ -257,8 +261,19 @@ static int gnttab_set_version(struct wrg_guest *guest, void *ptr)
 {
     const struct wrg_gnttab_set_version *args = ptr;
 
-    (void)guest;
-    return args->version == 1 ? 0 : -EOPNOTSUPP;
+    return wrg_gnttab_set_version(guest->xen, guest->dom, args->version);
+}
+
+static int gnttab_query(struct wrg_guest *guest, void *args)
+{
+    wrg_gnttab_query(guest->xen, args);
+    return 0;
+}
+
+static int gnttab_status_frames(struct wrg_guest *guest, void *args)
+{
+    wrg_gnttab_status_frames(guest->xen, args);
+    return 0;
 }
 
 /* ---- event channels ---- */

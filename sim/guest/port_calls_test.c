@@ -102,13 +102,43 @@ static void call__is_a_preemption_point(void **state)
 static void unsupported_calls__refuse_clearly(void **state)
 {
     struct wrg_window_open window = { .page = port_pages(g.front, 1), .ptr = &s };
-    struct wrg_gnttab_set_version v1 = { 1 }, v2 = { 2 };
 
     (void)state;
     assert_int_equal(wrg_port_window_open(g.front, &window), -EOPNOTSUPP);
     assert_null(window.ptr);
-    assert_int_equal(wrg_port_gnttab_set_version(g.front, &v1), 0);
-    assert_int_equal(wrg_port_gnttab_set_version(g.front, &v2), -EOPNOTSUPP);
+}
+
+static void grant_table__version_and_size_by_port(void **state)
+{
+    struct wrg_gnttab_set_version v2 = { 2 }, v3 = { 3 };
+    struct wrg_gnttab_query query = { .domid = WRG_DOM_FRONT };
+    uint32_t frame = 0;
+    struct wrg_gnttab_status_frames status = { .domid = WRG_DOM_FRONT,
+                                               .count = 1,
+                                               .frames = &frame };
+
+    (void)state;
+    assert_int_equal(wrg_port_gnttab_set_version(g.front, &v3), -EINVAL);
+    assert_int_equal(wrg_port_gnttab_set_version(g.front, &v2), 0);
+    assert_int_equal(wrg_port_gnttab_query(g.back, &query), 0);
+    assert_int_equal(query.status, 0);
+    assert_int_equal(query.version, 2);
+    assert_int_equal(query.frames, 1);
+    assert_int_equal(query.max_frames, WRG_GNTTAB_FRAMES_MAX);
+    assert_int_equal(wrg_port_gnttab_status_frames(g.front, &status), 0);
+    assert_int_equal(status.status, 0);
+    assert_int_equal(frame, t.front->gnttab.status_frame);
+}
+
+static void edit_that_flips__arms_the_other_processor(void **state)
+{
+    struct wrg_gnttab_edit edit = { .gref = 20, .flags = 1, .flip = 0x20, .flips = 3 };
+
+    (void)state;
+    assert_int_equal(wrg_port_gnttab_edit(g.front, &edit), 0);
+    assert_int_equal(t.front->gnttab.flip.gref, 20);
+    assert_int_equal(t.front->gnttab.flip.times, 3);
+    assert_int_equal(t.front->gnttab.flip.mask, 0x20);
 }
 
 static void block_edge__reaches_the_world(void **state)
@@ -531,6 +561,8 @@ int main(void)
         C(every_call_with_a_site__refused_with_each_of_its_statuses),
         C(call__is_a_preemption_point),
         C(unsupported_calls__refuse_clearly),
+        C(grant_table__version_and_size_by_port),
+        C(edit_that_flips__arms_the_other_processor),
         C(block_edge__reaches_the_world),
         C(log_text__event_cut_to_a_payload),
         C(alloc__secret_or_zero_and_counted),

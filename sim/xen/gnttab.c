@@ -9,6 +9,12 @@
 
 enum { BATCH = 64 };
 
+/* What a call names: Linux's usual way stands for none at all. */
+static uint8_t kinds_of(uint16_t flags)
+{
+    return flags ? flags & (GNTMAP_device_map | GNTMAP_host_map) : GNTMAP_host_map;
+}
+
 /* Into a slot of `mappings`; faults are asked for before. */
 static int16_t map_one(struct wrg_xen *xen, struct wrg_domain *dom,
                        const struct wrg_gnttab_map *args, uint32_t slot,
@@ -17,27 +23,30 @@ static int16_t map_one(struct wrg_xen *xen, struct wrg_domain *dom,
     struct wrg_domain *granter = wrg_xen_domain(xen, args->domid);
     const struct wrg_pin_args pin = { .gref = op->gref,
                                       .grantee = dom->domid,
-                                      .write = !args->readonly };
-    uint32_t frame = 0;
+                                      .write = !args->readonly,
+                                      .kinds = kinds_of(args->flags) };
+    struct wrg_pinned pinned;
 
     op->page = WRG_NO_PAGE;
+    if (!pin.kinds)
+        return GNTST_bad_gntref;
     if (!granter)
         return GNTST_bad_domain;
     if (slot == WRG_SLOTS_NONE)
         return GNTST_no_space;
-    int16_t status = wrg_gnttab_pin(xen, granter, &pin, &frame);
+    int16_t status = wrg_gnttab_pin(xen, granter, &pin, &pinned);
     if (status != GNTST_okay)
         return status;
-    granter->gnttab.pinned++;
+    uint32_t frame = pinned.frame;
     struct wrg_view *view = &dom->views[dom->nframes + slot];
     uint32_t handle = wrg_gnttab_generation(view) | (dom->nframes + slot);
     *view = (struct wrg_view){ .base = wrg_memory_at(&xen->memory, frame),
                                .handle = handle,
                                .frame = frame & 0xffffff,
                                .flags = args->readonly ? 0 : WRG_VIEW_WRITE };
-    dom->gnttab.maptrack[slot] = (struct wrg_maptrack){ .gref = op->gref,
-                                                        .granter = args->domid,
-                                                        .readonly = args->readonly };
+    dom->gnttab.maptrack[slot] = (struct wrg_maptrack){
+        .gref = op->gref, .granter = args->domid, .readonly = args->readonly, .kinds = pin.kinds
+    };
     wrg_memory_mark_meta(&xen->memory, frame);
     xen->memory.frames[frame].mapped++;
     op->page = handle;
@@ -68,21 +77,35 @@ static void emit_map(struct wrg_xen *xen, struct wrg_domain *dom, const struct w
                       (uint64_t)(uint32_t)op->status << 32);
 }
 
+/* Parts of a mapping; false: one of them is not there. */
+static bool unpin_parts(struct wrg_xen *xen, struct wrg_maptrack *track, uint16_t dom,
+                        uint8_t kinds)
+{
+    const struct wrg_pin_args pin = {
+        .gref = track->gref, .grantee = dom, .write = !track->readonly, .kinds = kinds
+    };
+
+    if (kinds & ~track->kinds)
+        return false;
+    wrg_gnttab_unpin(xen, &xen->domains[track->granter], &pin);
+    track->kinds &= (uint8_t)~kinds;
+    return true;
+}
+
 static void unmap_slot(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t slot)
 {
-    const struct wrg_maptrack track = dom->gnttab.maptrack[slot];
-    struct wrg_domain *granter = &xen->domains[track.granter];
+    struct wrg_maptrack *track = &dom->gnttab.maptrack[slot];
     struct wrg_view *view = &dom->views[dom->nframes + slot];
     uint32_t handle = view->handle;
     uint32_t frame = view->frame;
 
-    wrg_gnttab_unpin(xen, granter, track.gref, !track.readonly);
-    granter->gnttab.pinned--;
+    if (track->kinds)
+        (void)unpin_parts(xen, track, dom->domid, track->kinds);
     xen->memory.frames[frame].mapped--;
     wrg_gnttab_retire(view, dom->nframes + slot);
     wrg_slots_put(&dom->mappings, slot);
-    wrg_xen_emit(xen, .kind = WRG_EV_UNMAP, .role = dom->role, .a = track.gref, .b = handle,
-                 .c = frame, .d = track.granter);
+    wrg_xen_emit(xen, .kind = WRG_EV_UNMAP, .role = dom->role, .a = track->gref, .b = handle,
+                 .c = frame, .d = track->granter);
 }
 
 /* One window for all: the entries' handles are neighbours and share a generation. */
@@ -132,7 +155,7 @@ static void map_batch(struct wrg_xen *xen, struct wrg_domain *dom,
     uint32_t got = wrg_slots_take_many(&dom->mappings, slots, count);
     uint32_t used = 0;
     bool may_fail = !wrg_fault_pass(xen->fault, WRG_FAULT_GNTTAB_MAP, dom->role, count);
-    bool quiet = !may_fail && wrg_gnttab_is_quiet(xen);
+    bool quiet = !may_fail && args->flags == 0 && wrg_gnttab_is_quiet(xen);
 
     for (uint32_t i = 0; i < count; i++) {
         if (quiet) {
@@ -165,23 +188,33 @@ int wrg_gnttab_map(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gntta
     return 0;
 }
 
+/* One handle, or a part of it; false: there is no such thing. */
+static bool unmap_one(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t page, uint8_t kinds)
+{
+    uint32_t slot = page & WRG_VIEW_MASK;
+
+    if (slot < dom->nframes || !wrg_xen_view(dom, page))
+        return false;
+    slot -= dom->nframes;
+    if (kinds && !unpin_parts(xen, &dom->gnttab.maptrack[slot], dom->domid, kinds))
+        return false;
+    if (!kinds || !dom->gnttab.maptrack[slot].kinds)
+        unmap_slot(xen, dom, slot);
+    return true;
+}
+
 void wrg_gnttab_unmap(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_unmap *args)
 {
-    bool quiet = wrg_gnttab_is_quiet(xen);
+    bool quiet = args->flags == 0 && wrg_gnttab_is_quiet(xen);
 
     for (uint32_t i = 0; i < args->count; i++) {
         if (quiet)
             i += wrg_gnttab_unmap_quiet(xen, dom, args->pages + i, args->count - i);
         if (i == args->count)
             break;
-        uint32_t page = args->pages[i];
-        uint32_t slot = page & WRG_VIEW_MASK;
-        if (WRG_UNLIKELY(slot < dom->nframes || !wrg_xen_view(dom, page))) {
-            wrg_xen_emit(xen, .kind = WRG_EV_VIEW_FAULT, .role = dom->role, .a = page,
+        if (!unmap_one(xen, dom, args->pages[i], (uint8_t)args->flags))
+            wrg_xen_emit(xen, .kind = WRG_EV_VIEW_FAULT, .role = dom->role, .a = args->pages[i],
                          .c = WRG_RULE_GNT_001);
-            continue;
-        }
-        unmap_slot(xen, dom, slot - dom->nframes);
     }
 }
 

@@ -113,6 +113,55 @@ static void copy_while_mapped__fine_and_mapping_stays(void **state)
     assert_non_null(wrg_xen_view(t.back, mapped));
 }
 
+static void copy_with_pages_of_somebody_else__permission_denied(void **state)
+{
+    struct wrg_gnttab_copy_op op = {
+        .source_is_gref = true, .source = granted(false), .dest = page_of(t.back, 1), .len = 1
+    };
+    struct wrg_gnttab_copy args = {
+        .domid = WRG_DOM_FRONT, .count = 1, .ops = &op, .pages_domid = WRG_DOM_STRANGER
+    };
+
+    (void)state;
+    assert_int_equal(wrg_gnttab_copy(&t.xen, t.back, &args), 0);
+    assert_int_equal(op.status, GNTST_permission_denied);
+    assert_int_equal(t.front->gnttab.pinned, 0);
+    args.pages_domid = DOMID_SELF;
+    assert_int_equal(wrg_gnttab_copy(&t.xen, t.back, &args), 0);
+    assert_int_equal(op.status, GNTST_okay);
+}
+
+static void copy_batch__entries_fail_one_by_one(void **state)
+{
+    uint32_t gref = granted(false), ours = page_of(t.back, 1);
+    struct wrg_gnttab_copy_op ops[] = { { true, false, gref, ours, 0, 0, 8, 77 },
+                                        { true, false, UINT32_MAX, ours, 0, 0, 8, 77 },
+                                        { true, false, gref, ours, 4095, 0, 8, 77 },
+                                        { true, false, gref, ours, 0, 0, 8, 77 } };
+    struct wrg_gnttab_copy args = { .domid = WRG_DOM_FRONT, .count = 4, .ops = ops };
+    static const int16_t want[] = { GNTST_okay, GNTST_bad_gntref, GNTST_bad_copy_arg, GNTST_okay };
+
+    (void)state;
+    assert_int_equal(wrg_gnttab_copy(&t.xen, t.back, &args), 0);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(ops[i].status, want[i]);
+}
+
+/* Version 1 knows no parts of a page: for a copy, the flag means nothing. */
+static void copy_of_version_1_with_sub_page_flag__whole_page(void **state)
+{
+    uint32_t gref = granted(false);
+    struct wrg_grant_entry entry = entry_of(gref);
+
+    (void)state;
+    entry.flags |= GTF_sub_page;
+    wrg_gnttab_poke(&t.xen, t.front, gref, &entry);
+    assert_int_equal(
+        copy((struct wrg_gnttab_copy_op){
+            .source_is_gref = true, .source = gref, .dest = page_of(t.back, 1), .len = 4096 }),
+        GNTST_okay);
+}
+
 static void copy_fault__its_status(void **state)
 {
     const struct wrg_fault_rule rule = {
@@ -136,6 +185,9 @@ int main(void)
         X(copy__every_status),
         X(copy_from_unknown_domain__bad_domain),
         X(copy_while_mapped__fine_and_mapping_stays),
+        X(copy_with_pages_of_somebody_else__permission_denied),
+        X(copy_batch__entries_fail_one_by_one),
+        X(copy_of_version_1_with_sub_page_flag__whole_page),
         X(copy_fault__its_status),
     };
 

@@ -23,18 +23,20 @@ static void emit_grant(struct wrg_xen *xen, struct wrg_domain *dom,
 static void write_entry(struct wrg_xen *xen, const struct wrg_domain *dom, uint32_t gref,
                         struct wrg_grant_entry entry)
 {
-    struct wrg_grant_entry *shared = wrg_gnttab_entry(xen, dom, gref);
-    const union wrg_grant_word whole = { .entry = entry };
-
     wrg_gnttab_mark(xen, dom, gref);
-    if (!xen->parallel) { /* nobody looks between two stores: one will do */
-        memcpy(shared, &whole.word, sizeof(whole.word));
-        return;
-    }
     /* The order of xen/grant_table.h: domid and frame, barrier, flags. */
-    shared->domid = entry.domid;
-    shared->frame = entry.frame;
-    __atomic_store_n(&shared->flags, entry.flags, __ATOMIC_RELEASE);
+    if (dom->gnttab.version == 2) {
+        struct wrg_grant_entry_v2 *shared = wrg_gnttab_entry_v2(xen, dom, gref);
+        shared->frame = entry.frame;
+        shared->off = shared->len = 0;
+        shared->domid = entry.domid;
+        __atomic_store_n(&shared->flags, entry.flags, __ATOMIC_RELEASE);
+    } else {
+        struct wrg_grant_entry *shared = wrg_gnttab_entry(xen, dom, gref);
+        shared->domid = entry.domid;
+        shared->frame = entry.frame;
+        __atomic_store_n(&shared->flags, entry.flags, __ATOMIC_RELEASE);
+    }
 }
 
 static int grant_one(struct wrg_xen *xen, struct wrg_domain *dom,
@@ -58,17 +60,29 @@ static int grant_one(struct wrg_xen *xen, struct wrg_domain *dom,
     return 0;
 }
 
+/* As many refs as there are; the table grows when there are too few. */
+static uint32_t take_refs(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t *grefs,
+                          uint32_t count)
+{
+    struct wrg_slots *refs = &dom->gnttab.refs;
+    uint32_t got = wrg_slots_take_many(refs, grefs, count);
+
+    while (WRG_UNLIKELY(got < count) && wrg_gnttab_grow(xen, dom))
+        got += wrg_slots_take_many(refs, grefs + got, count - got);
+    return got;
+}
+
 /* Grefs are taken for all at once. *done: how many were granted. */
 static int grant_batch(struct wrg_xen *xen, struct wrg_domain *dom,
                        const struct wrg_gnttab_grant *args, uint32_t *done, uint32_t count)
 {
     const uint32_t *pages = args->pages + *done;
     uint32_t *grefs = args->grefs + *done;
-    uint32_t got = wrg_slots_take_many(&dom->gnttab.refs, grefs, count);
+    uint32_t got = take_refs(xen, dom, grefs, count);
     uint32_t used = 0;
     int result = 0;
 
-    if (wrg_gnttab_is_quiet(xen))
+    if (dom->gnttab.version == 1 && wrg_gnttab_is_quiet(xen))
         used = wrg_gnttab_grant_quiet(xen, dom, args, *done, got);
     while (used < got && !result) {
         result = grant_one(xen, dom, args, pages[used], grefs[used]);
@@ -95,30 +109,42 @@ int wrg_gnttab_grant(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnt
     return 0;
 }
 
-/* Flags become 0 in one atomic step unless the peer is in it. */
-static bool revoke(struct wrg_grant_entry *entry, uint16_t flags, bool parallel)
+/* Version 1: flags become 0 in one atomic step, unless the peer is in it: then nothing changes. */
+static bool revoke_v1(struct wrg_grant_entry *entry)
 {
+    uint16_t flags = __atomic_load_n(&entry->flags, __ATOMIC_RELAXED);
+
     do {
         if (flags & (GTF_reading | GTF_writing))
             return false;
-        if (WRG_LIKELY(!parallel)) {
-            entry->flags = 0;
-            return true;
-        }
     } while (!__atomic_compare_exchange_n(&entry->flags, &flags, 0, false, __ATOMIC_SEQ_CST,
                                           __ATOMIC_RELAXED));
     return true;
 }
 
+/* Version 2: the flags go first, so that nobody can map any more, then who is in is looked up. */
+static bool revoke_v2(struct wrg_grant_entry_v2 *entry, const uint16_t *status)
+{
+    __atomic_store_n(&entry->flags, 0, __ATOMIC_SEQ_CST);
+    return !(__atomic_load_n(status, __ATOMIC_SEQ_CST) & (GTF_reading | GTF_writing));
+}
+
+static bool revoke(struct wrg_xen *xen, const struct wrg_domain *dom, uint32_t gref)
+{
+    wrg_gnttab_mark(xen, dom, gref);
+    return dom->gnttab.version == 2
+               ? revoke_v2(wrg_gnttab_entry_v2(xen, dom, gref), wrg_gnttab_use(xen, dom, gref))
+               : revoke_v1(wrg_gnttab_entry(xen, dom, gref));
+}
+
 /* True: it is taken back. */
 static bool end_one(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t gref)
 {
-    struct wrg_grant_entry *shared = wrg_gnttab_entry(xen, dom, gref);
-    /* The guest's kernel knows its page by itself; the entry is read for what the peer sees. */
-    const struct wrg_grant_entry entry = wrg_gnttab_load(shared);
-    bool in_use = !revoke(shared, entry.flags, xen->parallel);
+    struct wrg_grant_entry entry;
 
-    wrg_gnttab_mark(xen, dom, gref);
+    /* The guest's kernel knows its page by itself; the entry is read for what the peer sees. */
+    (void)wrg_gnttab_peek(xen, dom, gref, &entry);
+    bool in_use = !revoke(xen, dom, gref);
     wrg_xen_emit(xen, .kind = WRG_EV_GRANT_END, .role = dom->role, .a = gref, .b = entry.frame,
                  .c = in_use);
     if (WRG_UNLIKELY(in_use))
@@ -132,7 +158,7 @@ static bool end_one(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t gref)
 
 void wrg_gnttab_end(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_end *args)
 {
-    bool quiet = wrg_gnttab_is_quiet(xen);
+    bool quiet = dom->gnttab.version == 1 && wrg_gnttab_is_quiet(xen);
 
     args->still_in_use = 0;
     for (uint32_t i = 0; i < args->count; i++) {
@@ -163,10 +189,8 @@ void wrg_gnttab_end(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gntt
 void wrg_gnttab_poke(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t gref,
                      const struct wrg_grant_entry *entry)
 {
-    if (gref >= wrg_gnttab_size(&dom->gnttab))
-        return;
-    wrg_gnttab_mark(xen, dom, gref);
-    memcpy(wrg_gnttab_entry(xen, dom, gref), entry, sizeof(*entry));
+    if (gref < wrg_gnttab_size(&dom->gnttab))
+        write_entry(xen, dom, gref, *entry);
 }
 
 bool wrg_gnttab_peek(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t gref,
@@ -174,6 +198,18 @@ bool wrg_gnttab_peek(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t gref,
 {
     if (gref >= wrg_gnttab_size(&dom->gnttab))
         return false;
-    memcpy(entry, wrg_gnttab_entry(xen, dom, gref), sizeof(*entry));
+    if (dom->gnttab.version == 2) {
+        const struct wrg_grant_entry_v2 *shared = wrg_gnttab_entry_v2(xen, dom, gref);
+        *entry = (struct wrg_grant_entry){ .flags = shared->flags,
+                                           .domid = shared->domid,
+                                           .frame = (uint32_t)shared->frame };
+    } else {
+        memcpy(entry, wrg_gnttab_entry(xen, dom, gref), sizeof(*entry));
+    }
     return true;
+}
+
+uint16_t wrg_gnttab_status(struct wrg_xen *xen, const struct wrg_domain *dom, uint32_t gref)
+{
+    return *wrg_gnttab_use(xen, dom, gref);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Parts of the grant table that the guest's side, Xen's side and copy share. Inline: they are run
- * for each segment of a request. Layer: xen, private to gnttab*.c.
+ * What the files of the grant table share: where an entry lies, and pins. Layer: xen, private to
+ * gnttab*.c.
  */
 #ifndef WRG_XEN_GNTTAB_IMPL_H
 #define WRG_XEN_GNTTAB_IMPL_H
@@ -19,7 +19,12 @@ union wrg_grant_word {
     struct wrg_grant_entry entry;
     uint64_t word;
 };
-WRG_STATIC_ASSERT(sizeof(union wrg_grant_word) == sizeof(grant_entry_v1_t), "v1 entries");
+WRG_STATIC_ASSERT(sizeof(union wrg_grant_word) == sizeof(grant_entry_v1_t) &&
+                      sizeof(struct wrg_grant_entry_v2) == sizeof(grant_entry_v2_t),
+                  "entries are as wide as Xen's");
+WRG_STATIC_ASSERT(sizeof(struct wrg_grant_pin) == 8, "pins are one word");
+
+/* ---- where things lie ---- */
 
 /* Grant frames are neighbours, so the table is one array. */
 static inline struct wrg_grant_entry *wrg_gnttab_entry(struct wrg_xen *xen,
@@ -30,21 +35,44 @@ static inline struct wrg_grant_entry *wrg_gnttab_entry(struct wrg_xen *xen,
     return (struct wrg_grant_entry *)(void *)table + gref;
 }
 
-static inline struct wrg_grant_entry wrg_gnttab_load(const struct wrg_grant_entry *entry)
+static inline struct wrg_grant_entry_v2 *wrg_gnttab_entry_v2(struct wrg_xen *xen,
+                                                             const struct wrg_domain *dom,
+                                                             uint32_t gref)
 {
-    union wrg_grant_word word = { .word = __atomic_load_n((const uint64_t *)(const void *)entry,
-                                                          __ATOMIC_ACQUIRE) };
+    uint8_t *table = wrg_memory_at(&xen->memory, dom->gnttab.first_frame);
 
-    return word.entry;
+    return (struct wrg_grant_entry_v2 *)(void *)table + gref;
 }
 
-/* Before an entry is written. */
+/* Flags and domid, at the start of an entry of either version. */
+static inline uint32_t *wrg_gnttab_head(struct wrg_xen *xen, const struct wrg_domain *dom,
+                                        uint32_t gref)
+{
+    return dom->gnttab.version == 2 ? (uint32_t *)(void *)wrg_gnttab_entry_v2(xen, dom, gref)
+                                    : (uint32_t *)(void *)wrg_gnttab_entry(xen, dom, gref);
+}
+
+/* Where Xen notes that an entry is in use: a status word, or the flags of version 1. */
+static inline uint16_t *wrg_gnttab_use(struct wrg_xen *xen, const struct wrg_domain *dom,
+                                       uint32_t gref)
+{
+    uint8_t *status = wrg_memory_at(&xen->memory, dom->gnttab.status_frame);
+
+    return dom->gnttab.version == 2 ? (uint16_t *)(void *)status + gref
+                                    : &wrg_gnttab_entry(xen, dom, gref)->flags;
+}
+
+/* Before an entry or its status is written. */
 static inline void wrg_gnttab_mark(struct wrg_xen *xen, const struct wrg_domain *dom, uint32_t gref)
 {
-    wrg_memory_mark(&xen->memory, dom->gnttab.first_frame + gref / WRG_GNTTAB_PER_FRAME);
+    const struct wrg_gnttab *gnttab = &dom->gnttab;
+
+    wrg_memory_mark(&xen->memory, gnttab->first_frame + gref / wrg_gnttab_per_frame(gnttab));
+    if (WRG_UNLIKELY(gnttab->version == 2))
+        wrg_memory_mark(&xen->memory, gnttab->status_frame + gref / WRG_GNTTAB_STATUS_FRAME);
 }
 
-static inline bool wrg_gnttab_owns(const struct wrg_domain *dom, uint32_t frame)
+static inline bool wrg_gnttab_owns(const struct wrg_domain *dom, uint64_t frame)
 {
     return frame >= dom->first_frame && frame - dom->first_frame < dom->nframes;
 }
@@ -65,79 +93,34 @@ static inline void wrg_gnttab_retire(struct wrg_view *view, uint32_t at)
     view->handle = wrg_gnttab_generation(view) | at;
 }
 
+/* ---- pins (gnttab_pin.c) ---- */
+
+/* All counts of an entry; 0: nobody has mapped it. */
+static inline uint32_t wrg_gnttab_pins(const struct wrg_grant_pin *pin)
+{
+    uint32_t counts;
+
+    memcpy(&counts, pin->count, sizeof(counts));
+    return counts;
+}
+
 struct wrg_pin_args {
     uint32_t gref;
     uint16_t grantee;
     bool write;
+    bool copy;     /* for the time of a copy, to which a part of a page may be granted */
+    uint8_t kinds; /* GNTMAP_device_map, GNTMAP_host_map */
 };
 
-/* The first pin reads the entry; while a pin is there, what was recorded then counts. */
-static inline int16_t wrg_gnttab_check_unpinned(const struct wrg_domain *granter,
-                                                const struct wrg_grant_entry *entry,
-                                                const struct wrg_pin_args *args)
-{
-    if ((entry->flags & (GTF_type_mask | GTF_sub_page)) != GTF_permit_access ||
-        entry->domid != args->grantee)
-        return GNTST_general_error;
-    if (args->write && (entry->flags & GTF_readonly))
-        return GNTST_general_error;
-    if (!wrg_gnttab_owns(granter, entry->frame))
-        return GNTST_bad_page;
-    return GNTST_okay;
-}
+struct wrg_pinned {
+    uint32_t frame;
+    uint16_t off, len; /* what is granted of it */
+};
 
-/* The caller counts granter->gnttab.pinned. */
-static inline int16_t wrg_gnttab_pin(struct wrg_xen *xen, struct wrg_domain *granter,
-                                     const struct wrg_pin_args *args, uint32_t *frame)
-{
-    if (args->gref >= wrg_gnttab_size(&granter->gnttab))
-        return GNTST_bad_gntref;
-    struct wrg_grant_pin *pins = &granter->gnttab.pins[args->gref];
-    struct wrg_grant_entry *shared = wrg_gnttab_entry(xen, granter, args->gref);
-    struct wrg_grant_entry entry = wrg_gnttab_load(shared);
-    struct wrg_grant_pin now = *pins;
-    if (!now.readers && !now.writers) {
-        int16_t status = wrg_gnttab_check_unpinned(granter, &entry, args);
-        if (status != GNTST_okay)
-            return status;
-        now.frame = entry.frame;
-        now.grantee = args->grantee;
-    } else if (now.grantee != args->grantee ||
-               (args->write && !now.writers && (entry.flags & GTF_readonly))) {
-        return GNTST_general_error;
-    }
-    if ((args->write ? now.writers : now.readers) >= WRG_GNTTAB_PINS_MAX)
-        return GNTST_general_error;
-    now.writers += args->write;
-    now.readers += !args->write;
-    *pins = now;
-    uint16_t bits = (uint16_t)(GTF_reading | (args->write ? GTF_writing : 0));
-    wrg_gnttab_mark(xen, granter, args->gref);
-    if (WRG_UNLIKELY(xen->parallel))
-        __atomic_fetch_or(&shared->flags, bits, __ATOMIC_SEQ_CST);
-    else
-        shared->flags = entry.flags | bits;
-    *frame = now.frame;
-    return GNTST_okay;
-}
-
-/* The caller counts granter->gnttab.pinned. */
-static inline void wrg_gnttab_unpin(struct wrg_xen *xen, struct wrg_domain *granter, uint32_t gref,
-                                    bool write)
-{
-    struct wrg_grant_pin *pins = &granter->gnttab.pins[gref];
-    uint16_t clear = 0;
-
-    pins->writers -= write;
-    pins->readers -= !write;
-    if (!pins->writers)
-        clear = pins->readers ? GTF_writing : GTF_writing | GTF_reading;
-    wrg_gnttab_mark(xen, granter, gref);
-    struct wrg_grant_entry *shared = wrg_gnttab_entry(xen, granter, gref);
-    if (WRG_UNLIKELY(xen->parallel))
-        __atomic_fetch_and(&shared->flags, (uint16_t)~clear, __ATOMIC_SEQ_CST);
-    else
-        shared->flags &= (uint16_t)~clear;
-}
+/* GNTST_*. */
+int16_t wrg_gnttab_pin(struct wrg_xen *xen, struct wrg_domain *granter,
+                       const struct wrg_pin_args *args, struct wrg_pinned *out);
+void wrg_gnttab_unpin(struct wrg_xen *xen, struct wrg_domain *granter,
+                      const struct wrg_pin_args *args);
 
 #endif

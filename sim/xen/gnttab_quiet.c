@@ -23,18 +23,10 @@ static inline void put_word(void *at, uint64_t word)
     memcpy(at, &word, sizeof(word));
 }
 
-/* Both counts of an entry. */
-static inline uint16_t pins_of(const struct wrg_grant_pin *pin)
+/* Whether an entry has one mapping, a host's. */
+static inline bool is_one(uint32_t pins)
 {
-    uint16_t both;
-
-    memcpy(&both, &pin->readers, sizeof(both));
-    return both;
-}
-
-static inline bool is_one(uint16_t both)
-{
-    return both == 0x0001 || both == 0x0100;
+    return pins == 1u << 8 * WRG_PIN_HOST_READ || pins == 1u << 8 * WRG_PIN_HOST_WRITE;
 }
 
 /* What the loops need, kept out of the way of their stores. */
@@ -59,10 +51,11 @@ static inline struct quiet quiet_on(struct wrg_xen *xen, const struct wrg_domain
                            .marked = UINT32_MAX };
 }
 
+/* Before a change of what is known of a frame. */
 static inline void mark(const struct quiet *q, uint32_t frame)
 {
     if (WRG_UNLIKELY(!q->dirty[frame]))
-        wrg_memory_mark(&q->xen->memory, frame);
+        wrg_memory_mark_meta(&q->xen->memory, frame);
 }
 
 static inline void mark_entry(struct quiet *q, uint32_t gref)
@@ -72,7 +65,7 @@ static inline void mark_entry(struct quiet *q, uint32_t gref)
     if (WRG_LIKELY(frame == q->marked))
         return;
     q->marked = frame;
-    mark(q, frame);
+    wrg_memory_mark(&q->xen->memory, frame);
 }
 
 /* The view at a handle's place, NULL if the handle is not valid. */
@@ -139,6 +132,12 @@ uint32_t wrg_gnttab_end_quiet(struct wrg_xen *xen, struct wrg_domain *dom, uint3
     return i;
 }
 
+/* Entries of version 1, that nobody plays with. */
+static bool is_usual(const struct wrg_gnttab *gnttab)
+{
+    return gnttab->version == 1 && !gnttab->flip.times;
+}
+
 /* What is the same for all entries of a batch. */
 struct mapping {
     uint32_t want, mask; /* the first word of an entry is like `want` in these bits */
@@ -150,8 +149,13 @@ struct mapping {
 static struct mapping mapping_of(const struct wrg_domain *dom, const struct wrg_gnttab_map *args)
 {
     bool write = !args->readonly;
-    const struct wrg_grant_pin pin = { .grantee = dom->domid, .readers = !write, .writers = write };
-    const struct wrg_maptrack track = { .granter = args->domid, .readonly = args->readonly };
+    const struct wrg_grant_pin pin = {
+        .grantee = dom->domid & 0xff,
+        .count = { [WRG_PIN_HOST_READ] = !write, [WRG_PIN_HOST_WRITE] = write },
+    };
+    const struct wrg_maptrack track = { .granter = args->domid,
+                                        .readonly = args->readonly,
+                                        .kinds = GNTMAP_host_map };
     uint32_t mask = GTF_type_mask | GTF_sub_page | (write ? GTF_readonly : 0);
 
     return (struct mapping){ .want = (uint32_t)dom->domid << 16 | GTF_permit_access,
@@ -170,7 +174,7 @@ uint32_t wrg_gnttab_map_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
     const struct mapping m = mapping_of(dom, args);
     uint32_t i;
 
-    if (!granter)
+    if (!granter || !is_usual(&granter->gnttab))
         return 0;
     struct quiet q = quiet_on(xen, granter);
     struct wrg_grant_pin *pins = granter->gnttab.pins;
@@ -181,7 +185,7 @@ uint32_t wrg_gnttab_map_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
     uint32_t low = granter->first_frame, frames = granter->nframes;
     for (i = 0; i < count; i++, op++) {
         uint32_t gref = op->gref, at = own + slots[i];
-        if (gref >= nrefs || pins_of(&pins[gref]))
+        if (gref >= nrefs || wrg_gnttab_pins(&pins[gref]))
             break;
         uint64_t word = word_of(&q.table[gref]);
         uint32_t frame = (uint32_t)(word >> 32);
@@ -219,6 +223,8 @@ uint32_t wrg_gnttab_unmap_quiet(struct wrg_xen *xen, struct wrg_domain *dom, con
     uint64_t domid = tracks[slot].granter;
     struct wrg_domain *granter = &xen->domains[domid];
     struct wrg_grant_pin *pins = granter->gnttab.pins;
+    if (!is_usual(&granter->gnttab))
+        return 0;
     struct quiet q = quiet_on(xen, granter);
     struct wrg_slots_putting putting = wrg_slots_put_begin(&dom->mappings);
     for (i = 0; i < count; i++) {
@@ -227,11 +233,11 @@ uint32_t wrg_gnttab_unmap_quiet(struct wrg_xen *xen, struct wrg_domain *dom, con
             break;
         uint64_t track = word_of(&tracks[slot]);
         uint32_t gref = (uint32_t)track;
-        if ((uint16_t)(track >> 32) != domid || !is_one(pins_of(&pins[gref])))
+        if ((uint16_t)(track >> 32) != domid || !is_one(wrg_gnttab_pins(&pins[gref])))
             break;
         mark_entry(&q, gref);
         q.table[gref].flags &= (uint16_t)~IN_USE;
-        pins[gref].readers = pins[gref].writers = 0;
+        memset(pins[gref].count, 0, sizeof(pins[gref].count));
         q.frames[views[slot].frame].mapped--;
         wrg_gnttab_retire(&views[slot], slot + own);
         wrg_slots_put_next(&putting, slot);

@@ -19,7 +19,7 @@ static inline bool wrg_gnttab_is_quiet(const struct wrg_xen *xen)
     return !xen->trace->on && !xen->parallel;
 }
 
-/* All return how many of the first entries are done. */
+/* All return how many of the first entries are done; the first two take a table of version 1. */
 uint32_t wrg_gnttab_grant_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
                                 const struct wrg_gnttab_grant *args, uint32_t first,
                                 uint32_t count);

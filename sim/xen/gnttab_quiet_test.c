@@ -159,8 +159,10 @@ static uint64_t digest_pins(const struct wrg_gnttab *gnttab)
 
     for (uint32_t i = 0; i < wrg_gnttab_size(gnttab); i++) {
         const struct wrg_grant_pin *pin = &gnttab->pins[i];
-        sum = (sum ^ (uint64_t)pin->readers << 8 ^ pin->writers) * 3;
-        if (pin->readers || pin->writers)
+        uint32_t counts;
+        memcpy(&counts, pin->count, sizeof(counts));
+        sum = (sum ^ counts) * 3;
+        if (counts)
             sum = (sum ^ pin->frame ^ (uint64_t)pin->grantee << 32) * 3;
     }
     return sum;

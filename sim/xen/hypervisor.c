@@ -69,22 +69,6 @@ static int store_init(struct wrg_xen *xen)
     return result;
 }
 
-/* Grant frames lie at the start of the domain's memory and are never given out as pages. */
-static void gnttab_setup(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t grant_frames)
-{
-    dom->gnttab.nframes = grant_frames;
-    dom->gnttab.first_frame = dom->first_frame;
-    for (uint32_t i = 0; i < grant_frames; i++) {
-        (void)wrg_slots_take(&dom->own);
-        wrg_memory_mark(&xen->memory, dom->first_frame + i);
-        memset(wrg_memory_at(&xen->memory, dom->first_frame + i), 0, WRG_PAGE_SIZE);
-    }
-    for (uint32_t i = 0; i < WRG_GNTTAB_RESERVED; i++)
-        (void)wrg_slots_take(&dom->gnttab.refs);
-    /* Refs beyond the table's frames do not exist: the list ends there. */
-    dom->gnttab.refs.count = wrg_min_u32(dom->gnttab.refs.count, wrg_gnttab_size(&dom->gnttab));
-}
-
 int wrg_xen_init(struct wrg_xen *xen, const struct wrg_xen_limits *limits)
 {
     uint32_t others = TOOLSTACK_FRAMES + BACK_FRAMES + STRANGER_FRAMES;
@@ -135,7 +119,7 @@ struct saved_domain {
     struct wrg_maptrack *maptrack;
     struct wrg_grant_pin *pins; /* of the refs that the saved mappings pin, by mapping slot */
     struct wrg_evtchns_saved *evtchns;
-    uint32_t gnttab_nframes, gnttab_given, gnttab_pinned, abandoned_pages;
+    struct wrg_gnttab gnttab; /* but for what it points to */
 };
 
 struct wrg_xen_saved {
@@ -186,10 +170,7 @@ static void save_domain(struct wrg_xen *xen, const struct wrg_domain *dom,
         if (wrg_slots_is_taken(&dom->mappings, slot))
             saved->pins[slot] = xen->domains[track->granter].gnttab.pins[track->gref];
     }
-    saved->gnttab_nframes = dom->gnttab.nframes;
-    saved->gnttab_given = dom->gnttab.given;
-    saved->gnttab_pinned = dom->gnttab.pinned;
-    saved->abandoned_pages = dom->gnttab.abandoned_pages;
+    saved->gnttab = dom->gnttab;
 }
 
 struct wrg_xen_saved *wrg_xen_save(struct wrg_xen *xen)
@@ -270,10 +251,9 @@ static void restore_domain(struct wrg_xen *xen, struct wrg_domain *dom,
     }
     dom->alive = saved->alive;
     dom->xs_conn = saved->xs_conn;
-    dom->gnttab.nframes = saved->gnttab_nframes;
-    dom->gnttab.given = saved->gnttab_given;
-    dom->gnttab.pinned = saved->gnttab_pinned;
-    dom->gnttab.abandoned_pages = saved->abandoned_pages;
+    const struct wrg_slots refs = dom->gnttab.refs; /* restored above */
+    dom->gnttab = saved->gnttab;
+    dom->gnttab.refs = refs;
 }
 
 void wrg_xen_restore(struct wrg_xen *xen, const struct wrg_xen_saved *saved)
@@ -293,16 +273,12 @@ void wrg_xen_restore(struct wrg_xen *xen, const struct wrg_xen_saved *saved)
 
 static void reset_domain(struct wrg_domain *dom)
 {
-    uint32_t nrefs = WRG_GNTTAB_FRAMES_MAX * WRG_GNTTAB_PER_FRAME;
-
     forget_views(dom->views, 0, wrg_slots_high(&dom->own));
     forget_views(dom->views + dom->nframes, 0, wrg_slots_high(&dom->mappings));
     wrg_slots_init(&dom->own, dom->own.words, dom->nframes);
     wrg_slots_init(&dom->mappings, dom->mappings.words, dom->nviews - dom->nframes);
-    wrg_slots_init(&dom->gnttab.refs, dom->gnttab.refs.words, nrefs);
+    wrg_gnttab_reset(dom);
     wrg_evtchn_clear(dom);
-    dom->gnttab.given = dom->gnttab.pinned = dom->gnttab.abandoned_pages = 0;
-    dom->gnttab.nframes = 0;
     dom->alive = true;
 }
 
@@ -314,8 +290,8 @@ void wrg_xen_reset(struct wrg_xen *xen)
         reset_domain(&xen->domains[i]);
     wrg_memory_reset(&xen->memory);
     wrg_fetch_begin(&xen->fetch);
-    gnttab_setup(xen, &xen->domains[WRG_DOM_FRONT], WRG_GNTTAB_FRAMES_MAX);
-    gnttab_setup(xen, &xen->domains[WRG_DOM_STRANGER], 1);
+    wrg_gnttab_setup(xen, &xen->domains[WRG_DOM_FRONT], WRG_GNTTAB_FRAMES_MAX);
+    wrg_gnttab_setup(xen, &xen->domains[WRG_DOM_STRANGER], 1);
     wrg_xenstore_reset(xen->store);
     for (uint16_t i = 0; i < WRG_DOMAINS; i++) {
         int result = wrg_xenstore_connect(xen->store, i, &xen->domains[i].xs_conn);

@@ -230,9 +230,10 @@ static uint64_t hash_of_xen(const uint32_t *only, uint32_t nonly)
                 hash = hash_more(hash, &dom->evtchns.ports[port], sizeof(struct wrg_evtchn));
         for (uint32_t ref = 0; ref < wrg_gnttab_size(&dom->gnttab); ref++) {
             const struct wrg_grant_pin *pins = &dom->gnttab.pins[ref];
-            const uint8_t counts[] = { pins->readers, pins->writers };
-            hash = hash_more(hash, counts, sizeof(counts));
+            hash = hash_more(hash, pins->count, sizeof(pins->count));
         }
+        hash = hash_more(hash, &dom->gnttab.version, 1);
+        hash = hash_more(hash, &dom->gnttab.nframes, sizeof(dom->gnttab.nframes));
         hash = hash_more(hash, &dom->gnttab.pinned, sizeof(dom->gnttab.pinned));
         hash = hash_more(hash, &dom->gnttab.given, sizeof(dom->gnttab.given));
     }
