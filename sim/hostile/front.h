@@ -21,7 +21,7 @@ enum {
     FRONT_DATA_STRIDE = WRG_BLKIF_MAX_DIRECT_SEGMENTS,
     FRONT_KEPT = 256,
     FRONT_EDITS = 64,
-    FRONT_NR_KINDS = WRG_HOSTILE_OTHER_DOMID + 1
+    FRONT_NR_KINDS = WRG_HOSTILE_TRANSITIVE + 1
 };
 
 struct front_entry { /* a grant entry, version 1, as it lies in memory */

@@ -10,7 +10,14 @@
 
 #include "hostile/front.h"
 
-enum { ENTRY_PERMIT_ACCESS = 1, ENTRY_ACCEPT_TRANSFER = 2, ENTRY_READONLY = 4 };
+enum {
+    ENTRY_PERMIT_ACCESS = 1,
+    ENTRY_ACCEPT_TRANSFER = 2,
+    ENTRY_TRANSITIVE = 3,
+    ENTRY_READONLY = 4,
+    ENTRY_CACHE_DISABLE = 0x40, /* means nothing to anybody here */
+    ENTRY_SUB_PAGE = 0x100
+};
 /* The toolstack's domain has it; every other number of another domain would do as well. */
 enum { FRAME_OF_ANOTHER = 0 };
 
@@ -180,7 +187,24 @@ static struct front_entry special_entry(uint8_t kind, struct front_entry entry)
         entry.frame = FRAME_OF_ANOTHER;
     else if (kind == WRG_HOSTILE_TRANSFER)
         entry.flags = ENTRY_ACCEPT_TRANSFER;
+    else if (kind == WRG_HOSTILE_SUB_PAGE)
+        entry.flags |= ENTRY_SUB_PAGE;
+    else if (kind == WRG_HOSTILE_TRANSITIVE)
+        entry.flags = ENTRY_TRANSITIVE;
     return entry;
+}
+
+/* From now on its flags change each time that Xen is about to change them. */
+static void destabilize(struct hostile_front *front, uint32_t gref, const struct front_entry *entry)
+{
+    struct wrg_gnttab_edit edit = { .gref = gref,
+                                    .flags = entry->flags,
+                                    .domid = entry->domid,
+                                    .frame = entry->frame,
+                                    .flip = ENTRY_CACHE_DISABLE,
+                                    .flips = UINT16_MAX };
+
+    (void)wrg_port_gnttab_edit(front->peer.port, &edit);
 }
 
 /* Numbers are reserved by granting a page of no use, so that no later grant makes them valid. */
@@ -201,6 +225,8 @@ static uint32_t special_gref(struct hostile_front *front, uint8_t kind)
     struct front_edit *edit = open_edit(front, link, link->special[kind]);
     edit->now = special_entry(kind, edit->was);
     (void)write_entry(front, link->special[kind], &edit->now);
+    if (kind == WRG_HOSTILE_UNSTABLE)
+        destabilize(front, link->special[kind], &edit->now);
     return link->special[kind];
 }
 
@@ -242,6 +268,9 @@ bool wrg_hostile_front_gref(struct hostile_front *front, uint8_t kind, uint32_t 
     case WRG_HOSTILE_FOREIGN:
     case WRG_HOSTILE_UNOWNED:
     case WRG_HOSTILE_TRANSFER:
+    case WRG_HOSTILE_UNSTABLE:
+    case WRG_HOSTILE_SUB_PAGE:
+    case WRG_HOSTILE_TRANSITIVE:
     case WRG_HOSTILE_OTHER_DOMID: *gref = special_gref(front, kind); break;
     default: return false;
     }

@@ -96,7 +96,10 @@ enum wrg_hostile_grant_kind { /* as the op `grant` numbers them */
                               WRG_HOSTILE_OF_INDIRECT,
                               WRG_HOSTILE_UNOWNED,  /* an entry whose frame is not this domain's */
                               WRG_HOSTILE_TRANSFER, /* an entry of type accept_transfer */
-                              WRG_HOSTILE_OTHER_DOMID /* granted to somebody else */
+                              WRG_HOSTILE_OTHER_DOMID, /* granted to somebody else */
+                              WRG_HOSTILE_UNSTABLE,    /* its flags change under Xen's eyes */
+                              WRG_HOSTILE_SUB_PAGE,    /* a part of a page */
+                              WRG_HOSTILE_TRANSITIVE   /* of a grant by a third domain */
 };
 struct wrg_hostile_grant {
     bool indirect; /* else of segments */

@@ -198,6 +198,15 @@ void wrg_world_begin_checkers(struct wrg_world *w)
 
 /* ---- afresh ---- */
 
+/* The guests' kernels choose it as they start, long before any driver. */
+static void set_grant_version(struct wrg_world *w)
+{
+    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
+        int result = wrg_gnttab_set_version(&w->xen, w->guests[seat].dom, w->config.grant_version);
+        WRG_ASSERT(result == 0);
+    }
+}
+
 static void connect_afresh(struct wrg_world *w)
 {
     const struct wrg_vbd_spec spec = { .id = wrg_world_vbd, .readonly = w->config.readonly };
@@ -210,6 +219,7 @@ static void connect_afresh(struct wrg_world *w)
         wrg_guest_reset(&w->guests[seat]);
     wrg_trace_unsubscribe_all(&w->trace);
     wrg_xen_reset(&w->xen);
+    set_grant_version(w);
     wrg_trace_reset(&w->trace);
     w->peer_hash = 0;
     w->disk.tickets = 0;

@@ -190,6 +190,7 @@ static void make_profile(struct wrg_world *w)
     profile->victim = w->victim;
     profile->echo = config->echo;
     profile->front = config->front;
+    profile->grant_version = config->grant_version;
 }
 
 static void set_seats(struct wrg_world *w)

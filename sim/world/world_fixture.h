@@ -83,6 +83,8 @@ static const char *const fixture_seeds[] = {
     "config victim=none\ntoolstack action=hold\ntoolstack action=hotplug when=5\n"
     "wait for=connected\nio op=write\ntoolstack action=unplug\n",
     "config victim=none\nio op=write\nwait\ntoolstack action=power-cut\nio op=read\n",
+    "config victim=none grant-version=2 indirect-max=1024\nio op=write sector=8 count=4800\n"
+    "wait for=idle\nio op=read sector=8 count=4800\n",
 };
 
 #endif
