@@ -126,11 +126,13 @@ struct wrg_gnttab_grant { /* all or nothing: -ENOSPC when no gref is free */
     const uint32_t *pages;
     uint32_t *grefs; /* out */
 };
-struct wrg_gnttab_end { /* revoke in one atomic step; entries in use stay granted */
+/* Revoke. An entry in use stays as it is (version 1: one atomic step), or nobody can map it any more
+ * but it stays in use (version 2). */
+struct wrg_gnttab_end {
     uint32_t count;
     uint32_t *grefs; /* in, out: those that were taken back become WRG_NO_GREF */
-    /* What is still in use becomes the kernel's, for a driver that goes: neither the grefs nor this
-     * many pages of the driver behind them are ever used again. */
+    /* What is still in use becomes the kernel's, for a driver that goes: it tries again each
+     * second, and until then neither the grefs nor this many pages behind the first are used. */
     bool abandon;
     uint32_t abandoned_pages;
     uint32_t still_in_use; /* out: how many the peer still maps; 0 is success */

@@ -5,6 +5,7 @@
 #ifndef WRINGER_WRINGER_H
 #define WRINGER_WRINGER_H
 
+#include <wringer/grant.h>
 #include <wringer/page.h>
 #include <wringer/port.h>
 #include <wringer/ring.h>

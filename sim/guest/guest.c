@@ -63,6 +63,7 @@ void wrg_guest_reset(struct wrg_guest *guest)
 {
     wrg_pool_reset(&guest->pool);
     memset(&guest->state, 0, sizeof(guest->state));
+    wrg_deferred_reset(&guest->deferred);
     wrg_guest_drop_locks(guest);
     memset(guest->locks_used, 0, sizeof(guest->locks_used));
 }
@@ -84,6 +85,7 @@ void wrg_guest_on_store_event(struct wrg_guest *guest)
 
 struct wrg_guest_saved {
     struct wrg_guest_state state;
+    struct wrg_deferred deferred;
     struct wrg_pool_saved *pool;
     bool locks_used[WRG_LOCKS_MAX];
 };
@@ -94,6 +96,7 @@ struct wrg_guest_saved *wrg_guest_save(struct wrg_guest *guest)
 
     WRG_ASSERT(saved);
     saved->state = guest->state;
+    wrg_deferred_copy(&saved->deferred, &guest->deferred);
     saved->pool = wrg_pool_save(&guest->pool);
     memcpy(saved->locks_used, guest->locks_used, sizeof(saved->locks_used));
     return saved;
@@ -104,6 +107,7 @@ bool wrg_guest_restore(struct wrg_guest *guest, const struct wrg_guest_saved *sa
     if (!wrg_pool_restore(&guest->pool, saved->pool))
         return false;
     guest->state = saved->state;
+    wrg_deferred_copy(&guest->deferred, &saved->deferred);
     wrg_guest_drop_locks(guest);
     memcpy(guest->locks_used, saved->locks_used, sizeof(saved->locks_used));
     return true;

@@ -15,6 +15,7 @@
 
 #include <wringer/port.h>
 
+#include "guest/deferred.h"
 #include "guest/late_eoi.h"
 #include "guest/pool.h"
 #include "xen/hypervisor.h"
@@ -49,6 +50,7 @@ struct wrg_guest {
     struct wrg_pool pool;
     struct wrg_late_eoi_knobs knobs;
     struct wrg_guest_state state;
+    struct wrg_deferred deferred;
     bool locks_used[WRG_LOCKS_MAX];
     bool locks_held[WRG_LOCKS_MAX];
 };

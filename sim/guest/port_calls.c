@@ -218,9 +218,13 @@ static int gnttab_grant(struct wrg_guest *guest, void *args)
     return wrg_gnttab_grant(guest->xen, guest->dom, args);
 }
 
-static int gnttab_end(struct wrg_guest *guest, void *args)
+static int gnttab_end(struct wrg_guest *guest, void *ptr)
 {
+    struct wrg_gnttab_end *args = ptr;
+
     wrg_gnttab_end(guest->xen, guest->dom, args);
+    if (WRG_UNLIKELY(args->abandon && args->still_in_use))
+        wrg_guest_defer(guest, args);
     return 0;
 }
 
