@@ -126,7 +126,7 @@ struct wrg_gnttab_grant { /* all or nothing: -ENOSPC when no gref is free */
     const uint32_t *pages;
     uint32_t *grefs; /* out */
 };
-/* Revoke. An entry in use stays as it is (version 1: one atomic step), or nobody can map it any more
+/* Revoke. An entry in use stays as it is (version 1: one atomic step), or nobody can map it again
  * but it stays in use (version 2). */
 struct wrg_gnttab_end {
     uint32_t count;

@@ -64,6 +64,20 @@ static bool allows(struct head head, const struct wrg_pin_args *args, bool pinne
     return !args->write || !(head.flags & GTF_readonly);
 }
 
+/* *at from seen to want; false: it was something else, and seen is that now. */
+static bool swap(const struct wrg_xen *xen, uint32_t *at, uint32_t *seen, uint32_t want)
+{
+    if (WRG_UNLIKELY(xen->parallel))
+        return __atomic_compare_exchange_n(at, seen, want, false, __ATOMIC_SEQ_CST,
+                                           __ATOMIC_RELAXED);
+    if (*at != *seen) {
+        *seen = *at;
+        return false;
+    }
+    *at = want;
+    return true;
+}
+
 /* Version 1: one atomic step, tried again when the entry has changed meanwhile. */
 static bool claim_v1(struct wrg_xen *xen, struct wrg_domain *granter,
                      const struct wrg_pin_args *args, bool pinned)
@@ -77,8 +91,7 @@ static bool claim_v1(struct wrg_xen *xen, struct wrg_domain *granter,
             return false;
         want.head.flags |= bits_of(args);
         flip(granter, args->gref, at);
-        if (__atomic_compare_exchange_n(at, &seen.word, want.word, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_RELAXED))
+        if (swap(xen, at, &seen.word, want.word))
             return true;
     }
     return false;

@@ -30,10 +30,10 @@ static uint32_t status_frames(const struct wrg_gnttab *gnttab)
 static void forget_refs(struct wrg_gnttab *gnttab)
 {
     wrg_slots_init(&gnttab->refs, gnttab->refs.words, WRG_GNTTAB_FRAMES_MAX * WRG_GNTTAB_PER_FRAME);
-    for (uint32_t i = 0; i < WRG_GNTTAB_RESERVED; i++)
-        (void)wrg_slots_take(&gnttab->refs);
     /* Refs beyond the table's frames do not exist: the list ends there. */
     gnttab->refs.count = wrg_gnttab_size(gnttab);
+    for (uint32_t i = 0; i < WRG_GNTTAB_RESERVED && gnttab->nframes; i++)
+        (void)wrg_slots_take(&gnttab->refs);
     gnttab->given = 0;
 }
 
