@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Somebody else's driver: a backend for direct reads and writes, as small as a correct one gets.
  * One ring page, no features; one task does everything, a segment at a time. */
+/* clang-format off */
 #include <errno.h>
 #include <wringer/wringer.h>
 
@@ -24,7 +25,8 @@ static void on_disk_done(void *ctx, int error) /* called by the disk's task */
 static int move(struct tiny *t, uint8_t op, uint64_t sector, const struct wrg_blkif_segment *seg)
 {
     struct wrg_gnttab_map_op entry = { .gref = seg->gref };
-    struct wrg_gnttab_map map = { t->bus.other_domid, op == WRG_IO_WRITE, false, 1, &entry };
+    struct wrg_gnttab_map map = { .domid = t->bus.other_domid, .readonly = op == WRG_IO_WRITE,
+                                  .count = 1, .ops = &entry };
     uint32_t count = seg->last_sect - seg->first_sect + 1u;
 
     if (wrg_port_gnttab_map(t->port, &map) || entry.status)
@@ -37,7 +39,7 @@ static int move(struct tiny *t, uint8_t op, uint64_t sector, const struct wrg_bl
         t->result = -EIO;
     while (__atomic_load_n(&t->result, __ATOMIC_ACQUIRE) > 0)
         (void)wrg_port_task_wait(t->port, &(struct wrg_task_wait){ WRG_FOREVER });
-    (void)wrg_port_gnttab_unmap(t->port, &(struct wrg_gnttab_unmap){ 1, &entry.page });
+    (void)wrg_port_gnttab_unmap(t->port, &(struct wrg_gnttab_unmap){ 1, &entry.page, 0 });
     return t->result;
 }
 
@@ -69,7 +71,7 @@ static void disconnect(struct tiny *t)
         (void)wrg_port_evtchn_close(t->port, &(struct wrg_evtchn_close){ t->evtchn });
     if (t->page) {
         wrg_ring_retire(&t->ring.ring);
-        (void)wrg_port_gnttab_unmap(t->port, &(struct wrg_gnttab_unmap){ 1, &t->page });
+        (void)wrg_port_gnttab_unmap(t->port, &(struct wrg_gnttab_unmap){ 1, &t->page, 0 });
     }
     t->evtchn = t->page = 0;
 }
@@ -109,9 +111,9 @@ static bool connect(struct tiny *t)
 {
     uint32_t evtchn = (uint32_t)wrg_xenbus_read_u64(&t->bus, "event-channel", UINT32_MAX);
     struct wrg_evtchn_bind_interdomain bind = { t->bus.other_domid, evtchn, 0 };
-    struct wrg_gnttab_map_op ring = { .gref = (uint32_t)wrg_xenbus_read_u64(&t->bus, "ring-ref",
-                                                                            UINT32_MAX) };
-    struct wrg_gnttab_map map = { t->bus.other_domid, false, true, 1, &ring };
+    struct wrg_gnttab_map_op op = { .gref = wrg_xenbus_read_u64(&t->bus, "ring-ref", UINT32_MAX) };
+    struct wrg_gnttab_map map = { .domid = t->bus.other_domid, .contiguous = true,
+                                  .count = 1, .ops = &op };
     char protocol[32] = "x86_64-abi"; /* the layout of a frontend that names none */
     int result = wrg_xenbus_read_text(&t->bus, "protocol", protocol, sizeof(protocol));
     enum wrg_abi abi;
@@ -119,7 +121,7 @@ static bool connect(struct tiny *t)
     if ((result && result != -ENOENT) || wrg_wire_protocol_parse(protocol, &abi) ||
         wrg_port_gnttab_map(t->port, &map))
         return false;
-    struct wrg_ring_args args = { t->port, t->page = ring.page, 1, (uint8_t)abi, 0 };
+    struct wrg_ring_args args = { t->port, t->page = op.page, 1, (uint8_t)abi, 0 };
     if (wrg_back_ring_attach(&t->ring, &args) || wrg_port_evtchn_bind_interdomain(t->port, &bind))
         return false;
     t->evtchn = bind.evtchn; /* is pending: the task will run, and look at the ring */
@@ -189,10 +191,8 @@ static int submit(void *self, struct wrg_io *io) /* is for frontends */
     return (void)self, (void)io, -EOPNOTSUPP;
 }
 
-/* clang-format off */
 static const struct wrg_endpoint tiny_backend = { .name = "tiny", .seat = WRG_SEAT_BACK,
-    .traits = WRG_TRAIT_SNAPSHOT,
-    .start = start, .stop = stop, .detach = detach, .submit = submit };
+  .traits = WRG_TRAIT_SNAPSHOT, .start = start, .stop = stop, .detach = detach, .submit = submit };
 
 int main(int argc, char **argv)
 {
