@@ -131,6 +131,7 @@ static void subject_init(struct subject *subject, struct bench *bench, const cha
     subject->runner.options.oracles = checked;
     subject->runner.options.hash = checked;
     subject->runner.options.prefault = true;
+    subject->runner.options.prefault_disk = true;
 }
 
 /* One run. False, and a message, if it did not do its work: such a figure would be a lie. */

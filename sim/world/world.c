@@ -62,7 +62,7 @@ static int build_disk(struct wrg_world *w)
 {
     const struct wrg_memory_disk_args args = { .sectors = w->config.sectors,
                                                .chunks = DISK_CHUNKS,
-                                               .prefault = w->options.prefault };
+                                               .prefault = w->options.prefault_disk };
     int result = wrg_memory_disk_init(&w->memory_disk, &args);
 
     if (result)

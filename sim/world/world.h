@@ -33,10 +33,11 @@ enum wrg_target { WRG_TARGET_CASE, WRG_TARGET_BACK, WRG_TARGET_FRONT, WRG_TARGET
 struct wrg_world_options {
     enum wrg_engine engine;
     enum wrg_target target;
-    bool oracles; /* checkers listen */
-    bool hash;    /* the trace is hashed */
-    bool prefault;
-    bool snapshot;                           /* start from the connected world where possible */
+    bool oracles;       /* checkers listen */
+    bool hash;          /* the trace is hashed */
+    bool prefault;      /* guest memory is touched when it is made, with huge pages */
+    bool prefault_disk; /* the disk's too: 128 MiB, for benchmarks that move as much */
+    bool snapshot;      /* start from the connected world where possible */
     const struct wrg_endpoint *front, *back; /* NULL: the reference drivers */
     wrg_trace_fn *tap;                       /* sees every event, or NULL */
     void *tap_ctx;
