@@ -12,7 +12,7 @@
  * Ownership    the caller's, from create to destroy; all memory is allocated in create
  * Threads      none
  * Errors       those of the store, in answers
- * Source       docs/misc/xenstore.txt of Xen; C xenstored 4.17; contract of xen/xenstore.h
+ * Source       docs/misc/xenstore.txt of Xen; C xenstored 4.17; contract of store/xenstore.h
  * Left open    where the documents are silent the model follows the store: a transaction sees a
  *              node as it is when it touches it first; a call that is refused a write has not read;
  *              what a transaction has written itself it may read without having read it; what it

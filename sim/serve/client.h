@@ -9,7 +9,7 @@
 #ifndef WRG_SERVE_CLIENT_H
 #define WRG_SERVE_CLIENT_H
 
-#include "xen/xenstore_wire.h"
+#include "store/xenstore_wire.h"
 
 #define WRG_SERVE_IN_BYTES  (4 * 4096)
 #define WRG_SERVE_OUT_BYTES (16 * 4096)

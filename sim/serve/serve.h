@@ -2,7 +2,7 @@
 /*
  * A store on a unix socket: many clients at once, each of them domain 0, as with xenstored.
  *
- * What it is  One thread around poll: bytes from a client become messages (xen/xenstore_wire.h),
+ * What it is  One thread around poll: bytes from a client become messages (store/xenstore_wire.h),
  *             replies and watch events queue in its buffer, and go out as fast as it reads.
  * Layer       serve, above the simulator and below reports and commands
  * Bounds      WRG_SERVE_CLIENTS clients; more wait in the socket's backlog. Output of 64 KiB a
@@ -19,7 +19,7 @@
 #ifndef WRG_SERVE_SERVE_H
 #define WRG_SERVE_SERVE_H
 
-#include "xen/xenstore.h"
+#include "store/xenstore.h"
 
 #define WRG_SERVE_CLIENTS   254
 #define WRG_SERVE_NODES     100000 /* unless told otherwise */

@@ -19,7 +19,7 @@
 #include <xen/io/xs_wire.h>
 
 #include "serve/listen.h"
-#include "xen/xenstore_wire.h"
+#include "store/xenstore_wire.h"
 
 #define WAIT_MS 20000 /* longer than anything takes, shorter than the test's own limit */
 

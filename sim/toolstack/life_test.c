@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "toolstack/life.h"
 
-#include "xen/xenstore_fixture.h"
+#include "store/xenstore_fixture.h"
 
 static const struct wrg_vbd_id xvda = { .front_domid = 1, .back_domid = 0, .vdev = 51712 };
 

@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #include "base/base.h"
-#include "xen/xenstore.h"
+#include "store/xenstore.h"
 
 #define WRG_VBD_PATH_MAX 64 /* bytes of either path, with NUL; the longest has 53 */
 

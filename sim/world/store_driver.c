@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xen/xenstore.h"
+#include "store/xenstore.h"
 
 /* An id that no transaction has. */
 #define NO_TX UINT32_C(0xfffffff0)

@@ -27,7 +27,7 @@
 #include "xen/fetch.h"
 #include "xen/gnttab.h"
 #include "xen/memory.h"
-#include "xen/xenstore.h"
+#include "store/xenstore.h"
 
 enum { /* domids; the table is indexed by them */
        WRG_DOM_TOOLSTACK = 0,
