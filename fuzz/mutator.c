@@ -57,7 +57,7 @@ static uint64_t pages_of(const struct wrg_op *op)
 static bool changes_life(const struct wrg_op *op)
 {
     return op->kind == WRG_OP_RECONNECT || op->kind == WRG_OP_DETACH || op->kind == WRG_OP_KILL ||
-           op->kind == WRG_OP_XS;
+           op->kind == WRG_OP_XS || op->kind == WRG_OP_TOOLSTACK;
 }
 
 /* Takes out what is beyond `most`; true if there was such. */

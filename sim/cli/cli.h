@@ -67,6 +67,9 @@ void wrg_cli_parse(const struct wrg_cli *cli, const struct argp *argp, int argc,
 /* A number in [min, max], decimal or 0x; ends the process with usage otherwise. */
 uint64_t wrg_cli_number(struct argp_state *state, const char *text, uint64_t min, uint64_t max);
 
+/* Takes the one argument that a command has; ends the process with usage if it is not the first. */
+void wrg_cli_only_argument(struct argp_state *state, char *arg, const char **argument);
+
 /* The place of a word in a NULL-terminated list; ends the process with usage otherwise. */
 unsigned wrg_cli_word(struct argp_state *state, const char *text, const char *const *words);
 

@@ -34,11 +34,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_CASE:
         encode->only = (size_t)wrg_cli_number(state, arg, 1, WRG_CASE_REPEATS_MAX);
         break;
-    case ARGP_KEY_ARG:
-        if (encode->path)
-            argp_error(state, "one file at a time");
-        encode->path = arg;
-        break;
+    case ARGP_KEY_ARG: wrg_cli_only_argument(state, arg, &encode->path); break;
     case ARGP_KEY_END:
         if (!encode->path)
             argp_usage(state);

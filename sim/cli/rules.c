@@ -21,11 +21,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
     switch (key) {
     case OPT_JSON: rules->json = true; break;
-    case ARGP_KEY_ARG:
-        if (rules->id)
-            argp_error(state, "one rule at a time");
-        rules->id = arg;
-        break;
+    case ARGP_KEY_ARG: wrg_cli_only_argument(state, arg, &rules->id); break;
     default: return ARGP_ERR_UNKNOWN;
     }
     return 0;

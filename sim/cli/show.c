@@ -27,11 +27,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case OPT_CASE: show->only = (size_t)wrg_cli_number(state, arg, 1, WRG_CASE_REPEATS_MAX); break;
     case OPT_JSON: show->json = true; break;
-    case ARGP_KEY_ARG:
-        if (show->path)
-            argp_error(state, "one file at a time");
-        show->path = arg;
-        break;
+    case ARGP_KEY_ARG: wrg_cli_only_argument(state, arg, &show->path); break;
     case ARGP_KEY_END:
         if (!show->path)
             argp_usage(state);

@@ -87,6 +87,13 @@ void wrg_cli_parse(const struct wrg_cli *cli, const struct argp *argp, int argc,
     }
 }
 
+void wrg_cli_only_argument(struct argp_state *state, char *arg, const char **argument)
+{
+    if (*argument)
+        argp_error(state, "'%s': one argument at a time", arg);
+    *argument = arg;
+}
+
 uint64_t wrg_cli_number(struct argp_state *state, const char *text, uint64_t min, uint64_t max)
 {
     bool hex = text[0] == '0' && (text[1] | 0x20) == 'x';

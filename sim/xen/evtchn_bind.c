@@ -35,7 +35,8 @@ static uint32_t port_of(const struct wrg_domain *dom, uint8_t state, uint32_t nu
     return 0;
 }
 
-static int open_port(struct wrg_xen *xen, struct wrg_domain *dom, const struct wrg_evtchn *want)
+static int open_port(struct wrg_xen *xen, struct wrg_domain *dom, const struct wrg_evtchn *want,
+                     uint32_t *opened)
 {
     uint32_t port = wrg_evtchn_take(dom);
 
@@ -47,7 +48,8 @@ static int open_port(struct wrg_xen *xen, struct wrg_domain *dom, const struct w
     chn->remote_domid = dom->domid;
     chn->remote_port = want->remote_port;
     wrg_evtchn_emit_open(xen, dom, port);
-    return (int)port;
+    *opened = port;
+    return 0;
 }
 
 int wrg_evtchn_bind_virq(struct wrg_xen *xen, struct wrg_domain *dom,
@@ -63,11 +65,7 @@ int wrg_evtchn_bind_virq(struct wrg_xen *xen, struct wrg_domain *dom,
         return -ENOENT;
     if (port_of(dom, EVTCHNSTAT_virq, args->virq, args->vcpu))
         return -EEXIST;
-    int port = open_port(xen, dom, &want);
-    if (port < 0)
-        return port;
-    args->evtchn = (uint32_t)port;
-    return 0;
+    return open_port(xen, dom, &want, &args->evtchn);
 }
 
 int wrg_evtchn_bind_ipi(struct wrg_xen *xen, struct wrg_domain *dom,
@@ -77,11 +75,7 @@ int wrg_evtchn_bind_ipi(struct wrg_xen *xen, struct wrg_domain *dom,
 
     if (args->vcpu >= WRG_EVTCHN_VCPUS)
         return -ENOENT;
-    int port = open_port(xen, dom, &want);
-    if (port < 0)
-        return port;
-    args->evtchn = (uint32_t)port;
-    return 0;
+    return open_port(xen, dom, &want, &args->evtchn);
 }
 
 /* No device is passed through here: only the toolstack's domain owns interrupts of the machine. */
@@ -96,11 +90,7 @@ int wrg_evtchn_bind_pirq(struct wrg_xen *xen, struct wrg_domain *dom,
         return -EPERM;
     if (port_of(dom, EVTCHNSTAT_pirq, args->pirq, 0))
         return -EEXIST;
-    int port = open_port(xen, dom, &want);
-    if (port < 0)
-        return port;
-    args->evtchn = (uint32_t)port;
-    return 0;
+    return open_port(xen, dom, &want, &args->evtchn);
 }
 
 int wrg_evtchn_bind_vcpu(struct wrg_xen *xen, struct wrg_domain *dom,
