@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/bench_limits.h"
 #include "cli/bench_plan.h"
@@ -95,6 +96,19 @@ static bool is_wanted(const struct bench *bench, const char *name)
     return !bench->only || strncmp(name, bench->only, strlen(bench->only)) == 0;
 }
 
+/* Text shows its results as they come; JSON comes at the end, so a terminal is told meanwhile. */
+static void show_progress(const struct bench *bench, const char *done)
+{
+    if (!bench->json || !isatty(STDERR_FILENO))
+        return;
+    if (done)
+        fprintf(stderr, "\r\033[K%zu measured, the last: %s", json_array_size(bench->results),
+                done);
+    else
+        fputs("\r\033[K", stderr);
+    fflush(stderr);
+}
+
 /* limit: NAN if there is none. */
 static void add_result(struct bench *bench, const char *name, double value, const char *unit,
                        double limit)
@@ -112,6 +126,7 @@ static void add_result(struct bench *bench, const char *name, double value, cons
                                         "unit", unit, "limit",
                                         has_limit ? json_real(limit) : json_null(), "ratio",
                                         has_limit ? json_real(ratio) : json_null()));
+        show_progress(bench, name);
         return;
     }
     printf("%-28s %14.6g %-18s", name, value, unit);
@@ -281,6 +296,7 @@ static void bench_counts(struct bench *bench, struct subject *subject)
     long faults = -1;
     size_t heap = heap_bytes();
     uint64_t mallocs = wrg_malloc_count ? wrg_malloc_count() : 0;
+    double growth;
 
     for (unsigned round = 0; round < 5; round++) {
         long before = page_faults();
@@ -290,11 +306,13 @@ static void bench_counts(struct bench *bench, struct subject *subject)
         if (faults < 0 || page_faults() - before < faults)
             faults = page_faults() - before;
     }
-    add_result(bench, "world.page-faults", (double)faults, "per 10000 cycles", NAN);
-    add_result(bench, "world.growth", (double)heap_bytes() - (double)heap, "bytes", NAN);
+    growth = (double)heap_bytes() - (double)heap; /* before results are added: they allocate */
     if (wrg_malloc_count)
-        add_result(bench, "world.mallocs", (double)(wrg_malloc_count() - mallocs) / 5,
-                   "per 10000 cycles", NAN);
+        mallocs = wrg_malloc_count() - mallocs;
+    add_result(bench, "world.page-faults", (double)faults, "per 10000 cycles", NAN);
+    add_result(bench, "world.growth", growth, "bytes", NAN);
+    if (wrg_malloc_count)
+        add_result(bench, "world.mallocs", (double)mallocs / 5, "per 10000 cycles", NAN);
 }
 
 static void time_worlds(struct bench *bench, struct subject *kept, struct subject *fresh)
@@ -421,6 +439,7 @@ int wrg_cmd_bench(const struct wrg_cli *cli, int argc, char **argv)
     bench_worlds(bench);
     bench_store(bench);
     bench_socket(bench);
+    show_progress(bench, NULL);
     if (bench->json)
         wrg_cli_print_json(json_pack("{s:O, s:s, s:i, s:b}", "results", bench->results, "statistic",
                                      "best of the rounds", "rounds", (int)bench->rounds, "quick",
