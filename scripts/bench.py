@@ -109,8 +109,10 @@ def compiler_of(folder):
 
 
 def commit():
-    """The last change to what is measured, and whether there are others that are in no commit."""
-    name = first_line("git", "log", "-1", "--format=%h", "--", *MEASURED)
+    """The last change to what is measured, and whether there are others that are in no commit. With
+    its subject: a name ends where history is rewritten.
+    """
+    name = first_line("git", "log", "-1", "--format=%h (%s)", "--", *MEASURED)
     changed = first_line("git", "status", "--porcelain", "-uno", "--", *MEASURED)
     return f"{name}, changed since" if name and changed else name
 
