@@ -82,7 +82,7 @@ static size_t list(struct tree *tree, const char *parent, char *to, size_t cap)
             continue;
         const char *name = strrchr(path, '/') + 1;
         size_t size = strlen(name) + 1;
-        if (len + size <= cap) /* 0: only counted */
+        if (to && len + size <= cap) /* NULL: only counted */
             memcpy(to + len, name, size);
         len += size;
     }

@@ -66,11 +66,15 @@ static bool is_well_formed(const char *path)
     return len == 1 || path[len - 1] != '/';
 }
 
-/* Any can be watched, two of them have permissions. */
+/* Any can be watched that is a name with, perhaps, parts of it; two have permissions. */
 static bool is_special(const struct wrg_store_model *m, const struct wrg_store_call *call)
 {
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                  "0123456789/";
+    const char *name = call->path + 1;
+
     if (call->action == WRG_CASE_STORE_WATCH || call->action == WRG_CASE_STORE_UNWATCH)
-        return call->path[1] && strlen(call->path) <= REL_PATH_MAX && is_well_formed(call->path);
+        return *name && strlen(call->path) <= REL_PATH_MAX && !name[strspn(name, allowed)];
     if (call->action != WRG_CASE_STORE_GET_PERMS && call->action != WRG_CASE_STORE_SET_PERMS)
         return false;
     return strcmp(call->path, m->specials[0].path) == 0 ||
@@ -80,12 +84,15 @@ static bool is_special(const struct wrg_store_model *m, const struct wrg_store_c
 /* What counts of a path: not that it is somebody's home. */
 static size_t counted(const char *path)
 {
-    unsigned domid;
-    int home = 0;
+    static const char homes[] = "/local/domain/";
+    size_t home = sizeof(homes) - 1;
+    size_t len = strlen(path);
 
-    if (sscanf(path, "/local/domain/%5u/%n", &domid, &home) != 1)
-        home = 0;
-    return strlen(path) - (size_t)home;
+    if (strncmp(path, homes, home) != 0)
+        return len;
+    size_t digits = strspn(path + home, "0123456789");
+    bool is_home = digits && digits <= 5 && path[home + digits] == '/';
+    return is_home ? len - (home + digits + 1) : len;
 }
 
 /* The path of the call as an absolute one. */

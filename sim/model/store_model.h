@@ -13,10 +13,11 @@
  * Threads      none
  * Errors       those of the store, in answers
  * Source       docs/misc/xenstore.txt of Xen; C xenstored 4.17; contract of store/xenstore.h
- * Left open    where the documents are silent the model follows the store: a transaction sees a
- *              node as it is when it touches it first; a call that is refused a write has not read;
- *              what a transaction has written itself it may read without having read it; what it
- *              sees when it has lost is anything, and only that its end fails is judged
+ * Left open    where the documents are silent the model follows the store: a special path has
+ *              letters, digits and '/' behind its '@'; a transaction sees a node as it is when it
+ *              touches it first; a call that is refused a write has not read; what a transaction
+ *              has written itself it may read without having read it; what it sees when it has
+ *              lost is anything, and only that its end fails is judged
  * Left out     directories held open; what is on the wire; running out of memory
  */
 #ifndef WRG_MODEL_STORE_MODEL_H

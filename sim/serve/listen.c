@@ -49,7 +49,7 @@ static int remove_stale(const struct sockaddr_un *address)
 
 static int bind_and_listen(struct wrg_serve_socket *s, const struct sockaddr_un *address)
 {
-    struct stat made;
+    struct stat made = { 0 };
     mode_t mask;
     int ret;
 
