@@ -117,7 +117,7 @@ static int check_sizes(const struct wrg_xenstore *xs, const struct wrg_xsi_where
     }
     if (ret)
         return ret;
-    child_bytes += wrg_xsi_child_bytes(xs, where->txn, top);
+    child_bytes += wrg_xsi_child_bytes(xs, where->domid, where->txn, top);
     return wrg_xsi_check_size(xs, where->domid, body->len, child_bytes, body->nperms);
 }
 
@@ -200,7 +200,8 @@ static int check_value(const struct wrg_xenstore *xs, const struct wrg_xsi_where
                        const struct wrg_xsi_body *body, size_t len)
 {
     int ret = wrg_xsi_check_size(xs, where->domid, len,
-                                 wrg_xsi_child_bytes(xs, where->txn, where->node), body->nperms);
+                                 wrg_xsi_child_bytes(xs, where->domid, where->txn, where->node),
+                                 body->nperms);
 
     if (ret || len <= body->len)
         return ret;

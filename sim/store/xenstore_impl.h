@@ -90,7 +90,6 @@ struct wrg_xsi_record {
     uint32_t flags;
     uint32_t touched_next; /* of the same transaction, in order of the first touch */
     uint32_t birth_seen;   /* 0: was not live */
-    uint32_t child_bytes;  /* as the transaction sees it */
     uint64_t generation_seen;
     struct wrg_xsi_body before; /* permissions at the first touch; none: it was not there */
     struct wrg_xsi_body body;
@@ -340,10 +339,17 @@ WRG_MUST_USE int wrg_xsi_tx_set_perms(struct wrg_xenstore *xs, const struct wrg_
                                       const struct wrg_xsi_body *perms);
 /* Its commit will fail; returns `error`. */
 int wrg_xsi_tx_poison(struct wrg_xenstore *xs, uint32_t txn, int error);
-/* Bytes of children's names, as a transaction (0: none) sees it. */
-uint32_t wrg_xsi_child_bytes(const struct wrg_xenstore *xs, uint32_t txn, uint32_t node);
 uint32_t wrg_xsi_tx_find(const struct wrg_xenstore *xs, uint32_t slot, uint32_t id);
 void wrg_xsi_tx_drop(struct wrg_xenstore *xs, uint32_t txn);
+
+/* ---- xenstore_list.c ---- */
+
+/*
+ * Bytes of the names of a node's children, as a transaction (0: none) sees them now. Nothing for
+ * domain 0, of whom they are not counted.
+ */
+uint32_t wrg_xsi_child_bytes(const struct wrg_xenstore *xs, uint16_t domid, uint32_t txn,
+                             uint32_t node);
 
 /* ---- xenstore_commit.c ---- */
 

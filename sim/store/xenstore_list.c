@@ -18,12 +18,12 @@ struct children {
     uint32_t record; /* the next record to look at */
 };
 
-static struct children first_child(const struct wrg_xenstore *xs, const struct wrg_xsi_where *where)
+static struct children first_child(const struct wrg_xenstore *xs, uint32_t txn, uint32_t node)
 {
-    return (struct children){ .txn = where->txn,
-                              .dir = where->node,
-                              .node = xs->node[where->node].first_child,
-                              .record = where->txn ? xs->txn[where->txn].first : WRG_XSI_NONE };
+    return (struct children){ .txn = txn,
+                              .dir = node,
+                              .node = xs->node[node].first_child,
+                              .record = txn ? xs->txn[txn].first : WRG_XSI_NONE };
 }
 
 static uint32_t next_child(const struct wrg_xenstore *xs, struct children *at)
@@ -58,17 +58,22 @@ static int locate_directory(struct wrg_xenstore *xs, const struct wrg_xs_call *c
     return ret;
 }
 
-/* What a transaction sees may have changed since it counted. */
-static size_t list_bytes(const struct wrg_xenstore *xs, const struct wrg_xsi_where *where)
+static size_t list_bytes(const struct wrg_xenstore *xs, uint32_t txn, uint32_t node)
 {
-    struct children at = first_child(xs, where);
+    struct children at = first_child(xs, txn, node);
     size_t bytes = 0;
 
-    if (where->txn == WRG_XSI_NONE)
-        return xs->node[where->node].child_bytes;
+    if (txn == WRG_XSI_NONE)
+        return xs->node[node].child_bytes;
     for (uint32_t n = next_child(xs, &at); n != WRG_XSI_NONE; n = next_child(xs, &at))
         bytes += xs->node[n].name_len + 1u;
     return bytes;
+}
+
+uint32_t wrg_xsi_child_bytes(const struct wrg_xenstore *xs, uint16_t domid, uint32_t txn,
+                             uint32_t node)
+{
+    return domid == 0 ? 0 : (uint32_t)list_bytes(xs, txn, node);
 }
 
 int wrg_xenstore_directory(struct wrg_xenstore *xs, const struct wrg_xs_call *call,
@@ -81,12 +86,12 @@ int wrg_xenstore_directory(struct wrg_xenstore *xs, const struct wrg_xs_call *ca
 
     if (ret)
         return ret;
-    reply->len = list_bytes(xs, &where);
+    reply->len = list_bytes(xs, where.txn, where.node);
     if (reply->len > WRG_XS_PAYLOAD_MAX)
         return -E2BIG;
     if (reply->len > reply->cap)
         return -ERANGE;
-    at = first_child(xs, &where);
+    at = first_child(xs, where.txn, where.node);
     for (uint32_t n = next_child(xs, &at); n != WRG_XSI_NONE; n = next_child(xs, &at)) {
         const struct wrg_xsi_node *node = &xs->node[n];
         memcpy(reply->data + len, xs->heap + node->name, node->name_len);
@@ -138,7 +143,7 @@ int wrg_xenstore_directory_part(struct wrg_xenstore *xs, const struct wrg_xs_cal
     if (cap < WRG_FORMAT_U64_MAX + 2)
         return -ERANGE;
     reply->len = wrg_format_u64(xs->node[where.node].generation, reply->data) + 1;
-    at = first_child(xs, &where);
+    at = first_child(xs, where.txn, where.node);
     /* Room is left for the end mark, so that a part that holds the last name also says so. */
     if (put_part(xs, &at, offset, cap - 1, reply))
         reply->data[reply->len++] = '\0';

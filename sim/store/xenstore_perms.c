@@ -150,7 +150,8 @@ static int check_new_perms(struct wrg_xenstore *xs, const struct wrg_xsi_where *
     if (where->domid != 0 && perms->domids[0] != now->domids[0])
         return -EPERM;
     ret = wrg_xsi_check_size(xs, where->domid, now->len,
-                             wrg_xsi_child_bytes(xs, where->txn, where->node), perms->nperms);
+                             wrg_xsi_child_bytes(xs, where->domid, where->txn, where->node),
+                             perms->nperms);
     if (ret && where->txn != WRG_XSI_NONE)
         return wrg_xsi_tx_poison(xs, where->txn, ret);
     return ret;

@@ -12,11 +12,6 @@
 
 enum low { LOW_READ, LOW_WRITTEN };
 
-static uint32_t name_bytes(const struct wrg_xenstore *xs, uint32_t node)
-{
-    return xs->node[node].name_len + 1u;
-}
-
 static uint32_t find_record(const struct wrg_xenstore *xs, uint32_t txn, uint32_t node)
 {
     uint32_t r = xs->node[node].records;
@@ -91,13 +86,6 @@ int wrg_xsi_tx_poison(struct wrg_xenstore *xs, uint32_t txn, int error)
     return error;
 }
 
-uint32_t wrg_xsi_child_bytes(const struct wrg_xenstore *xs, uint32_t txn, uint32_t node)
-{
-    uint32_t r = txn == WRG_XSI_NONE ? WRG_XSI_NONE : find_record(xs, txn, node);
-
-    return r == WRG_XSI_NONE ? xs->node[node].child_bytes : xs->record[r].child_bytes;
-}
-
 /* To the end of both lists: that of application and that of first touches. */
 static void append_record(struct wrg_xenstore *xs, uint32_t r)
 {
@@ -137,7 +125,6 @@ static int get_record(struct wrg_xenstore *xs, uint32_t txn, uint32_t n, uint32_
     xs->record[r].txn = txn;
     xs->record[r].birth_seen = node->live ? node->birth : 0;
     xs->record[r].generation_seen = node->generation;
-    xs->record[r].child_bytes = node->child_bytes;
     if (node->live)
         xs->record[r].before = node->body;
     node->records = r;
@@ -300,7 +287,6 @@ static int create_one(struct wrg_xenstore *xs, const struct wrg_xsi_where *where
     record->body.len = 0;
     if (where->domid != 0)
         record->body.domids[0] = where->domid;
-    record->child_bytes = *next == WRG_XSI_NONE ? 0 : name_bytes(xs, xs->record[*next].node);
     move_record(xs, r, *next);
     *next = r;
     return 0;
@@ -322,8 +308,6 @@ int wrg_xsi_tx_create(struct wrg_xenstore *xs, const struct wrg_xsi_where *where
     for (uint32_t n = where->node; n != top && ret == 0; n = xs->node[n].parent)
         ret = create_one(xs, where, n, &inherited, &next);
     if (ret == 0) {
-        xs->record[find_record(xs, where->txn, top)].child_bytes +=
-            name_bytes(xs, xs->record[next].node);
         want_events(xs, find_record(xs, where->txn, where->node), false);
         lower(xs, where->txn, LOW_WRITTEN, top);
     }
@@ -341,7 +325,6 @@ static int mark_removed(struct wrg_xenstore *xs, uint32_t txn, uint32_t n, bool 
     wrg_xsi_drop_body(xs, &xs->record[r].body);
     xs->record[r].flags = WRG_XSI_REC_CHECK | WRG_XSI_REC_CHANGED |
                           (xs->record[r].flags & (WRG_XSI_REC_FIRE | WRG_XSI_REC_EXACT));
-    xs->record[r].child_bytes = 0;
     want_events(xs, r, !top);
     move_record(xs, r, WRG_XSI_NONE);
     return 0;
@@ -363,7 +346,6 @@ static void forget_created(struct wrg_xenstore *xs, uint32_t txn, uint32_t top)
             wrg_xsi_drop_body(xs, &record->body);
             record->flags = WRG_XSI_REC_CHECK | WRG_XSI_REC_CHANGED |
                             (record->flags & (WRG_XSI_REC_FIRE | WRG_XSI_REC_EXACT));
-            record->child_bytes = 0;
         }
     }
 }
@@ -381,11 +363,8 @@ int wrg_xsi_tx_remove(struct wrg_xenstore *xs, const struct wrg_xsi_where *where
          n = wrg_xsi_next_below(xs, n, top))
         ret = mark_removed(xs, where->txn, n, false);
     forget_created(xs, where->txn, top);
-    if (ret == 0) {
-        struct wrg_xsi_record *above = &xs->record[find_record(xs, where->txn, parent)];
-        above->child_bytes -= wrg_min_u32(above->child_bytes, name_bytes(xs, top));
+    if (ret == 0)
         lower(xs, where->txn, LOW_WRITTEN, parent);
-    }
     xs->clock++;
     return ret;
 }
