@@ -8,18 +8,45 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/copy.h"
 #include "base/digest.h"
 
-enum { BLOCKS_A_TURN = WRG_TRACE_WINDOW * sizeof(struct wrg_event) / WRG_DIGEST_BYTES };
+enum {
+    BLOCKS_A_TURN = WRG_TRACE_WINDOW * sizeof(struct wrg_event) / WRG_DIGEST_BYTES,
+    BLOCKS_KEPT = WRG_TRACE_KEPT / WRG_DIGEST_BYTES,
+    WORD = sizeof(uint64_t)
+};
+
+#define LENGTH_FACTOR UINT64_C(0x9e3779b97f4a7c15)
 
 WRG_STATIC_ASSERT(sizeof(struct wrg_event) == 32, "events are hashed as bytes");
 WRG_STATIC_ASSERT(WRG_TRACE_WINDOW * sizeof(struct wrg_event) % WRG_DIGEST_BYTES == 0,
                   "a turn is hashed in whole blocks");
+WRG_STATIC_ASSERT((int)BLOCKS_KEPT == (int)BLOCKS_A_TURN, "payloads are hashed by as many");
+
+static void nobody(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    (void)ctx;
+    (void)ev;
+    (void)payload;
+    (void)len;
+}
+
+static void several(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    const struct wrg_trace_subs *subs = ctx;
+    const struct wrg_trace_sub *sub = subs->sub;
+
+    for (const struct wrg_trace_sub *last = sub + subs->count - 1; sub < last; sub++)
+        sub->fn(sub->ctx, ev, payload, len);
+    sub->fn(sub->ctx, ev, payload, len);
+}
 
 void wrg_trace_init(struct wrg_trace *trace)
 {
     memset(trace, 0, sizeof(*trace));
     pthread_mutex_init(&trace->lock, NULL);
+    wrg_trace_unsubscribe_all(trace);
 }
 
 void wrg_trace_fini(struct wrg_trace *trace)
@@ -33,53 +60,111 @@ void wrg_trace_reset(struct wrg_trace *trace)
     trace->finding.detail[0] = 0;
     trace->count = 0;
     trace->chain = 0;
+    trace->lengths = 0;
+    trace->kept = 0;
 }
 
 void wrg_trace_subscribe(struct wrg_trace *trace, enum wrg_event_kind kind, wrg_trace_fn *fn,
                          void *ctx)
 {
-    uint8_t n = trace->nsubs[kind];
+    struct wrg_trace_subs *subs = &trace->subs[kind];
 
-    WRG_ASSERT(n < WRG_TRACE_SUBSCRIBERS_MAX);
-    trace->subs[kind][n].fn = fn;
-    trace->subs[kind][n].ctx = ctx;
-    trace->nsubs[kind] = (uint8_t)(n + 1);
+    WRG_ASSERT(subs->count < WRG_TRACE_SUBSCRIBERS_MAX);
+    subs->sub[subs->count++] = (struct wrg_trace_sub){ .fn = fn, .ctx = ctx };
+    if (subs->count == 1)
+        trace->first[kind] = subs->sub[0];
+    else
+        trace->first[kind] = (struct wrg_trace_sub){ .fn = several, .ctx = subs };
 }
 
 void wrg_trace_unsubscribe_all(struct wrg_trace *trace)
 {
-    memset(trace->nsubs, 0, sizeof(trace->nsubs));
+    for (unsigned kind = 0; kind < WRG_NR_EVENTS; kind++) {
+        trace->subs[kind].count = 0;
+        trace->first[kind] = (struct wrg_trace_sub){ .fn = nobody };
+    }
 }
 
-/* Once in 64 events: kept out of the way of the others. */
-__attribute__((noinline)) static void absorb_turn(struct wrg_trace *trace)
+static void absorb(struct wrg_trace *trace, const void *bytes)
 {
     uint64_t digests[BLOCKS_A_TURN];
 
-    wrg_digest_sectors(trace->window, BLOCKS_A_TURN, digests);
+    wrg_digest_sectors(bytes, BLOCKS_A_TURN, digests);
     for (unsigned i = 0; i < BLOCKS_A_TURN; i += 2)
         trace->chain = wrg_digest_words(trace->chain, digests[i], digests[i + 1]);
 }
 
-void wrg_trace_end(struct wrg_trace *trace, const void *payload, uint32_t len)
+/* Puts a payload behind those that are kept, and zeros behind it up to a whole word. */
+static inline void keep(struct wrg_trace *trace, const void *payload, uint32_t len)
 {
-    uint64_t count = trace->count++;
-    const struct wrg_event *ev = &trace->window[count % WRG_TRACE_WINDOW];
+    uint8_t *to = wrg_trace_room(trace);
+    uint8_t *last = to + (len & ~(WORD - 1u));
+    uint32_t rest = len % WORD;
+    uint64_t word = 0;
 
-    WRG_ASSERT(len <= WRG_TRACE_PAYLOAD_MAX && ev->kind < WRG_NR_EVENTS);
-    if (trace->hashing) {
-        if (len)
-            trace->chain = wrg_digest_bytes(trace->chain, payload, len);
-        if (count % WRG_TRACE_WINDOW == WRG_TRACE_WINDOW - 1)
-            absorb_turn(trace);
+    if (payload == to) { /* it was put together here */
+        memcpy(&word, last, WORD);
+        word &= (UINT64_C(1) << 8 * rest) - 1;
+        memcpy(last, &word, WORD);
+    } else {
+        memcpy(last, &word, WORD);
+        wrg_copy(to, payload, len);
     }
-    if (WRG_UNLIKELY(trace->tap))
+    trace->lengths = trace->lengths * LENGTH_FACTOR + len;
+    trace->kept += (len + WORD - 1) & ~(WORD - 1u);
+}
+
+/* Something is due that is not due at each event: kept out of the way of the others. */
+__attribute__((noinline)) static void finish_turn(struct wrg_trace *trace,
+                                                  const struct wrg_event *ev, const void *payload,
+                                                  uint32_t len)
+{
+    const struct wrg_trace_sub *first = &trace->first[ev->kind];
+
+    if (trace->hashing && ev == &trace->window[WRG_TRACE_WINDOW - 1])
+        absorb(trace, trace->window);
+    if (trace->tap)
         trace->tap(trace->tap_ctx, ev, payload, len);
-    const struct wrg_trace_sub *sub = trace->subs[ev->kind];
-    for (const struct wrg_trace_sub *end = sub + trace->nsubs[ev->kind]; sub < end; sub++)
-        sub->fn(sub->ctx, ev, payload, len);
-    if (WRG_UNLIKELY(trace->parallel))
+    first->fn(first->ctx, ev, payload, len);
+    if (trace->kept >= WRG_TRACE_KEPT) { /* last: the payload may lie there */
+        absorb(trace, trace->payloads);
+        trace->kept -= WRG_TRACE_KEPT;
+        memcpy(trace->payloads, trace->payloads + WRG_TRACE_KEPT, trace->kept);
+    }
+    if (trace->parallel)
         pthread_mutex_unlock(&trace->lock);
+}
+
+/* All calls stand in last place, so that nothing is saved around them. */
+static inline void finish(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
+                          uint32_t len)
+{
+    const struct wrg_trace_sub *first = &trace->first[ev->kind];
+
+    WRG_ASSERT(ev->kind < WRG_NR_EVENTS);
+    if (WRG_UNLIKELY(++trace->count % WRG_TRACE_WINDOW == 0 || trace->tap || trace->parallel ||
+                     trace->kept >= WRG_TRACE_KEPT))
+        finish_turn(trace, ev, payload, len);
+    else
+        first->fn(first->ctx, ev, payload, len);
+}
+
+__attribute__((noinline)) static void keep_and_finish(struct wrg_trace *trace,
+                                                      const struct wrg_event *ev,
+                                                      const void *payload, uint32_t len)
+{
+    WRG_ASSERT(len <= WRG_TRACE_PAYLOAD_MAX);
+    keep(trace, payload, len);
+    finish(trace, ev, payload, len);
+}
+
+void wrg_trace_end(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
+                   uint32_t len)
+{
+    if (len && trace->hashing)
+        keep_and_finish(trace, ev, payload, len);
+    else
+        finish(trace, ev, payload, len);
 }
 
 void wrg_trace_emit(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
@@ -90,7 +175,7 @@ void wrg_trace_emit(struct wrg_trace *trace, const struct wrg_event *ev, const v
     if (!to)
         return;
     *to = *ev;
-    wrg_trace_end(trace, payload, len);
+    wrg_trace_end(trace, to, payload, len);
 }
 
 void wrg_trace_report(struct wrg_trace *trace, enum wrg_rule rule, const struct wrg_event *ev,
@@ -116,14 +201,20 @@ static size_t unfinished(const struct wrg_trace *trace)
 
 uint64_t wrg_trace_hash(const struct wrg_trace *trace)
 {
-    return XXH3_64bits_withSeed(trace->window, unfinished(trace) * sizeof(*trace->window),
-                                trace->chain);
+    uint64_t events = XXH3_64bits_withSeed(
+        trace->window, unfinished(trace) * sizeof(*trace->window), trace->chain);
+    uint64_t payloads = XXH3_64bits_withSeed(trace->payloads, trace->kept, trace->lengths);
+
+    return wrg_digest_words(trace->chain, events, payloads);
 }
 
 void wrg_trace_save(const struct wrg_trace *trace, struct wrg_trace_saved *saved)
 {
     saved->chain = trace->chain;
+    saved->lengths = trace->lengths;
     saved->count = trace->count;
+    saved->kept = trace->kept;
+    memcpy(saved->payloads, trace->payloads, trace->kept);
     memcpy(saved->window, trace->window, unfinished(trace) * sizeof(*trace->window));
 }
 
@@ -132,6 +223,9 @@ void wrg_trace_restore(struct wrg_trace *trace, const struct wrg_trace_saved *sa
     trace->finding.rule = WRG_RULE_CLEAN;
     trace->finding.detail[0] = 0;
     trace->chain = saved->chain;
+    trace->lengths = saved->lengths;
     trace->count = saved->count;
+    trace->kept = saved->kept;
+    memcpy(trace->payloads, saved->payloads, saved->kept);
     memcpy(trace->window, saved->window, unfinished(trace) * sizeof(*trace->window));
 }

@@ -26,6 +26,7 @@
 #define WRG_TRACE_SUBSCRIBERS_MAX 8
 #define WRG_TRACE_PAYLOAD_MAX     128
 #define WRG_TRACE_WINDOW          64
+#define WRG_TRACE_KEPT            2048 /* bytes of payloads that are hashed at once */
 
 typedef void wrg_trace_fn(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len);
 
@@ -40,20 +41,29 @@ struct wrg_trace {
     bool on; /* nobody listens otherwise, and nothing is emitted */
     bool hashing;
     bool parallel; /* thread engine */
-    uint8_t nsubs[WRG_NR_EVENTS];
+    /* Who is called for a kind: nobody, the one that listens, or the one that calls several. */
     struct wrg_trace_sub {
         wrg_trace_fn *fn;
         void *ctx;
-    } subs[WRG_NR_EVENTS][WRG_TRACE_SUBSCRIBERS_MAX];
+    } first[WRG_NR_EVENTS];
+    struct wrg_trace_subs {
+        uint32_t count;
+        struct wrg_trace_sub sub[WRG_TRACE_SUBSCRIBERS_MAX];
+    } subs[WRG_NR_EVENTS];
     wrg_trace_fn *tap; /* sees all events: recorders */
     void *tap_ctx;
     struct wrg_finding finding; /* the first one */
     uint64_t count;
-    /* The last events, as a ring. A full turn of it is hashed at once; payloads are mixed in as
-     * they come. So the whole state of the hash is one word and the events of the unfinished turn.
-     * */
-    struct wrg_event window[WRG_TRACE_WINDOW];
+    /*
+     * The last events, as a ring, a full turn of which is hashed at once. Likewise payloads, each
+     * filled up to whole words with zeros, with room for one behind the last. So the state of the
+     * hash is two words, the events of the unfinished turn, and the payloads that are kept.
+     */
     uint64_t chain;
+    uint64_t lengths; /* of all payloads, mixed */
+    uint32_t kept;    /* bytes */
+    struct wrg_event window[WRG_TRACE_WINDOW];
+    uint8_t payloads[WRG_TRACE_KEPT + WRG_TRACE_PAYLOAD_MAX + sizeof(uint64_t)];
     pthread_mutex_t lock;
 };
 
@@ -66,12 +76,22 @@ void wrg_trace_subscribe(struct wrg_trace *trace, enum wrg_event_kind kind, wrg_
 void wrg_trace_unsubscribe_all(struct wrg_trace *trace);
 
 /*
- * An event is written where it stays: fill in all of what begin returns, then end it. NULL: the run
+ * An event is written where it stays: fill in all of what begin returns, then end that. NULL: the run
  * has a finding, so it is over, and what its tasks still do is not judged. Between the two nothing
  * else is emitted. Call only if trace->on. payload may be NULL with len 0.
  */
 static inline struct wrg_event *wrg_trace_begin(struct wrg_trace *trace);
-void wrg_trace_end(struct wrg_trace *trace, const void *payload, uint32_t len);
+void wrg_trace_end(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
+                   uint32_t len);
+
+/*
+ * Where the payload of the next event may be put together before it begins: then it is not copied.
+ * Not if `parallel`: others have the same place.
+ */
+static inline uint8_t *wrg_trace_room(struct wrg_trace *trace)
+{
+    return trace->payloads + trace->kept;
+}
 
 /* Both, with a copy of ev. */
 void wrg_trace_emit(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
@@ -100,8 +120,10 @@ uint64_t wrg_trace_hash(const struct wrg_trace *trace);
 
 /* What a snapshot needs: the state of the hash, and the count. */
 struct wrg_trace_saved {
-    uint64_t chain, count;
+    uint64_t chain, lengths, count;
+    uint32_t kept;
     struct wrg_event window[WRG_TRACE_WINDOW];
+    uint8_t payloads[WRG_TRACE_KEPT];
 };
 void wrg_trace_save(const struct wrg_trace *trace, struct wrg_trace_saved *saved);
 void wrg_trace_restore(struct wrg_trace *trace, const struct wrg_trace_saved *saved);

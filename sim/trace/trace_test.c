@@ -206,6 +206,56 @@ static void window__holds_the_last_events(void **state)
     assert_int_equal(tr.window[tr.count % WRG_TRACE_WINDOW].a, 5);
 }
 
+/* Payloads of many lengths, among them turns of what is kept that end within one. */
+static void emit_payloads(uint32_t first, uint32_t n, bool in_place)
+{
+    for (uint32_t i = first; i < first + n; i++) {
+        uint8_t bytes[WRG_TRACE_PAYLOAD_MAX];
+        uint32_t len = i * 37 % (sizeof(bytes) + 1);
+        const struct wrg_event ev = { .kind = WRG_EV_STORE, .step = i };
+        uint8_t *payload = in_place ? wrg_trace_room(&tr) : bytes;
+        memset(payload, (int)(i * 5 + 1), sizeof(bytes));
+        wrg_trace_emit(&tr, &ev, payload, len);
+    }
+}
+
+static void payloads_restored__hash_of_a_run_from_the_start(void **state)
+{
+    struct wrg_trace_saved saved;
+
+    (void)state;
+    for (uint32_t n = 0; n < 70; n += 3) {
+        wrg_trace_reset(&tr);
+        emit_payloads(0, n + 100, false);
+        uint64_t fresh = wrg_trace_hash(&tr);
+        wrg_trace_reset(&tr);
+        emit_payloads(0, n, false);
+        wrg_trace_save(&tr, &saved);
+        emit_payloads(1, n, false);
+        wrg_trace_restore(&tr, &saved);
+        emit_payloads(n, 100, false);
+        assert_true(wrg_trace_hash(&tr) == fresh);
+    }
+}
+
+static void payload_put_together_in_place__hash_of_a_copied_one(void **state)
+{
+    (void)state;
+    wrg_trace_subscribe(&tr, WRG_EV_STORE, listen, letter_1);
+    for (uint32_t n = 1; n < 100; n++) {
+        wrg_trace_reset(&tr);
+        emit_payloads(0, n, false);
+        uint64_t copied = wrg_trace_hash(&tr);
+        wrg_trace_reset(&tr);
+        s.order[0] = 0;
+        emit_payloads(0, n, true);
+        assert_true(wrg_trace_hash(&tr) == copied);
+        for (uint32_t i = 0; i < s.len; i++)
+            assert_int_equal(s.payload[i], (uint8_t)((n - 1) * 5 + 1));
+        s.order[0] = 0;
+    }
+}
+
 static void payload_of_any_length__each_byte_counts(void **state)
 {
     uint8_t payload[WRG_TRACE_PAYLOAD_MAX] = { 0 };
@@ -242,6 +292,8 @@ int main(void)
         T(finding__first_counts_and_ends_the_stream),
         T(detail_too_long__cut),
         T(window__holds_the_last_events),
+        T(payloads_restored__hash_of_a_run_from_the_start),
+        T(payload_put_together_in_place__hash_of_a_copied_one),
         T(payload_of_any_length__each_byte_counts),
     };
 

@@ -141,7 +141,7 @@ static inline void wrg_xen_emit_on(struct wrg_xen *xen, const struct wrg_xen_eve
         ev->b = event.b;
         ev->c = event.c;
         ev->d = event.d;
-        wrg_trace_end(xen->trace, event.payload, event.len);
+        wrg_trace_end(xen->trace, ev, event.payload, event.len);
     }
     if (WRG_UNLIKELY(wrg_trace_has_finding(xen->trace)))
         wrg_xen_emit_finding(xen);
