@@ -50,7 +50,8 @@ static uint32_t home_of(uint64_t sector)
 }
 
 /* NULL: not known, and not taken either because the table is full. */
-static struct wrg_sector *find_sector(struct wrg_oracles *o, uint64_t sector, bool take)
+__attribute__((noinline)) static struct wrg_sector *find_sector(struct wrg_oracles *o,
+                                                                uint64_t sector, bool take)
 {
     struct wrg_data *data = &o->data;
     uint32_t at = home_of(sector);
@@ -114,8 +115,8 @@ static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload
     data->inflight++;
 }
 
-static void begin_write(const struct wrg_oracles *o, struct wrg_sector *sector, uint64_t digest,
-                        bool followed)
+static inline void begin_write(const struct wrg_oracles *o, struct wrg_sector *sector,
+                               uint64_t digest, bool followed)
 {
     sector->changed = o->data.now;
     if (!followed) {
@@ -170,24 +171,48 @@ static void end_read(struct wrg_oracles *o, const struct wrg_event *ev, struct w
     }
 }
 
+static inline uint32_t digests_in(uint32_t len)
+{
+    return len / (uint32_t)sizeof(uint64_t);
+}
+
+static inline uint64_t digest_at(const void *payload, uint32_t i)
+{
+    uint64_t digest;
+
+    memcpy(&digest, (const uint8_t *)payload + i * sizeof(digest), sizeof(digest));
+    return digest;
+}
+
+static void on_write_data(struct wrg_oracles *o, const struct wrg_event *ev, const void *payload,
+                          uint32_t len)
+{
+    bool followed = find_io(&o->data, ev->a) != NULL;
+    struct wrg_sector *sector = NULL;
+
+    for (uint32_t i = 0; i < digests_in(len); i++) {
+        sector = next_sector(o, sector, ev->c + i, true);
+        if (sector)
+            begin_write(o, sector, digest_at(payload, i), followed);
+    }
+}
+
 static void on_data(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_oracles *o = ctx;
+
+    if (ev->b == WRITE) {
+        on_write_data(o, ev, payload, len);
+        return;
+    }
     const struct wrg_data_io *io = find_io(&o->data, ev->a);
     struct wrg_sector *sector = NULL;
-
-    if (ev->b != WRITE && (ev->b != READ || !io))
+    if (ev->b != READ || !io)
         return;
-    for (uint32_t i = 0; i < len / sizeof(uint64_t); i++) {
-        uint64_t digest;
-        memcpy(&digest, (const uint8_t *)payload + i * sizeof(digest), sizeof(digest));
+    for (uint32_t i = 0; i < digests_in(len); i++) {
         sector = next_sector(o, sector, ev->c + i, true);
-        if (!sector)
-            continue;
-        if (ev->b == WRITE)
-            begin_write(o, sector, digest, io != NULL);
-        else
-            end_read(o, ev, sector, digest, io->since);
+        if (sector)
+            end_read(o, ev, sector, digest_at(payload, i), io->since);
     }
 }
 
@@ -218,8 +243,21 @@ static bool is_on_disk(const struct wrg_oracles *o, const struct wrg_sector *sec
     return (sector->flags & WRG_SECTOR_ON_DISK) && sector->disk == sector->pending;
 }
 
-static void end_write(struct wrg_oracles *o, const struct wrg_event *ev, struct wrg_sector *sector,
-                      bool settled)
+/* The end of nearly all writes: one that was alone, went well, and is what the disk holds. */
+static inline bool end_plain_write(struct wrg_sector *sector, uint32_t now)
+{
+    if (sector->writes != 1 || sector->flags != WRG_SECTOR_ON_DISK ||
+        sector->disk != sector->pending)
+        return false;
+    sector->writes = 0;
+    sector->changed = now;
+    sector->ncontent = 1;
+    sector->content[0] = sector->pending;
+    return true;
+}
+
+__attribute__((noinline)) static void end_write(struct wrg_oracles *o, const struct wrg_event *ev,
+                                                struct wrg_sector *sector, bool settled)
 {
     if (!sector->writes)
         return;
@@ -266,12 +304,13 @@ static void on_complete(void *ctx, const struct wrg_event *ev, const void *paylo
     if (io->op != WRITE)
         return;
     bool settled = is_settled(o);
+    bool plain = !ev->b;
     /* Bounded by what was put into the table, whatever a script claims. */
     uint64_t n = wrg_min_u64(io->nsectors, WRG_DATA_SECTORS);
     struct wrg_sector *sector = NULL;
     for (uint64_t i = 0; i < n; i++) {
         sector = next_sector(o, sector, io->sector + i, false);
-        if (sector)
+        if (sector && !(plain && end_plain_write(sector, data->now)))
             end_write(o, ev, sector, settled);
     }
 }
@@ -292,16 +331,14 @@ static void on_disk(void *ctx, const struct wrg_event *ev, const void *payload, 
 static void on_disk_data(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_oracles *o = ctx;
-
     struct wrg_sector *sector = NULL;
 
     o->data.facts.disk = true;
-    for (uint32_t i = 0; i < len / sizeof(uint64_t); i++) {
+    for (uint32_t i = 0; i < digests_in(len); i++) {
         sector = next_sector(o, sector, ev->c + i, true);
         if (!sector)
             continue;
-        memcpy(&sector->disk, (const uint8_t *)payload + i * sizeof(sector->disk),
-               sizeof(sector->disk));
+        sector->disk = digest_at(payload, i);
         sector->flags |= WRG_SECTOR_ON_DISK;
         if (ev->b == WRITE)
             sector->disk_changed = o->data.now;
