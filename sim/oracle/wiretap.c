@@ -128,14 +128,18 @@ static void mark_frames(struct wrg_tap *tap)
     }
 }
 
-/* The slot that an offset within the ring falls into. Strides are two: constants divide faster. */
+/* Quotients of offsets in a ring, which are below 2^18: a product is cheaper than a division. */
+#define INVERSE(size) (UINT32_MAX / (size) + 1)
+
+/* The slot that an offset within the ring falls into. */
 static uint32_t slot_at(const struct wrg_tap_ring *ring, uint32_t off, uint32_t *within)
 {
-    uint32_t slot = ring->abi == WRG_ABI_X86_32
-                        ? (off - WRG_WIRE_RING) / WRG_WIRE_SIZE32_blkif_request
-                        : (off - WRG_WIRE_RING) / WRG_WIRE_SIZE64_blkif_request;
+    uint32_t at = off - WRG_WIRE_RING;
+    uint64_t inverse = ring->abi == WRG_ABI_X86_32 ? INVERSE(WRG_WIRE_SIZE32_blkif_request)
+                                                   : INVERSE(WRG_WIRE_SIZE64_blkif_request);
+    uint32_t slot = (uint32_t)(at * inverse >> 32);
 
-    *within = off - WRG_WIRE_RING - slot * ring->stride;
+    *within = at - slot * ring->stride;
     return slot;
 }
 
@@ -199,10 +203,14 @@ static void load_slot(struct wrg_tap *tap, const struct wrg_event *ev,
 {
     uint32_t within;
     uint32_t slot = slot_at(ring, off, &within);
-    struct wrg_tap_note note = { .seat = ev->role, .ev = ev, .ring = ring, .within = within };
+    struct wrg_tap_note note; /* only what its kind has is filled in */
 
     if (slot >= ring->entries || !tap->facts.rings[ev->role].live)
         return;
+    note.seat = ev->role;
+    note.ev = ev;
+    note.ring = ring;
+    note.within = within;
     note.len = wrg_min_u32(len, ring->stride - within);
     if (ev->role == BACK) {
         note.kind = WRG_TAP_FETCH;
@@ -328,13 +336,16 @@ static void store_slot(struct wrg_tap *tap, const struct wrg_event *ev,
                        uint32_t len)
 {
     const struct wrg_tap_ring *own = &tap->facts.rings[ev->role];
-    struct wrg_tap_note note = {
-        .seat = ev->role, .ev = ev, .ring = ring, .bytes = payload, .old = payload + len
-    };
+    struct wrg_tap_note note; /* only what its kind has is filled in */
     uint32_t slot = slot_at(ring, off, &note.within);
 
     if (slot >= ring->entries || !own->known)
         return;
+    note.seat = ev->role;
+    note.ev = ev;
+    note.ring = ring;
+    note.bytes = payload;
+    note.old = payload + len;
     note.kind = ev->role == BACK ? WRG_TAP_PUT_RESPONSE : WRG_TAP_PUT_REQUEST;
     note.len = wrg_min_u32(len, ring->stride - note.within);
     note.position = own->prod + ((slot - own->prod) & (ring->entries - 1));

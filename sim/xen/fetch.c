@@ -142,14 +142,17 @@ static struct wrg_tamper *due(struct wrg_fetch *fetch, uint8_t seat,
     return NULL;
 }
 
-/* Where in which slot an offset of the ring lies. Divisions by constants: this is on every access.
- * */
+/* Quotients of offsets in a ring, which are below 2^18: a product is cheaper than a division. */
+#define INVERSE(size) (UINT32_MAX / (size) + 1)
+
+/* Where in which slot an offset of the ring lies. */
 static uint32_t slot_at(const struct wrg_fetch_ring *ring, uint32_t ring_off, uint32_t *within)
 {
     uint32_t off = ring_off - WRG_WIRE_RING;
-    uint32_t slot = ring->stride == WRG_WIRE_SIZE32_blkif_request
-                        ? off / WRG_WIRE_SIZE32_blkif_request
-                        : off / WRG_WIRE_SIZE64_blkif_request;
+    uint64_t inverse = ring->stride == WRG_WIRE_SIZE32_blkif_request
+                           ? INVERSE(WRG_WIRE_SIZE32_blkif_request)
+                           : INVERSE(WRG_WIRE_SIZE64_blkif_request);
+    uint32_t slot = (uint32_t)(off * inverse >> 32);
 
     *within = off - slot * ring->stride;
     return slot;
