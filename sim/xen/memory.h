@@ -91,6 +91,10 @@ void wrg_memory_set_digests(struct wrg_memory *mem, uint32_t frame,
 void wrg_memory_fill_secret(void *dst, size_t len);
 /* Whether 4 aligned bytes of the pattern stand in the buffer. */
 bool wrg_memory_has_secret(const void *buf, size_t len);
+static inline bool wrg_memory_is_secret(uint32_t word)
+{
+    return word == (uint32_t)WRG_SECRET || word == (uint32_t)(WRG_SECRET >> 32);
+}
 
 /* False: too many frames are in use for a snapshot. */
 WRG_MUST_USE bool wrg_memory_save(struct wrg_memory *mem);

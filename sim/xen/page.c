@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/copy.h"
 #include "xen/hypervisor.h"
 
 /* Present when the program is linked with ASan, whatever this file was compiled with. */
@@ -119,11 +120,11 @@ uint8_t *wrg_xen_dma(struct wrg_xen *xen, struct wrg_domain *dom, const struct w
     return NULL;
 }
 
-static uint64_t first_bytes(const void *buf, uint32_t len)
+static inline uint64_t first_bytes(const void *buf, uint32_t len)
 {
     uint64_t value = 0;
 
-    memcpy(&value, buf, wrg_min_u32(len, sizeof(value)));
+    wrg_copy(&value, buf, wrg_min_u32(len, sizeof(value)));
     return value;
 }
 
@@ -149,108 +150,163 @@ static void apply_tamper(struct wrg_xen *xen, uint32_t frame, uint32_t off,
 
 struct piece { /* the part of an access that lies in one page */
     uint32_t frame, off, len;
+    int seat;          /* of whose access it is, or -1 */
     uint32_t ring_off; /* in the ring of the seat, or WRG_FETCH_NOT_IN_RING */
     uint8_t *bytes;    /* in the arena */
     uint8_t *buf;      /* the caller's */
 };
 
-static int seat_of(const struct wrg_domain *dom)
+static inline int seat_of(const struct wrg_domain *dom)
 {
     if (dom->role == WRG_ROLE_FRONT)
         return WRG_SEAT_FRONT;
     return dom->role == WRG_ROLE_BACK ? WRG_SEAT_BACK : -1;
 }
 
-/* Bulk loads are shown in events of what a payload holds: checkers follow the bytes. */
-static void emit_load(struct wrg_xen *xen, const struct wrg_domain *dom,
-                      const struct wrg_access *access, const struct piece *piece,
-                      const struct wrg_fetch_result *fetch)
+/* To or from shared memory. */
+static inline void copy_piece(void *to, const void *from, uint32_t len)
 {
-    for (uint32_t done = 0; done < piece->len; done += WRG_TRACE_PAYLOAD_MAX) {
-        uint32_t len = wrg_min_u32(piece->len - done, WRG_TRACE_PAYLOAD_MAX);
-        const uint8_t *bytes = piece->buf + done;
-        wrg_xen_emit(xen, .kind = WRG_EV_LOAD, .role = dom->role, .a = piece->frame,
-                     .b = (piece->off + done) << 16 | len,
-                     .c = access->site | (uint64_t)fetch->class << 8 |
-                          (uint64_t)fetch->again << 16 | (uint64_t)access->order << 24 |
-                          (uint64_t)fetch->request << 32,
-                     .d = first_bytes(bytes, len), .payload = bytes, .len = len);
-    }
+    if (WRG_LIKELY(len <= WRG_TRACE_PAYLOAD_MAX))
+        wrg_copy(to, from, len);
+    else
+        memcpy(to, from, len);
 }
 
-static void load_piece(struct wrg_xen *xen, struct wrg_domain *dom, const struct wrg_access *access,
-                       const struct piece *piece)
+/* Such a word is moved in one access, in that order. */
+static inline bool is_word(const struct wrg_access *access, const struct piece *piece)
 {
-    struct wrg_fetch_result fetch = { .class = WRG_SHARED_NONE };
-    uint16_t indirect = xen->memory.frames[piece->frame].indirect;
-    int seat = seat_of(dom);
+    return access->order != WRG_ORDER_PLAIN && piece->len == sizeof(uint32_t);
+}
 
-    if (seat >= 0 && (piece->ring_off != WRG_FETCH_NOT_IN_RING || indirect)) {
-        const struct wrg_fetch_place place = { .ring_off = piece->ring_off,
-                                               .frame = piece->frame,
-                                               .off = piece->off,
-                                               .len = piece->len,
-                                               .indirect = indirect };
-        fetch = wrg_fetch_load(&xen->fetch, (uint8_t)seat, &place);
-        if (WRG_UNLIKELY(fetch.tamper))
-            apply_tamper(xen, piece->frame, piece->off, fetch.tamper);
-    }
-    if (access->order != WRG_ORDER_PLAIN && piece->len == sizeof(uint32_t)) {
+static inline void load_bytes(const struct wrg_access *access, const struct piece *piece)
+{
+    if (is_word(access, piece)) {
         uint32_t word = __atomic_load_n((uint32_t *)(void *)piece->bytes, __ATOMIC_ACQUIRE);
         memcpy(piece->buf, &word, sizeof(word));
     } else {
-        memcpy(piece->buf, piece->bytes, piece->len);
+        copy_piece(piece->buf, piece->bytes, piece->len);
     }
-    if (fetch.keep)
-        memcpy(fetch.keep, piece->buf, fetch.keep_len);
-    if (xen->trace->on)
-        emit_load(xen, dom, access, piece, &fetch);
 }
 
-static void note_index(struct wrg_xen *xen, int seat, const struct piece *piece)
+static inline void emit_load(struct wrg_xen *xen, const struct wrg_domain *dom,
+                             const struct piece *piece, uint64_t what, uint32_t done, uint32_t len)
 {
-    uint32_t own = seat == WRG_SEAT_BACK ? WRG_WIRE_RSP_PROD : WRG_WIRE_REQ_PROD;
+    const uint8_t *bytes = piece->buf + done;
+
+    wrg_xen_emit(xen, .kind = WRG_EV_LOAD, .role = dom->role, .a = piece->frame,
+                 .b = (piece->off + done) << 16 | len, .c = what, .d = first_bytes(bytes, len),
+                 .payload = bytes, .len = len);
+}
+
+/* Bulk loads are shown in events of what a payload holds: checkers follow the bytes. */
+__attribute__((noinline)) static void emit_bulk(struct wrg_xen *xen, const struct wrg_domain *dom,
+                                                const struct piece *piece, uint64_t what)
+{
+    for (uint32_t done = 0; done < piece->len; done += WRG_TRACE_PAYLOAD_MAX)
+        emit_load(xen, dom, piece, what, done,
+                  wrg_min_u32(piece->len - done, WRG_TRACE_PAYLOAD_MAX));
+}
+
+/* A slot of the ring or an indirect page: returns what the event tells of it. */
+static inline uint64_t load_followed(struct wrg_xen *xen, const struct wrg_access *access,
+                                     const struct piece *piece, uint16_t indirect)
+{
+    const struct wrg_fetch_place place = { .ring_off = piece->ring_off,
+                                           .frame = piece->frame,
+                                           .off = piece->off,
+                                           .len = piece->len,
+                                           .indirect = indirect };
+    struct wrg_fetch_result fetch = wrg_fetch_load(&xen->fetch, (uint8_t)piece->seat, &place);
+
+    if (WRG_UNLIKELY(fetch.tamper))
+        apply_tamper(xen, piece->frame, piece->off, fetch.tamper);
+    load_bytes(access, piece);
+    if (fetch.keep)
+        wrg_copy(fetch.keep, piece->buf, fetch.keep_len);
+    return (uint64_t)fetch.class << 8 | (uint64_t)fetch.again << 16 | (uint64_t)fetch.request << 32;
+}
+
+__attribute__((always_inline)) static inline void load_piece(struct wrg_xen *xen,
+                                                             const struct wrg_domain *dom,
+                                                             const struct wrg_access *access,
+                                                             const struct piece *piece)
+{
+    uint64_t what = access->site | (uint64_t)access->order << 24;
+    uint16_t indirect = xen->memory.frames[piece->frame].indirect;
+
+    if (piece->ring_off < WRG_WIRE_RING) {
+        load_bytes(access, piece);
+        what |= (uint64_t)WRG_SHARED_RING_INDEX << 8;
+    } else if (piece->seat >= 0 && (piece->ring_off != WRG_FETCH_NOT_IN_RING || indirect)) {
+        what |= load_followed(xen, access, piece, indirect);
+    } else {
+        load_bytes(access, piece);
+        what |= (uint64_t)WRG_SHARED_NONE << 8;
+    }
+    if (WRG_LIKELY(piece->len <= WRG_TRACE_PAYLOAD_MAX))
+        emit_load(xen, dom, piece, what, 0, piece->len);
+    else if (xen->trace->on)
+        emit_bulk(xen, dom, piece, what);
+}
+
+static inline void note_index(struct wrg_xen *xen, const struct piece *piece)
+{
+    uint32_t own = piece->seat == WRG_SEAT_BACK ? WRG_WIRE_RSP_PROD : WRG_WIRE_REQ_PROD;
     uint32_t index;
 
     if (piece->ring_off != own || piece->len != sizeof(index))
         return;
     memcpy(&index, piece->buf, sizeof(index));
-    wrg_fetch_published(&xen->fetch, (uint8_t)seat, index);
+    wrg_fetch_published(&xen->fetch, (uint8_t)piece->seat, index);
 }
 
-static uint8_t store_class(const struct piece *piece)
+static inline bool has_secret(const struct piece *piece)
+{
+    uint32_t word;
+
+    if (piece->len != sizeof(word))
+        return wrg_memory_has_secret(piece->buf, piece->len);
+    memcpy(&word, piece->buf, sizeof(word));
+    return wrg_memory_is_secret(word);
+}
+
+static inline uint8_t store_class(const struct piece *piece)
 {
     if (piece->ring_off == WRG_FETCH_NOT_IN_RING)
         return WRG_SHARED_NONE;
     return piece->ring_off < WRG_WIRE_RING ? WRG_SHARED_RING_INDEX : WRG_SHARED_RING_SLOT;
 }
 
-static void store_piece(struct wrg_xen *xen, struct wrg_domain *dom,
-                        const struct wrg_access *access, const struct piece *piece)
+__attribute__((always_inline)) static inline void store_piece(struct wrg_xen *xen,
+                                                              const struct wrg_domain *dom,
+                                                              const struct wrg_access *access,
+                                                              const struct piece *piece)
 {
     const struct wrg_frame *meta = &xen->memory.frames[piece->frame];
     uint8_t class = store_class(piece);
 
     /* What lay there goes out with the event, behind the new bytes: padding is judged by it. */
-    uint8_t payload[WRG_TRACE_PAYLOAD_MAX];
-    uint32_t shown = wrg_min_u32(piece->len, sizeof(payload) / 2);
-    memcpy(payload, piece->buf, shown);
-    memcpy(payload + shown, piece->bytes, shown);
+    uint8_t local[WRG_TRACE_PAYLOAD_MAX];
+    uint8_t *payload = xen->parallel ? local : wrg_trace_room(xen->trace);
+    uint32_t shown = wrg_min_u32(piece->len, sizeof(local) / 2);
+    wrg_copy(payload, piece->buf, shown);
+    wrg_copy(payload + shown, piece->bytes, shown);
 
     wrg_memory_mark(&xen->memory, piece->frame);
-    if (access->order != WRG_ORDER_PLAIN && piece->len == sizeof(uint32_t)) {
+    if (is_word(access, piece)) {
         uint32_t word;
         memcpy(&word, piece->buf, sizeof(word));
         __atomic_store_n((uint32_t *)(void *)piece->bytes, word, __ATOMIC_RELEASE);
     } else {
-        memcpy(piece->bytes, piece->buf, piece->len);
+        copy_piece(piece->bytes, piece->buf, piece->len);
     }
     if (class == WRG_SHARED_RING_INDEX)
-        note_index(xen, seat_of(dom), piece);
-    bool secret = wrg_memory_has_secret(piece->buf, piece->len);
-    if (secret) /* found again when the page is granted later */
+        note_index(xen, piece);
+    bool secret = has_secret(piece);
+    if (WRG_UNLIKELY(secret)) { /* found again when the page is granted later */
         xen->memory.frames[piece->frame].tainted = true;
-    secret = secret && (meta->granted || meta->mapped);
+        secret = meta->granted || meta->mapped;
+    }
     wrg_xen_emit(xen, .kind = WRG_EV_STORE, .role = dom->role, .a = piece->frame,
                  .b = piece->off << 16 | piece->len,
                  .c = access->site | (uint64_t) class << 8 | (uint64_t)secret << 16 |
@@ -258,19 +314,73 @@ static void store_piece(struct wrg_xen *xen, struct wrg_domain *dom,
                  .d = first_bytes(piece->buf, piece->len), .payload = payload, .len = 2 * shown);
 }
 
-void wrg_xen_access(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_access *access)
+/*
+ * Most accesses are of one word. They have functions of their own, in which the length is known:
+ * nothing is left there of copies but a load and a store.
+ */
+__attribute__((noinline)) static void load_word(struct wrg_xen *xen, const struct wrg_domain *dom,
+                                                const struct wrg_access *access,
+                                                const struct piece *piece)
 {
-    int seat = seat_of(dom);
-    uint32_t done = 0;
+    struct piece word = *piece;
 
-    wrg_sched_point(xen->sched, access->write ? WRG_POINT_STORE : WRG_POINT_LOAD);
-    if (access->write && __asan_loadN)
-        __asan_loadN(access->buf, access->len);
-    else if (!access->write && __asan_storeN)
-        __asan_storeN(access->buf, access->len);
-    while (done < access->len) {
-        uint32_t off = access->off + done;
-        uint32_t page = access->page + (off >> WRG_PAGE_SHIFT);
+    word.len = sizeof(uint32_t);
+    load_piece(xen, dom, access, &word);
+}
+
+__attribute__((noinline)) static void load_range(struct wrg_xen *xen, const struct wrg_domain *dom,
+                                                 const struct wrg_access *access,
+                                                 const struct piece *piece)
+{
+    load_piece(xen, dom, access, piece);
+}
+
+__attribute__((noinline)) static void store_word(struct wrg_xen *xen, const struct wrg_domain *dom,
+                                                 const struct wrg_access *access,
+                                                 const struct piece *piece)
+{
+    struct piece word = *piece;
+
+    word.len = sizeof(uint32_t);
+    store_piece(xen, dom, access, &word);
+}
+
+__attribute__((noinline)) static void store_range(struct wrg_xen *xen, const struct wrg_domain *dom,
+                                                  const struct wrg_access *access,
+                                                  const struct piece *piece)
+{
+    store_piece(xen, dom, access, piece);
+}
+
+/* The part of an access behind its first `done` bytes that lies in one page, of this view. */
+static inline uint32_t one_piece(struct wrg_xen *xen, const struct wrg_domain *dom,
+                                 const struct wrg_access *access, const struct wrg_view *view,
+                                 uint32_t done)
+{
+    uint32_t off = access->off + done;
+    struct piece piece = { .frame = view->frame, .off = off & (WRG_PAGE_SIZE - 1) };
+
+    piece.len = wrg_min_u32(access->len - done, WRG_PAGE_SIZE - piece.off);
+    piece.seat = seat_of(dom);
+    piece.ring_off =
+        piece.seat < 0 ? WRG_FETCH_NOT_IN_RING
+                       : wrg_fetch_ring_offset(&xen->fetch, (uint8_t)piece.seat, access->page, off);
+    piece.bytes = view->base + piece.off;
+    piece.buf = (uint8_t *)access->buf + done;
+    bool word = piece.len == sizeof(uint32_t);
+    if (access->write)
+        (word ? store_word : store_range)(xen, dom, access, &piece);
+    else
+        (word ? load_word : load_range)(xen, dom, access, &piece);
+    return piece.len;
+}
+
+/* Straddling, or wrong. */
+__attribute__((noinline)) static void access_pieces(struct wrg_xen *xen, struct wrg_domain *dom,
+                                                    const struct wrg_access *access)
+{
+    for (uint32_t done = 0; done < access->len;) {
+        uint32_t page = access->page + ((access->off + done) >> WRG_PAGE_SHIFT);
         const struct wrg_view *view = wrg_xen_view(dom, page);
         if (WRG_UNLIKELY(!view || (access->write && !(view->flags & WRG_VIEW_WRITE)))) {
             if (!access->write)
@@ -278,17 +388,24 @@ void wrg_xen_access(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_acce
             view_fault(xen, dom, access, view_check(dom, access->page, page, access->write));
             return;
         }
-        struct piece piece = { .frame = view->frame, .off = off & (WRG_PAGE_SIZE - 1) };
-        piece.len = wrg_min_u32(access->len - done, WRG_PAGE_SIZE - piece.off);
-        piece.ring_off = seat < 0
-                             ? WRG_FETCH_NOT_IN_RING
-                             : wrg_fetch_ring_offset(&xen->fetch, (uint8_t)seat, access->page, off);
-        piece.bytes = view->base + piece.off;
-        piece.buf = (uint8_t *)access->buf + done;
-        if (access->write)
-            store_piece(xen, dom, access, &piece);
-        else
-            load_piece(xen, dom, access, &piece);
-        done += piece.len;
+        done += one_piece(xen, dom, access, view, done);
     }
+}
+
+void wrg_xen_access(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_access *access)
+{
+    uint32_t within = access->off & (WRG_PAGE_SIZE - 1);
+
+    wrg_sched_point(xen->sched, access->write ? WRG_POINT_STORE : WRG_POINT_LOAD);
+    if (access->write && __asan_loadN)
+        __asan_loadN(access->buf, access->len);
+    else if (!access->write && __asan_storeN)
+        __asan_storeN(access->buf, access->len);
+    /* Nearly all lie within a page, and are right. An empty one is neither. */
+    const struct wrg_view *view = wrg_xen_view(dom, access->page + (access->off >> WRG_PAGE_SHIFT));
+    if (WRG_LIKELY(view && access->len - 1 < WRG_PAGE_SIZE - within &&
+                   (!access->write || (view->flags & WRG_VIEW_WRITE))))
+        (void)one_piece(xen, dom, access, view, 0);
+    else
+        access_pieces(xen, dom, access);
 }
