@@ -42,6 +42,15 @@ static void several(void *ctx, const struct wrg_event *ev, const void *payload, 
     sub->fn(sub->ctx, ev, payload, len);
 }
 
+/* Most have two: the wiretap and the peers' hash, or two checkers. */
+static void two(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    const struct wrg_trace_subs *subs = ctx;
+
+    subs->sub[0].fn(subs->sub[0].ctx, ev, payload, len);
+    subs->sub[1].fn(subs->sub[1].ctx, ev, payload, len);
+}
+
 void wrg_trace_init(struct wrg_trace *trace)
 {
     memset(trace, 0, sizeof(*trace));
@@ -74,7 +83,8 @@ void wrg_trace_subscribe(struct wrg_trace *trace, enum wrg_event_kind kind, wrg_
     if (subs->count == 1)
         trace->first[kind] = subs->sub[0];
     else
-        trace->first[kind] = (struct wrg_trace_sub){ .fn = several, .ctx = subs };
+        trace->first[kind] =
+            (struct wrg_trace_sub){ .fn = subs->count == 2 ? two : several, .ctx = subs };
 }
 
 void wrg_trace_unsubscribe_all(struct wrg_trace *trace)

@@ -36,7 +36,7 @@ static int teardown(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 /* Letters that subscribers leave in s.order. */
-static char letter_1[] = "1", letter_2[] = "2", letter_t[] = "t";
+static char letter_1[] = "1", letter_2[] = "2", letter_3[] = "3", letter_t[] = "t";
 
 static void emit(enum wrg_event_kind kind, uint32_t a, const char *payload)
 {
@@ -89,6 +89,10 @@ static void several_subscribers__in_order_after_the_tap(void **state)
     emit(WRG_EV_LOAD, 1, NULL);
     emit(WRG_EV_STORE, 1, NULL);
     assert_string_equal(s.order, "t12t");
+    tr.tap = NULL;
+    wrg_trace_subscribe(&tr, WRG_EV_LOAD, listen, letter_3);
+    emit(WRG_EV_LOAD, 1, NULL);
+    assert_string_equal(s.order, "t12t123");
 }
 
 static void hash__same_events_same_hash(void **state)
