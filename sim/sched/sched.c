@@ -305,15 +305,17 @@ int wrg_sched_find(const struct wrg_sched *s, uint8_t actor)
 
 void wrg_sched_section(struct wrg_sched *s, uint32_t section)
 {
-    int id = wrg_sched_current(s);
-    struct wrg_task *t;
+    struct wrg_task *t = s->cur;
 
-    if (id < 0)
+    if (WRG_UNLIKELY(s->engine == WRG_ENGINE_THREAD)) {
+        int id = wrg_sched_thread_current(s);
+        t = id < 0 ? NULL : &s->tasks[id];
+    }
+    if (!t)
         return;
-    t = &s->tasks[id];
     t->section = section;
     t->section_base = t->points;
-    if (s->run.preempts_count && s->engine == WRG_ENGINE_FIBER)
+    if (WRG_UNLIKELY(s->run.preempts_count) && s->engine == WRG_ENGINE_FIBER)
         wrg_sched_watch(s, t);
 }
 
