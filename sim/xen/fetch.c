@@ -112,6 +112,16 @@ static struct wrg_fetch_scope *scope_of(struct wrg_fetch_ring *ring, uint32_t sl
     return scope;
 }
 
+/* As below, for a load of all bytes that a slot can have: so are requests loaded, mostly. */
+static inline bool mark_whole(struct wrg_fetch_scope *scope)
+{
+    bool again = (scope->seen[0] | scope->seen[1]) != 0;
+
+    scope->seen[0] = UINT64_MAX;
+    scope->seen[1] |= (UINT64_C(1) << (sizeof(scope->bytes) - 64)) - 1;
+    return again;
+}
+
 /* Marks bits [off, off + len) and tells whether one was marked before. */
 static bool mark(uint64_t *seen, uint32_t off, uint32_t len)
 {
@@ -129,17 +139,23 @@ static bool mark(uint64_t *seen, uint32_t off, uint32_t len)
     return again;
 }
 
-static struct wrg_tamper *due(struct wrg_fetch *fetch, uint8_t seat,
-                              const struct wrg_fetch_scope *scope)
+__attribute__((noinline)) static struct wrg_tamper *find_due(struct wrg_fetch *fetch,
+                                                             const struct wrg_fetch_scope *scope)
 {
-    if (!fetch->tamper_on || seat != fetch->tamper_seat)
-        return NULL;
     for (uint32_t i = 0; i < fetch->ntampers; i++) {
         struct wrg_tamper *tamper = &fetch->tampers[i];
         if (!tamper->fired && tamper->request == scope->request && tamper->fetch == scope->fetches)
             return tamper;
     }
     return NULL;
+}
+
+static inline struct wrg_tamper *due(struct wrg_fetch *fetch, uint8_t seat,
+                                     const struct wrg_fetch_scope *scope)
+{
+    if (WRG_LIKELY(!fetch->tamper_on || seat != fetch->tamper_seat))
+        return NULL;
+    return find_due(fetch, scope);
 }
 
 /* Quotients of offsets in a ring, which are below 2^18: a product is cheaper than a division. */
@@ -172,7 +188,9 @@ static struct wrg_fetch_result load_slot(struct wrg_fetch *fetch, uint8_t seat, 
     scope->fetches++;
     result.request = scope->request;
     result.keep_len = wrg_min_u32(len, ring->stride - within);
-    result.again = mark(scope->seen, within, result.keep_len);
+    result.again = result.keep_len == sizeof(scope->bytes)
+                       ? mark_whole(scope)
+                       : mark(scope->seen, within, result.keep_len);
     result.keep = result.again ? NULL : scope->bytes + within;
     result.tamper = due(fetch, seat, scope);
     return result;
