@@ -23,9 +23,8 @@
         memcpy((uint8_t *)to + len - sizeof(tail), &tail, sizeof(tail));                           \
     } while (0)
 
-struct wrg_copy_16 {
-    uint64_t word[2];
-};
+/* One register, where a structure of two words would pass through the stack. */
+typedef uint64_t wrg_copy_pair __attribute__((vector_size(16)));
 
 static inline void wrg_copy(void *to, const void *from, uint32_t len)
 {
@@ -34,7 +33,7 @@ static inline void wrg_copy(void *to, const void *from, uint32_t len)
             memcpy((uint8_t *)to + i, (const uint8_t *)from + i, 32);
         memcpy((uint8_t *)to + len - 32, (const uint8_t *)from + len - 32, 32);
     } else if (len >= 16) {
-        WRG_COPY_ENDS(struct wrg_copy_16);
+        WRG_COPY_ENDS(wrg_copy_pair);
     } else if (len >= 8) {
         WRG_COPY_ENDS(uint64_t);
     } else if (len >= 4) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/copy.h"
 #include "vocab/events.h"
 
 enum { FRONT = 0, BACK = 1 };
@@ -324,7 +325,7 @@ static void keep_response(struct wrg_tap *tap, uint32_t slot, const struct wrg_t
     }
     if (note->within < room) {
         uint32_t len = wrg_min_u32(note->len, room - note->within);
-        memcpy(stored->bytes + note->within, note->bytes, len);
+        wrg_copy(stored->bytes + note->within, note->bytes, len);
         stored->have |= (uint16_t)(((1u << len) - 1) << note->within);
     }
     if ((int32_t)(note->position + 1 - tap->facts.rsp_prod) > 0)

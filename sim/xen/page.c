@@ -156,12 +156,9 @@ struct piece { /* the part of an access that lies in one page */
     uint8_t *buf;      /* the caller's */
 };
 
-static inline int seat_of(const struct wrg_domain *dom)
-{
-    if (dom->role == WRG_ROLE_FRONT)
-        return WRG_SEAT_FRONT;
-    return dom->role == WRG_ROLE_BACK ? WRG_SEAT_BACK : -1;
-}
+WRG_STATIC_ASSERT((int)WRG_SEAT_FRONT == (int)WRG_ROLE_FRONT && WRG_ROLE_FRONT == 0 &&
+                      (int)WRG_SEAT_BACK == (int)WRG_ROLE_BACK && WRG_ROLE_BACK == 1,
+                  "the roles of the two seats are their numbers, and the lowest");
 
 /* To or from shared memory. */
 static inline void copy_piece(void *to, const void *from, uint32_t len)
@@ -188,8 +185,11 @@ static inline void load_bytes(const struct wrg_access *access, const struct piec
     }
 }
 
-static inline void emit_load(struct wrg_xen *xen, const struct wrg_domain *dom,
-                             const struct piece *piece, uint64_t what, uint32_t done, uint32_t len)
+__attribute__((always_inline)) static inline void emit_load(struct wrg_xen *xen,
+                                                            const struct wrg_domain *dom,
+                                                            const struct piece *piece,
+                                                            uint64_t what, uint32_t done,
+                                                            uint32_t len)
 {
     const uint8_t *bytes = piece->buf + done;
 
@@ -353,34 +353,46 @@ __attribute__((noinline)) static void store_range(struct wrg_xen *xen, const str
 }
 
 /* The part of an access behind its first `done` bytes that lies in one page, of this view. */
-static inline uint32_t one_piece(struct wrg_xen *xen, const struct wrg_domain *dom,
-                                 const struct wrg_access *access, const struct wrg_view *view,
-                                 uint32_t done)
+__attribute__((always_inline)) static inline void access_piece(struct wrg_xen *xen,
+                                                               const struct wrg_domain *dom,
+                                                               const struct wrg_access *access,
+                                                               const struct wrg_view *view,
+                                                               uint32_t done, uint32_t len)
 {
     uint32_t off = access->off + done;
-    struct piece piece = { .frame = view->frame, .off = off & (WRG_PAGE_SIZE - 1) };
+    uint32_t within = off & (WRG_PAGE_SIZE - 1);
+    struct piece piece;
 
-    piece.len = wrg_min_u32(access->len - done, WRG_PAGE_SIZE - piece.off);
-    piece.seat = seat_of(dom);
-    piece.ring_off =
-        piece.seat < 0 ? WRG_FETCH_NOT_IN_RING
-                       : wrg_fetch_ring_offset(&xen->fetch, (uint8_t)piece.seat, access->page, off);
-    piece.bytes = view->base + piece.off;
+    piece.frame = view->frame;
+    piece.off = within;
+    piece.len = len;
+    piece.bytes = view->base + within;
     piece.buf = (uint8_t *)access->buf + done;
-    bool word = piece.len == sizeof(uint32_t);
-    if (access->write)
-        (word ? store_word : store_range)(xen, dom, access, &piece);
+    piece.seat = -1;
+    piece.ring_off = WRG_FETCH_NOT_IN_RING;
+    if (WRG_LIKELY(dom->role <= WRG_ROLE_BACK)) {
+        piece.seat = dom->role;
+        piece.ring_off = wrg_fetch_ring_offset(&xen->fetch, dom->role, access->page, off);
+    }
+    if (len != sizeof(uint32_t) && access->write)
+        store_range(xen, dom, access, &piece);
+    else if (access->write)
+        store_word(xen, dom, access, &piece);
+    else if (len != sizeof(uint32_t))
+        load_range(xen, dom, access, &piece);
     else
-        (word ? load_word : load_range)(xen, dom, access, &piece);
-    return piece.len;
+        load_word(xen, dom, access, &piece);
 }
 
 /* Straddling, or wrong. */
 __attribute__((noinline)) static void access_pieces(struct wrg_xen *xen, struct wrg_domain *dom,
                                                     const struct wrg_access *access)
 {
-    for (uint32_t done = 0; done < access->len;) {
-        uint32_t page = access->page + ((access->off + done) >> WRG_PAGE_SHIFT);
+    uint32_t len;
+
+    for (uint32_t done = 0; done < access->len; done += len) {
+        uint32_t off = access->off + done;
+        uint32_t page = access->page + (off >> WRG_PAGE_SHIFT);
         const struct wrg_view *view = wrg_xen_view(dom, page);
         if (WRG_UNLIKELY(!view || (access->write && !(view->flags & WRG_VIEW_WRITE)))) {
             if (!access->write)
@@ -388,8 +400,18 @@ __attribute__((noinline)) static void access_pieces(struct wrg_xen *xen, struct 
             view_fault(xen, dom, access, view_check(dom, access->page, page, access->write));
             return;
         }
-        done += one_piece(xen, dom, access, view, done);
+        len = wrg_min_u32(access->len - done, WRG_PAGE_SIZE - (off & (WRG_PAGE_SIZE - 1)));
+        access_piece(xen, dom, access, view, done, len);
     }
+}
+
+/* Is the caller's memory there? */
+__attribute__((noinline)) static void ask_asan(const struct wrg_access *access)
+{
+    if (access->write)
+        __asan_loadN(access->buf, access->len);
+    else
+        __asan_storeN(access->buf, access->len);
 }
 
 void wrg_xen_access(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_access *access)
@@ -397,15 +419,13 @@ void wrg_xen_access(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_acce
     uint32_t within = access->off & (WRG_PAGE_SIZE - 1);
 
     wrg_sched_point(xen->sched, access->write ? WRG_POINT_STORE : WRG_POINT_LOAD);
-    if (access->write && __asan_loadN)
-        __asan_loadN(access->buf, access->len);
-    else if (!access->write && __asan_storeN)
-        __asan_storeN(access->buf, access->len);
+    if (__asan_loadN && __asan_storeN)
+        ask_asan(access);
     /* Nearly all lie within a page, and are right. An empty one is neither. */
     const struct wrg_view *view = wrg_xen_view(dom, access->page + (access->off >> WRG_PAGE_SHIFT));
     if (WRG_LIKELY(view && access->len - 1 < WRG_PAGE_SIZE - within &&
                    (!access->write || (view->flags & WRG_VIEW_WRITE))))
-        (void)one_piece(xen, dom, access, view, 0);
+        access_piece(xen, dom, access, view, 0, access->len);
     else
         access_pieces(xen, dom, access);
 }
