@@ -214,7 +214,7 @@ static void thread_engine__names_the_blind(void **state)
             fail_msg("%s", name);
     }
     assert_int_equal(t->trace.subs[WRG_EV_LOAD].count, 0);
-    assert_int_equal(t->trace.nsubs[WRG_EV_STORE], 0);
+    assert_int_equal(t->trace.subs[WRG_EV_STORE].count, 0);
     /* A map with no request in sight is not judged where no fetch is seen. */
     connect_ring(t);
     map(t, 20);
