@@ -10,6 +10,11 @@ uint64_t wrg_disk_request_sectors(const struct wrg_disk_request *request)
     return sectors;
 }
 
+int wrg_disk_pass_transfer(struct wrg_disk *disk, const struct wrg_disk_run *run)
+{
+    return wrg_disk_transfer(disk->next, run);
+}
+
 void wrg_disk_pass_info(const struct wrg_disk *disk, struct wrg_disk_info *info)
 {
     wrg_disk_info(disk->next, info);

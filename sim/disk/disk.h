@@ -14,11 +14,12 @@
  *               multiple of sectors, -EFAULT a page that the domain may not use; faulty.h may
  *               inject others. After an error any part of the data may have been moved
  * Source        the port's wrg_disk_submit (wringer/port.h)
- * Left out      discard, barriers, a volatile cache: a write is durable at once
+ * Left out      discard, barriers
  */
 #ifndef WRG_DISK_DISK_H
 #define WRG_DISK_DISK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <wringer/port.h>
@@ -40,11 +41,21 @@ struct wrg_disk_context { /* on whose behalf, and what it is called in the trace
     uint32_t ticket;
 };
 
+struct wrg_disk_run { /* sectors in a row, and private memory to move them from or to */
+    bool write;
+    uint64_t sector;
+    uint32_t count;
+    uint8_t *bytes;
+};
+
 struct wrg_disk;
 
 struct wrg_disk_ops { /* all are required */
     WRG_MUST_USE int (*execute)(struct wrg_disk *disk, const struct wrg_disk_request *request,
                                 struct wrg_disk_context *context);
+    /* The disk's own business, which nobody sees: no events, no faults, no bad spot. All or
+       nothing. -EIO: beyond the end, or no room. */
+    WRG_MUST_USE int (*transfer)(struct wrg_disk *disk, const struct wrg_disk_run *run);
     /* Fills in all but queue_limit. */
     void (*info)(const struct wrg_disk *disk, struct wrg_disk_info *info);
     /* Back to empty. */
@@ -63,6 +74,12 @@ static inline WRG_MUST_USE int wrg_disk_execute(struct wrg_disk *disk,
     return disk->ops->execute(disk, request, context);
 }
 
+static inline WRG_MUST_USE int wrg_disk_transfer(struct wrg_disk *disk,
+                                                 const struct wrg_disk_run *run)
+{
+    return disk->ops->transfer(disk, run);
+}
+
 static inline void wrg_disk_info(const struct wrg_disk *disk, struct wrg_disk_info *info)
 {
     disk->ops->info(disk, info);
@@ -76,6 +93,8 @@ static inline void wrg_disk_reset(struct wrg_disk *disk)
 /* How many sectors a request moves; what is beyond a whole sector in a vector does not count. */
 uint64_t wrg_disk_request_sectors(const struct wrg_disk_request *request);
 
+/* For filters that keep no data. */
+WRG_MUST_USE int wrg_disk_pass_transfer(struct wrg_disk *disk, const struct wrg_disk_run *run);
 /* For filters that change nothing about what the disk looks like. */
 void wrg_disk_pass_info(const struct wrg_disk *disk, struct wrg_disk_info *info);
 /* For filters without state of their own. */

@@ -25,6 +25,7 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
 }
 
 static const struct wrg_disk_ops ops = { .execute = execute,
+                                         .transfer = wrg_disk_pass_transfer,
                                          .info = wrg_disk_pass_info,
                                          .reset = wrg_disk_pass_reset };
 

@@ -430,4 +430,45 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
     return error;
 }
 
-static const struct wrg_disk_ops ops = { .execute = execute, .info = info, .reset = reset };
+/* ---- without a guest ---- */
+
+/* A write takes all chunks that it needs before it changes the first byte. */
+static bool has_room(struct wrg_memory_disk *md, const struct wrg_disk_run *run)
+{
+    uint64_t last = (run->sector + run->count - 1) / SECTORS_A_CHUNK;
+
+    for (uint64_t number = run->sector / SECTORS_A_CHUNK; number <= last; number++)
+        if (!find_chunk(md, number, true))
+            return false;
+    return true;
+}
+
+static int transfer(struct wrg_disk *disk, const struct wrg_disk_run *run)
+{
+    struct wrg_memory_disk *md = self_of(disk);
+    uint64_t byte = run->sector << WRG_DISK_SECTOR_SHIFT;
+    uint32_t done = 0, len = run->count << WRG_DISK_SECTOR_SHIFT;
+
+    WRG_ASSERT(run->count <= UINT32_MAX >> WRG_DISK_SECTOR_SHIFT);
+    if (run->sector > md->sectors || run->count > md->sectors - run->sector)
+        return -EIO;
+    if (!run->count)
+        return 0;
+    if (run->write && !has_room(md, run))
+        return -EIO;
+    while (done < len) {
+        uint32_t off = (uint32_t)((byte + done) % CHUNK_BYTES);
+        uint32_t n = wrg_min_u32(len - done, CHUNK_BYTES - off);
+        struct wrg_disk_chunk *chunk = find_chunk(md, (byte + done) / CHUNK_BYTES, false);
+        if (run->write)
+            copy_in(chunk, off, run->bytes + done, n);
+        else
+            copy_out(chunk, off, run->bytes + done, n);
+        done += n;
+    }
+    return 0;
+}
+
+static const struct wrg_disk_ops ops = {
+    .execute = execute, .transfer = transfer, .info = info, .reset = reset
+};

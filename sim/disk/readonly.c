@@ -23,6 +23,7 @@ static void info(const struct wrg_disk *disk, struct wrg_disk_info *out)
 }
 
 static const struct wrg_disk_ops ops = { .execute = execute,
+                                         .transfer = wrg_disk_pass_transfer,
                                          .info = info,
                                          .reset = wrg_disk_pass_reset };
 
