@@ -222,7 +222,8 @@ void wrg_hostile_back_dispatch(struct hostile_back *back, const struct wrg_blkif
     task->sector = wire->sector_number;
     if (valid)
         status = prepare(back, wire, task);
-    if (status == WRG_BLKIF_RSP_OKAY)
+    bool skip = answer->misdeed == WRG_HOSTILE_SKIP_FLUSH && task->io_op == WRG_IO_FLUSH;
+    if (status == WRG_BLKIF_RSP_OKAY && !skip)
         submit(task);
     else
         wrg_hostile_back_finish(task, status);

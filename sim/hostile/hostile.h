@@ -151,7 +151,8 @@ enum wrg_hostile_misdeed { /* as the op `rsp` numbers them */
                            WRG_HOSTILE_SPIN,           /* works for ever without a wait */
                            WRG_HOSTILE_IDLE_LOOP,      /* wakes itself for ever */
                            WRG_HOSTILE_WRITE_ANYWAY,   /* writes to a disk that is read-only */
-                           WRG_HOSTILE_KEEP_RING       /* never unmaps the ring */
+                           WRG_HOSTILE_KEEP_RING,      /* never unmaps the ring */
+                           WRG_HOSTILE_SKIP_FLUSH      /* does not ask the disk to flush */
 };
 
 #define WRG_HOSTILE_AUTO_STATUS INT32_C(0x7ffffffe)

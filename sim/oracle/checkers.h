@@ -66,6 +66,34 @@ struct wrg_data {
     struct wrg_data_io *ios;
 };
 
+#define WRG_DURABLE_VERSIONS 65536
+
+struct wrg_version { /* of a sector: what one write put there */
+    uint64_t sector;
+    uint64_t digest;
+    uint32_t tag;
+    uint32_t began, ended; /* ended 0: in flight */
+    uint32_t next;         /* place in the table, from 1; 0: none */
+    bool failed;
+};
+struct wrg_durable_io {
+    uint32_t epoch;
+    uint32_t tag;
+    uint8_t op;
+    uint64_t sector, nsectors;
+    uint32_t began;
+    uint32_t answers; /* flushes that the backend had answered then */
+};
+struct wrg_durable {
+    bool lost; /* track of something: nothing is judged any more */
+    uint32_t epoch, now, used, free;
+    uint32_t flushed; /* what ended before is durable */
+    uint32_t answers; /* flushes that the backend has answered with success */
+    struct wrg_version *versions;
+    uint32_t *buckets;
+    struct wrg_durable_io *ios;
+};
+
 struct wrg_liveness {
     struct {
         uint32_t phase;
@@ -109,6 +137,7 @@ struct wrg_oracles {
     struct wrg_ring_index ring_index;
     struct wrg_disk_access disk_access;
     struct wrg_data data;
+    struct wrg_durable durable;
     struct wrg_liveness liveness;
     struct wrg_states states;
     struct wrg_logs logs;
@@ -127,6 +156,7 @@ void wrg_ring_index_begin(struct wrg_oracles *o);
 void wrg_responses_begin(struct wrg_oracles *o);
 void wrg_status_begin(struct wrg_oracles *o);
 void wrg_data_begin(struct wrg_oracles *o);
+void wrg_durable_begin(struct wrg_oracles *o);
 void wrg_disk_access_begin(struct wrg_oracles *o);
 void wrg_grants_begin(struct wrg_oracles *o);
 void wrg_info_begin(struct wrg_oracles *o);
@@ -141,5 +171,9 @@ WRG_MUST_USE int wrg_store_rules_init(struct wrg_store_rules *rules);
 void wrg_store_rules_fini(struct wrg_store_rules *rules);
 WRG_MUST_USE int wrg_data_init(struct wrg_data *data);
 void wrg_data_fini(struct wrg_data *data);
+/* Whether the checkers of data have something to compare with, and somebody to blame. */
+bool wrg_data_is_wanted(const struct wrg_oracle_config *config);
+WRG_MUST_USE int wrg_durable_init(struct wrg_durable *durable);
+void wrg_durable_fini(struct wrg_durable *durable);
 
 #endif

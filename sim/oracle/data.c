@@ -345,8 +345,25 @@ static void on_disk_data(void *ctx, const struct wrg_event *ev, const void *payl
     }
 }
 
+/* A power cut has put these back, and nothing is on its way to them any more. */
+static void on_disk_left(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+    struct wrg_sector *sector = NULL;
+
+    on_disk_data(ctx, ev, payload, len);
+    for (uint32_t i = 0; i < len / sizeof(uint64_t); i++) {
+        sector = next_sector(o, sector, ev->c + i, true);
+        if (!sector)
+            continue;
+        sector->changed = sector->disk_changed = o->data.now;
+        sector->ncontent = 1;
+        sector->content[0] = sector->disk;
+    }
+}
+
 /* Only an honest frontend knows what it wanted, and somebody judged must be there to blame. */
-static bool is_wanted(const struct wrg_oracle_config *config)
+bool wrg_data_is_wanted(const struct wrg_oracle_config *config)
 {
     return config->honest_front && ((config->judged & WRG_JUDGE_BACK) ||
                                     ((config->judged & WRG_JUDGE_FRONT) && config->honest_back));
@@ -364,7 +381,7 @@ void wrg_data_begin(struct wrg_oracles *o)
         memset(data->ios, 0, WRG_DATA_IOS * sizeof(*data->ios));
         data->epoch = 1;
     }
-    if (!is_wanted(&o->config))
+    if (!wrg_data_is_wanted(&o->config))
         return;
     wrg_trace_subscribe(o->trace, WRG_EV_BLK_SUBMIT, on_submit, o);
     wrg_trace_subscribe(o->trace, WRG_EV_BLK_DATA, on_data, o);
@@ -372,4 +389,5 @@ void wrg_data_begin(struct wrg_oracles *o)
     wrg_trace_subscribe(o->trace, WRG_EV_DISK_INFO, on_disk, o);
     wrg_trace_subscribe(o->trace, WRG_EV_DISK_SUBMIT, on_disk, o);
     wrg_trace_subscribe(o->trace, WRG_EV_DISK_DATA, on_disk_data, o);
+    wrg_trace_subscribe(o->trace, WRG_EV_DISK_LEFT, on_disk_left, o);
 }

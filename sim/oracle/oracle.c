@@ -24,6 +24,7 @@ static const struct checker {
     { "double-fetch", true, wrg_double_fetch_begin, 0, 0 },
     { "disk-access", true, wrg_disk_access_begin, 0, 0 },
     { "data", false, wrg_data_begin, FACTS(data) },
+    { "durable", true, wrg_durable_begin, 0, 0 },
     { "liveness", false, wrg_liveness_begin, FACTS(liveness) },
     { "ledger", false, wrg_ledgers_begin, 0, 0 },
     { "states", false, wrg_states_begin, FACTS(states) },
@@ -39,7 +40,8 @@ struct wrg_oracles *wrg_oracles_create(void)
 
     if (!o)
         return NULL;
-    if (wrg_tap_init(&o->tap) || wrg_data_init(&o->data) || wrg_store_rules_init(&o->store_rules)) {
+    if (wrg_tap_init(&o->tap) || wrg_data_init(&o->data) || wrg_durable_init(&o->durable) ||
+        wrg_store_rules_init(&o->store_rules)) {
         wrg_oracles_destroy(o);
         return NULL;
     }
@@ -52,6 +54,7 @@ void wrg_oracles_destroy(struct wrg_oracles *o)
         return;
     wrg_tap_fini(&o->tap);
     wrg_data_fini(&o->data);
+    wrg_durable_fini(&o->durable);
     wrg_store_rules_fini(&o->store_rules);
     free(o);
 }

@@ -40,6 +40,7 @@ struct wrg_oracle_config {
     bool accesses;         /* loads and stores are events (false: thread engine) */
     bool faults;           /* some fault rule is armed: a call may fail */
     bool disk_errors;      /* the disk may fail */
+    bool volatile_cache;   /* the disk may lose what was not flushed */
 };
 
 /* What is kept with a snapshot of the connected world. Copy it as you like. */

@@ -182,6 +182,7 @@ void wrg_world_begin_checkers(struct wrg_world *w)
         .accesses = w->options.engine == WRG_ENGINE_FIBER,
         .faults = w->fault.nrules || w->fault.nrates || w->fail_nth,
         .disk_errors = config->error_count != 0,
+        .volatile_cache = config->cache != WRG_CASE_CACHE_NONE,
     };
 
     if (w->oracles)
@@ -193,6 +194,7 @@ void wrg_world_begin_checkers(struct wrg_world *w)
     wrg_trace_subscribe(&w->trace, WRG_EV_STORE, on_response, w);
     wrg_trace_subscribe(&w->trace, WRG_EV_BLK_DATA, on_words, w);
     wrg_trace_subscribe(&w->trace, WRG_EV_DISK_DATA, on_words, w);
+    wrg_trace_subscribe(&w->trace, WRG_EV_DISK_LEFT, on_words, w);
     wrg_trace_subscribe(&w->trace, WRG_EV_BLK_COMPLETE, on_end, w);
 }
 

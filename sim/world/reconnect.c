@@ -110,6 +110,21 @@ static bool rebuild_back(struct wrg_world *w)
     return result == 0;
 }
 
+/* What the disk had not been told to flush goes with the power. */
+static void cut_power(struct wrg_world *w, uint32_t fate)
+{
+    const struct wrg_cut_args args = { .lost = fate == 0   ? WRG_CUT_ALL
+                                               : fate == 1 ? WRG_CUT_NONE
+                                                           : WRG_CUT_SOME,
+                                       .torn = w->config.cache == WRG_CASE_CACHE_TORN,
+                                       .seed = fate };
+    const struct wrg_disk_context context = { .xen = &w->xen,
+                                              .dom = &w->xen.domains[WRG_DOM_BACK] };
+
+    if (w->config.cache != WRG_CASE_CACHE_NONE)
+        wrg_cache_disk_cut(&w->cache_disk, &args, &context);
+}
+
 /*
  * In a domain that was built again: the disk's task goes with it, and has to be there whether the
  * driver starts or not.
@@ -141,7 +156,7 @@ bool wrg_world_add_again(struct wrg_world *w)
     return wrg_wait_connected(w);
 }
 
-bool wrg_world_power_cut(struct wrg_world *w)
+bool wrg_world_power_cut(struct wrg_world *w, uint32_t fate)
 {
     if (w->xen.parallel || !both_alive(w) || w->rebuilds == REBUILDS_MAX)
         return false;
@@ -151,7 +166,9 @@ bool wrg_world_power_cut(struct wrg_world *w)
     (void)wrg_wait_seat_closed(w, WRG_SEAT_FRONT);
     wait_until_quiet(w);
     stop_front(w);
-    if (rebuild_back(w)) {
+    bool rebuilt = rebuild_back(w);
+    cut_power(w, fate); /* nothing is on its way to the disk any more */
+    if (rebuilt) {
         bool written = write_device(w);
         bool started = start_rebuilt_back(w);
         if (written && started && start_seat(w, WRG_SEAT_FRONT))

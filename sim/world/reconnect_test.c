@@ -71,6 +71,32 @@ static void power_cut_in_flight__fails_and_later_io_works(void **state)
     assert_int_equal(verdict.ios_failed, 8);
 }
 
+static uint64_t seen_after_a_cut(const char *cache, unsigned fate)
+{
+    char ops[256];
+
+    snprintf(ops, sizeof(ops),
+             "config victim=none cache=%s\nio op=write count=80\nwait\nio op=flush\nwait\n"
+             "io op=write count=80 times=4\nwait\ntoolstack action=power-cut value=%u\n"
+             "io op=read count=80\n",
+             cache, fate);
+    return verdict_of(ops).peer_hash;
+}
+
+static void power_cut_of_a_volatile_cache__loses_what_its_value_says(void **state)
+{
+    static const char *const caches[] = { "volatile", "torn" };
+
+    (void)state;
+    assert_int_equal(seen_after_a_cut("none", 0), seen_after_a_cut("none", 1));
+    for (unsigned i = 0; i < WRG_ARRAY_LEN(caches); i++) {
+        assert_int_not_equal(seen_after_a_cut(caches[i], 0), seen_after_a_cut(caches[i], 1));
+        assert_int_not_equal(seen_after_a_cut(caches[i], 0), seen_after_a_cut(caches[i], 2));
+        assert_int_equal(seen_after_a_cut(caches[i], 2), seen_after_a_cut(caches[i], 2));
+    }
+    assert_int_not_equal(seen_after_a_cut("volatile", 2), seen_after_a_cut("torn", 2));
+}
+
 static void disk_that_shrinks__requests_beyond_its_end_fail(void **state)
 {
     struct wrg_verdict verdict =
@@ -102,6 +128,7 @@ int main(void)
         cmocka_unit_test(moved_in_flight_at_any_step__nothing_fails),
         cmocka_unit_test(unplugged_in_flight__answered_before_it_closes),
         cmocka_unit_test(power_cut_in_flight__fails_and_later_io_works),
+        cmocka_unit_test(power_cut_of_a_volatile_cache__loses_what_its_value_says),
         cmocka_unit_test(disk_that_shrinks__requests_beyond_its_end_fail),
         cmocka_unit_test(script_that_hangs__device_is_given_up_after_40_s),
     };

@@ -227,5 +227,6 @@ bool wrg_op_toolstack(struct wrg_world *w, const struct wrg_op *op)
     }
     if (args->when) /* these take a while, and the case goes on when they are done */
         (void)wrg_wait_idle(w, args->when * NS_PER_MS);
-    return args->action == WRG_CASE_ACTION_ADD ? wrg_world_add_again(w) : wrg_world_power_cut(w);
+    return args->action == WRG_CASE_ACTION_ADD ? wrg_world_add_again(w)
+                                               : wrg_world_power_cut(w, args->value);
 }

@@ -67,6 +67,11 @@ static int build_disk(struct wrg_world *w)
 
     if (result)
         return result;
+    result = wrg_cache_disk_init(&w->cache_disk, &w->memory_disk.disk);
+    if (result) {
+        wrg_memory_disk_fini(&w->memory_disk);
+        return result;
+    }
     wrg_error_disk_init(&w->error_disk, &w->memory_disk.disk);
     wrg_readonly_disk_init(&w->readonly_disk, &w->error_disk.disk);
     wrg_faulty_disk_init(&w->faulty_disk, &w->readonly_disk.disk);
@@ -118,6 +123,7 @@ static void demolish(struct wrg_world *w)
     wrg_world_drop_snapshot(w);
     wrg_sched_reset(&w->sched);
     wrg_disk_queue_fini(&w->disk);
+    wrg_cache_disk_fini(&w->cache_disk);
     wrg_memory_disk_fini(&w->memory_disk);
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
         wrg_guest_fini(&w->guests[seat]);

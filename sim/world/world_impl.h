@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 
+#include "disk/cache.h"
 #include "disk/error.h"
 #include "disk/faulty.h"
 #include "disk/memory_disk.h"
@@ -130,6 +131,7 @@ struct wrg_world {
     struct wrg_oracles *oracles;
     struct wrg_edge_above edge;
     struct wrg_memory_disk memory_disk;
+    struct wrg_cache_disk cache_disk; /* part of the chain only where the case says so */
     struct wrg_error_disk error_disk;
     struct wrg_readonly_disk readonly_disk;
     struct wrg_faulty_disk faulty_disk;
@@ -251,8 +253,11 @@ bool wrg_op_toolstack(struct wrg_world *w, const struct wrg_op *op);
 bool wrg_op_reconnect(struct wrg_world *w, const struct wrg_op *op);
 /* The device is added again, after it was removed; false: it is there, or an end is dead. */
 bool wrg_world_add_again(struct wrg_world *w);
-/* The backend's host goes down in an instant, and comes up again. */
-bool wrg_world_power_cut(struct wrg_world *w);
+/*
+ * The backend's host goes down in an instant, and comes up again. The fate of writes that the disk
+ * has not flushed: 0 all are lost, 1 none, else the seed of which.
+ */
+bool wrg_world_power_cut(struct wrg_world *w, uint32_t fate);
 
 /* wait.c: of the director. */
 /* Sleeps until nobody else can run: virtual time moves only then. False: something has woken it. */
