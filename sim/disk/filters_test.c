@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "disk/test_disk.h"
 
+#include "base/digest.h"
+#include "disk/delay.h"
 #include "disk/error.h"
 #include "disk/faulty.h"
+#include "disk/null.h"
 #include "disk/readonly.h"
 
 static void readonly_write__erofs_and_nothing_moved(void **state)
@@ -134,6 +137,64 @@ static void whole_chain__each_filter_in_its_turn(void **state)
     assert_int_equal(run_on(&faulty.disk, WRG_IO_WRITE, 64, 1), -EROFS);
 }
 
+static void null__reads_zeros_after_a_write(void **state)
+{
+    struct wrg_null_disk null;
+    struct wrg_disk_info info = { 0 };
+
+    (void)state;
+    wrg_null_disk_init(&null, 64);
+    fill_pages(3);
+    assert_int_equal(run_on(&null.disk, WRG_IO_WRITE, 0, 2), 0);
+    assert_int_equal(bytes_of(t.back, d.page)[1], 4);
+    forget_events();
+    assert_int_equal(run_on(&null.disk, WRG_IO_READ, 0, 2), 0);
+    assert_zero(bytes_of(t.back, d.page), WRG_PAGE_SIZE);
+    assert_zero(bytes_of(t.back, d.page + 1), WRG_PAGE_SIZE);
+    assert_int_equal(count_events(WRG_EV_DISK_DATA), 2);
+    assert_int_equal(nth_event(WRG_EV_DISK_DATA, 1)->ev.c, 8);
+    assert_memory_equal(nth_event(WRG_EV_DISK_DATA, 0)->payload, &null.zero_digest, 8);
+    wrg_disk_info(&null.disk, &info);
+    assert_int_equal(info.sectors, 64);
+}
+
+static void null__refuses_what_a_disk_refuses(void **state)
+{
+    struct wrg_null_disk null;
+
+    (void)state;
+    wrg_null_disk_init(&null, 64);
+    assert_int_equal(run_on(&null.disk, WRG_IO_WRITE, 57, 1), -EIO);
+    assert_int_equal(run_on(&null.disk, WRG_IO_READ, UINT64_MAX, 1), -EIO);
+    assert_int_equal(run_on(&null.disk, WRG_IO_FLUSH, 0, 0), 0);
+    assert_int_equal(run_on(&null.disk, UINT8_MAX, 0, 1), -EINVAL);
+    d.vec[0].len = 100;
+    assert_int_equal(run_on(&null.disk, WRG_IO_READ, 0, 1), -EINVAL);
+    d.vec[0] = (struct wrg_vec){ .page = WRG_NO_PAGE, .len = WRG_SECTOR_SIZE };
+    assert_int_equal(run_on(&null.disk, WRG_IO_READ, 0, 1), -EFAULT);
+}
+
+static void delays__within_the_bound_and_of_the_seed(void **state)
+{
+    struct wrg_delay_disk delay;
+    uint64_t longest = 0, same = 0;
+
+    (void)state;
+    wrg_delay_disk_init(&delay, &d.md.disk);
+    assert_int_equal(wrg_delay_disk_ns(&delay, 1), 0);
+    for (uint32_t ticket = 1; ticket <= 1000; ticket++) {
+        wrg_delay_disk_set(&delay, 100, 1);
+        uint64_t ns = wrg_delay_disk_ns(&delay, ticket);
+        assert_true(ns <= 100 * 1000);
+        longest = wrg_max_u64(longest, ns);
+        assert_int_equal(wrg_delay_disk_ns(&delay, ticket), ns);
+        wrg_delay_disk_set(&delay, 100, 2);
+        same += wrg_delay_disk_ns(&delay, ticket) == ns;
+    }
+    assert_true(longest > 90 * 1000);
+    assert_true(same < 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +205,9 @@ int main(void)
         D(fault_rules__asked_once_a_request_at_its_site),
         D(unknown_operation__einval),
         D(whole_chain__each_filter_in_its_turn),
+        D(null__reads_zeros_after_a_write),
+        D(null__refuses_what_a_disk_refuses),
+        D(delays__within_the_bound_and_of_the_seed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

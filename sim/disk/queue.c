@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "disk/reorder.h"
+
 static void lock_ring(struct wrg_disk_queue *queue)
 {
     if (queue->xen->parallel)
@@ -46,13 +48,30 @@ void wrg_disk_queue_drop(struct wrg_disk_queue *queue)
                      .b = (uint32_t)-EIO);
 }
 
-/* The oldest request, which stays in the ring until it has been executed. */
+/* Another request takes the place of the oldest one. */
+static void reorder(struct wrg_disk_queue *queue)
+{
+    struct wrg_disk_queued *oldest = &queue->ring[queue->head % WRG_DISK_QUEUE_MAX];
+    const struct wrg_reorder_args args = { .seed = queue->reorder_seed,
+                                           .oldest = oldest->ticket,
+                                           .newest = queue->tickets,
+                                           .pending = wrg_disk_queue_pending(queue) };
+    uint32_t at = (queue->head + wrg_reorder_pick(&args)) % WRG_DISK_QUEUE_MAX;
+    struct wrg_disk_queued chosen = queue->ring[at];
+
+    queue->ring[at] = *oldest;
+    *oldest = chosen;
+}
+
+/* The next request, which stays first in the ring until it has been executed. */
 static bool next_request(struct wrg_disk_queue *queue, struct wrg_disk_queued *queued)
 {
     bool any;
 
     lock_ring(queue);
     any = queue->head != queue->tail;
+    if (WRG_UNLIKELY(queue->reorder) && any)
+        reorder(queue);
     if (any)
         *queued = queue->ring[queue->head % WRG_DISK_QUEUE_MAX];
     unlock_ring(queue);

@@ -3,8 +3,8 @@
  * The front of a disk: takes requests from a backend and executes them in a task of its own.
  *
  * What it is    A ring of requests in order of submission, and a worker that executes them one by
- *               one, with a preemption point before each, and calls `done`. No data is copied at
- *               submission.
+ *               one, with a preemption point before each, and calls `done`. In that order, or with
+ *               `reorder` in any. No data is copied at submission.
  * Layer         disk
  * Bounds        WRG_DISK_QUEUE_MAX requests between submission and the call of done
  * Ownership     the chain and the vectors are the caller's; vectors live until done
@@ -17,6 +17,7 @@
 #define WRG_DISK_QUEUE_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "disk/disk.h"
@@ -35,6 +36,8 @@ struct wrg_disk_queue {
     struct wrg_domain *dom; /* the backend's: pages are its handles */
     struct wrg_disk *disk;
     int task;
+    bool reorder; /* reorder.h; whoever sets up a run sets both */
+    uint64_t reorder_seed;
     uint32_t head, tail; /* free-running: next to execute, next to fill */
     uint32_t tickets;    /* given out in this run */
     struct wrg_disk_queued ring[WRG_DISK_QUEUE_MAX];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "disk/test_disk.h"
 
+#include "disk/delay.h"
 #include "disk/queue.h"
 #include "disk/readonly.h"
 
@@ -179,6 +180,77 @@ static void info__tells_limit_and_emits(void **state)
     assert_int_equal(nth_event(WRG_EV_DISK_INFO, 0)->ev.c, DISK_SECTORS);
 }
 
+static void order_of(uint64_t seed, uint32_t order[32])
+{
+    q.queue.reorder = true;
+    q.queue.reorder_seed = seed;
+    q.ndone = 0;
+    wrg_disk_queue_reset(&q.queue);
+    for (uint32_t i = 0; i < 32; i++)
+        assert_int_equal(submit(WRG_IO_FLUSH, 0, i), 0);
+    run_idle();
+    assert_int_equal(q.ndone, 32);
+    memcpy(order, q.done, 32 * sizeof(*order));
+}
+
+static void reordered__each_once_and_by_seed(void **state)
+{
+    uint32_t order[32], again[32], moved = 0;
+    uint64_t seen = 0;
+
+    (void)state;
+    order_of(1, order);
+    for (uint32_t i = 0; i < 32; i++) {
+        seen |= UINT64_C(1) << order[i];
+        moved += order[i] != i;
+    }
+    assert_int_equal(seen, UINT32_MAX);
+    assert_true(moved > 20);
+    order_of(1, again);
+    assert_memory_equal(order, again, sizeof(order));
+    order_of(2, again);
+    assert_memory_not_equal(order, again, sizeof(order));
+}
+
+static void delayed__takes_its_time_each(void **state)
+{
+    struct wrg_delay_disk delay;
+    uint64_t wanted = 0;
+
+    (void)state;
+    wrg_delay_disk_init(&delay, &d.md.disk);
+    wrg_delay_disk_set(&delay, 500, 9);
+    q.queue.disk = &delay.disk;
+    uint64_t before = wrg_sched_now(&t.sched);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(submit(WRG_IO_WRITE, 8 * i, i), 0);
+        wanted += wrg_delay_disk_ns(&delay, i + 1);
+    }
+    run_idle();
+    assert_int_equal(q.ndone, 4);
+    assert_true(wanted > 0);
+    assert_int_equal(wrg_sched_now(&t.sched) - before, wanted);
+}
+
+static void delayed_and_woken__waits_on(void **state)
+{
+    struct wrg_delay_disk delay;
+
+    (void)state;
+    wrg_delay_disk_init(&delay, &d.md.disk);
+    wrg_delay_disk_set(&delay, 500, 9);
+    q.queue.disk = &delay.disk;
+    q.again = true; /* submits, and so wakes the task, while the second one is still queued */
+    assert_int_equal(submit(WRG_IO_FLUSH, 0, 0), 0);
+    assert_int_equal(submit(WRG_IO_FLUSH, 0, 1), 0);
+    uint64_t before = wrg_sched_now(&t.sched);
+    run_idle();
+    assert_int_equal(q.ndone, 3);
+    assert_int_equal(wrg_sched_now(&t.sched) - before, wrg_delay_disk_ns(&delay, 1) +
+                                                           wrg_delay_disk_ns(&delay, 2) +
+                                                           wrg_delay_disk_ns(&delay, 3));
+}
+
 /* ---- the thread engine ---- */
 
 #define THREAD_SUBMITS 300
@@ -231,6 +303,9 @@ int main(void)
         Q(each_request__has_a_preemption_point_before_it),
         Q(reset__drops_requests_and_data_and_tickets),
         Q(info__tells_limit_and_emits),
+        Q(reordered__each_once_and_by_seed),
+        Q(delayed__takes_its_time_each),
+        Q(delayed_and_woken__waits_on),
         cmocka_unit_test_setup_teardown(threads_submit_in_parallel__all_done_in_order_of_each,
                                         setup_threads, teardown_queue),
     };

@@ -14,6 +14,10 @@ static void set_disk(struct wrg_world *w)
     bool cache = w->config.cache != WRG_CASE_CACHE_NONE;
 
     w->error_disk.disk.next = cache ? &w->cache_disk.disk : &w->memory_disk.disk;
+    w->disk.disk = w->config.delay ? &w->delay_disk.disk : &w->faulty_disk.disk;
+    wrg_delay_disk_set(&w->delay_disk, w->config.delay, w->config.seed);
+    w->disk.reorder = w->config.reorder;
+    w->disk.reorder_seed = w->config.seed;
     wrg_disk_queue_reset(&w->disk);
     wrg_memory_disk_resize(&w->memory_disk, w->config.sectors);
     wrg_error_disk_set(&w->error_disk, w->config.error_first, w->config.error_count);

@@ -75,6 +75,7 @@ static int build_disk(struct wrg_world *w)
     wrg_error_disk_init(&w->error_disk, &w->memory_disk.disk);
     wrg_readonly_disk_init(&w->readonly_disk, &w->error_disk.disk);
     wrg_faulty_disk_init(&w->faulty_disk, &w->readonly_disk.disk);
+    wrg_delay_disk_init(&w->delay_disk, &w->faulty_disk.disk);
     wrg_disk_queue_init(&w->disk, &w->xen, &w->xen.domains[WRG_DOM_BACK], &w->faulty_disk.disk);
     return 0;
 }

@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 #include "disk/cache.h"
+#include "disk/delay.h"
 #include "disk/error.h"
 #include "disk/faulty.h"
 #include "disk/memory_disk.h"
@@ -131,7 +132,8 @@ struct wrg_world {
     struct wrg_oracles *oracles;
     struct wrg_edge_above edge;
     struct wrg_memory_disk memory_disk;
-    struct wrg_cache_disk cache_disk; /* part of the chain only where the case says so */
+    struct wrg_cache_disk cache_disk; /* part of the chain only where the case says so; */
+    struct wrg_delay_disk delay_disk; /* likewise */
     struct wrg_error_disk error_disk;
     struct wrg_readonly_disk readonly_disk;
     struct wrg_faulty_disk faulty_disk;
