@@ -93,6 +93,16 @@ static inline void wrg_disk_reset(struct wrg_disk *disk)
 /* How many sectors a request moves; what is beyond a whole sector in a vector does not count. */
 uint64_t wrg_disk_request_sectors(const struct wrg_disk_request *request);
 
+/*
+ * For the ends of chains: -EINVAL for a vector that is no multiple of sectors or larger than a page,
+ * -EIO for what lies beyond `sectors`.
+ */
+WRG_MUST_USE int wrg_disk_check(const struct wrg_disk_request *request, uint64_t sectors);
+/* Tells the checkers of a vector that was moved, with a digest a sector; `page` is its first byte. */
+void wrg_disk_tell(const struct wrg_disk_context *context, const struct wrg_disk_request *request,
+                   uint64_t sector, const struct wrg_vec *vec, const uint8_t *page,
+                   const uint64_t *digests);
+
 /* For filters that keep no data. */
 WRG_MUST_USE int wrg_disk_pass_transfer(struct wrg_disk *disk, const struct wrg_disk_run *run);
 /* For filters that change nothing about what the disk looks like. */
