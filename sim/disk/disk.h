@@ -94,11 +94,11 @@ static inline void wrg_disk_reset(struct wrg_disk *disk)
 uint64_t wrg_disk_request_sectors(const struct wrg_disk_request *request);
 
 /*
- * For the ends of chains: -EINVAL for a vector that is no multiple of sectors or larger than a page,
- * -EIO for what lies beyond `sectors`.
+ * For the ends of chains: -EINVAL for a vector that is no multiple of sectors, or larger than a
+ * page; -EIO for what lies beyond `sectors`.
  */
 WRG_MUST_USE int wrg_disk_check(const struct wrg_disk_request *request, uint64_t sectors);
-/* Tells the checkers of a vector that was moved, with a digest a sector; `page` is its first byte. */
+/* Tells the checkers of a vector that was moved, a digest a sector; `page` is its first byte. */
 void wrg_disk_tell(const struct wrg_disk_context *context, const struct wrg_disk_request *request,
                    uint64_t sector, const struct wrg_vec *vec, const uint8_t *page,
                    const uint64_t *digests);

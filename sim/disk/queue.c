@@ -150,6 +150,17 @@ int wrg_disk_queue_submit(struct wrg_disk_queue *queue, const struct wrg_disk_su
     return 0;
 }
 
+bool wrg_disk_queue_is_busy(struct wrg_disk_queue *queue, uint32_t *executed)
+{
+    bool busy;
+
+    lock_ring(queue);
+    *executed = queue->head;
+    busy = queue->head != queue->tail;
+    unlock_ring(queue);
+    return busy;
+}
+
 int wrg_disk_queue_info(struct wrg_disk_queue *queue, struct wrg_disk_info *args)
 {
     wrg_disk_info(queue->disk, args);

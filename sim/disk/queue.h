@@ -63,6 +63,9 @@ WRG_MUST_USE int wrg_disk_queue_submit(struct wrg_disk_queue *queue,
                                        const struct wrg_disk_submit *args);
 int wrg_disk_queue_info(struct wrg_disk_queue *queue, struct wrg_disk_info *args);
 
+/* Requests executed in this run; false: none is queued or in progress. */
+bool wrg_disk_queue_is_busy(struct wrg_disk_queue *queue, uint32_t *executed);
+
 /* Requests whose done has not been called. */
 static inline uint32_t wrg_disk_queue_pending(const struct wrg_disk_queue *queue)
 {

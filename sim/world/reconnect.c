@@ -13,8 +13,10 @@ enum { REBUILDS_MAX = 4, RING_ORDERS = 5, HIGHEST_INDIRECT = 65535 };
 
 static void wait_until_quiet(struct wrg_world *w)
 {
-    while (!wrg_wait_idle(w, 1))
-        ;
+    do
+        while (!wrg_wait_idle(w, 1))
+            ;
+    while (wrg_wait_disk(w));
 }
 
 static uint16_t dom0_conn(const struct wrg_world *w)

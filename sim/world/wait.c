@@ -5,6 +5,7 @@
 #include "world/world_impl.h"
 
 #define NS_PER_MS      UINT64_C(1000000)
+#define NS_PER_US      UINT64_C(1000)
 #define WAIT_STEPS_MAX UINT64_C(10000)
 
 bool wrg_wait_idle(struct wrg_world *w, uint64_t pause_ns)
@@ -88,18 +89,30 @@ static bool sleep_until_eoi(struct wrg_world *w)
     return true;
 }
 
+bool wrg_wait_disk(struct wrg_world *w)
+{
+    uint32_t before, after;
+
+    if (!w->config.delay || w->dead[WRG_SEAT_BACK] || !wrg_disk_queue_is_busy(&w->disk, &before))
+        return false;
+    if (!wrg_wait_idle(w, w->config.delay * NS_PER_US))
+        return true;
+    (void)wrg_disk_queue_is_busy(&w->disk, &after);
+    return after != before; /* else it is the disk of a domain that has stopped */
+}
+
 static void wait_until_idle(struct wrg_world *w)
 {
     do
         while (!wrg_wait_idle(w, 1))
             ;
-    while (sleep_until_eoi(w));
+    while (sleep_until_eoi(w) || wrg_wait_disk(w));
 }
 
 static bool wait_for_responses(struct wrg_world *w, uint64_t n)
 {
     while (!wrg_wait_until(w, has_responses, n, 64))
-        if (!sleep_until_eoi(w))
+        if (!sleep_until_eoi(w) && !wrg_wait_disk(w))
             return false;
     return true;
 }

@@ -264,6 +264,8 @@ bool wrg_world_power_cut(struct wrg_world *w, uint32_t fate);
 /* wait.c: of the director. */
 /* Sleeps until nobody else can run: virtual time moves only then. False: something has woken it. */
 bool wrg_wait_idle(struct wrg_world *w, uint64_t pause_ns);
+/* The disk takes its time over a request: sleeps until it has done one. False: there is none. */
+bool wrg_wait_disk(struct wrg_world *w);
 bool wrg_wait_until(struct wrg_world *w, bool (*reached)(struct wrg_world *w, uint64_t n),
                     uint64_t n, uint64_t patience_ns);
 /* Virtual time after which a driver that was asked to close has done so, or never will. */
