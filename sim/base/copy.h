@@ -28,7 +28,11 @@ typedef uint64_t wrg_copy_pair __attribute__((vector_size(16)));
 
 static inline void wrg_copy(void *to, const void *from, uint32_t len)
 {
-    if (len > 32) {
+    if (len == 112) { /* a slot */
+        memcpy(to, from, 112);
+    } else if (len == 64) { /* the digests of a page */
+        memcpy(to, from, 64);
+    } else if (len > 32) {
         for (uint32_t i = 0; i + 32 < len; i += 32)
             memcpy((uint8_t *)to + i, (const uint8_t *)from + i, 32);
         memcpy((uint8_t *)to + len - 32, (const uint8_t *)from + len - 32, 32);

@@ -124,7 +124,10 @@ static inline uint64_t first_bytes(const void *buf, uint32_t len)
 {
     uint64_t value = 0;
 
-    wrg_copy(&value, buf, wrg_min_u32(len, sizeof(value)));
+    if (len >= sizeof(value))
+        memcpy(&value, buf, sizeof(value));
+    else
+        wrg_copy(&value, buf, len);
     return value;
 }
 
