@@ -2,9 +2,10 @@
 /*
  * Copies of few bytes, where a call of memcpy costs more than it moves.
  *
- * What it is    memcpy for lengths that are known at run time only: inline, and without a call in it,
- *               so that who copies needs no registers saved. The ranges do not overlap
+ * What it is    memcpy for lengths that are known at run time only: inline, and without a call in
+ *               it, so that who copies needs no registers saved
  * Layer         base
+ * Bounds        the ranges do not overlap
  * Errors        none
  */
 #ifndef WRG_BASE_COPY_H

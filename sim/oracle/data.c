@@ -84,6 +84,15 @@ static inline struct wrg_sector *next_sector(struct wrg_oracles *o, struct wrg_s
     return find_sector(o, sector, take);
 }
 
+/* The same, by an epoch that the caller keeps at hand: it goes over many. */
+static inline struct wrg_sector *next_of(struct wrg_oracles *o, struct wrg_sector *before,
+                                         uint64_t sector, uint32_t epoch)
+{
+    if (WRG_LIKELY(before && before[1].sector == sector && before[1].epoch == epoch))
+        return before + 1;
+    return find_sector(o, sector, true);
+}
+
 static struct wrg_data_io *find_io(const struct wrg_data *data, uint32_t tag)
 {
     struct wrg_data_io *io = &data->ios[tag % WRG_DATA_IOS];
@@ -115,8 +124,9 @@ static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload
     data->inflight++;
 }
 
-static inline void begin_write(const struct wrg_oracles *o, struct wrg_sector *sector,
-                               uint64_t digest, bool followed)
+__attribute__((noinline)) static void begin_write(const struct wrg_oracles *o,
+                                                  struct wrg_sector *sector, uint64_t digest,
+                                                  bool followed)
 {
     sector->changed = o->data.now;
     if (!followed) {
@@ -188,12 +198,21 @@ static void on_write_data(struct wrg_oracles *o, const struct wrg_event *ev, con
                           uint32_t len)
 {
     bool followed = find_io(&o->data, ev->a) != NULL;
+    const uint32_t epoch = o->data.epoch, now = o->data.now;
+    const uint64_t first = ev->c;
     struct wrg_sector *sector = NULL;
 
     for (uint32_t i = 0; i < digests_in(len); i++) {
-        sector = next_sector(o, sector, ev->c + i, true);
-        if (sector)
+        sector = next_of(o, sector, first + i, epoch);
+        if (!sector)
+            continue;
+        if (WRG_UNLIKELY(!followed || sector->writes)) {
             begin_write(o, sector, digest_at(payload, i), followed);
+            continue;
+        }
+        sector->changed = now;
+        sector->writes = 1;
+        sector->pending = digest_at(payload, i);
     }
 }
 
@@ -331,17 +350,20 @@ static void on_disk(void *ctx, const struct wrg_event *ev, const void *payload, 
 static void on_disk_data(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_oracles *o = ctx;
+    const uint32_t epoch = o->data.epoch, now = o->data.now;
+    const uint64_t first = ev->c;
+    const bool write = ev->b == WRITE;
     struct wrg_sector *sector = NULL;
 
     o->data.facts.disk = true;
     for (uint32_t i = 0; i < digests_in(len); i++) {
-        sector = next_sector(o, sector, ev->c + i, true);
+        sector = next_of(o, sector, first + i, epoch);
         if (!sector)
             continue;
         sector->disk = digest_at(payload, i);
         sector->flags |= WRG_SECTOR_ON_DISK;
-        if (ev->b == WRITE)
-            sector->disk_changed = o->data.now;
+        if (write)
+            sector->disk_changed = now;
     }
 }
 

@@ -76,9 +76,9 @@ void wrg_trace_subscribe(struct wrg_trace *trace, enum wrg_event_kind kind, wrg_
 void wrg_trace_unsubscribe_all(struct wrg_trace *trace);
 
 /*
- * An event is written where it stays: fill in all of what begin returns, then end that. NULL: the run
- * has a finding, so it is over, and what its tasks still do is not judged. Between the two nothing
- * else is emitted. Call only if trace->on. payload may be NULL with len 0.
+ * An event is written where it stays: fill in all of what begin returns, then end that. NULL: the
+ * run has a finding, so it is over, and what its tasks still do is not judged. Between the two
+ * nothing else is emitted. Call only if trace->on. payload may be NULL with len 0.
  */
 static inline struct wrg_event *wrg_trace_begin(struct wrg_trace *trace);
 void wrg_trace_end(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
