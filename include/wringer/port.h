@@ -380,7 +380,14 @@ struct wrg_vec { /* data within one page: a multiple of sectors */
     uint16_t off;
     uint16_t len;
 };
-enum wrg_io_op { WRG_IO_READ, WRG_IO_WRITE, WRG_IO_FLUSH };
+enum wrg_io_op {
+    WRG_IO_READ,
+    WRG_IO_WRITE,
+    WRG_IO_FLUSH,
+    /* A write that is on the medium behind all that was done before, and before all that follows;
+     * not for disks, which are asked to flush, write and flush. */
+    WRG_IO_BARRIER
+};
 
 struct wrg_disk_info {
     uint64_t sectors;     /* out */
@@ -403,6 +410,7 @@ struct wrg_blk_ready { /* the device is there, or has changed */
     uint32_t vdisk_info; /* VDISK_* */
     uint32_t max_segments;
     bool flush;
+    bool barrier;
 };
 struct wrg_blk_complete {
     uint64_t tag;    /* of struct wrg_io */
@@ -425,6 +433,7 @@ struct wrg_params {
     bool echo_outer;      /* a back that answers an indirect request with operation 6 */
     bool strict_echo;     /* a front that takes operation 6 in a response for a violation */
     bool no_flush;        /* a back that does not offer feature-flush-cache */
+    bool barrier;         /* a back that offers feature-barrier, a front that looks for it */
     bool handoff;       /* a front of firmware: it leaves the device as it would like to find it */
     uint8_t abi;        /* a front's ring layout, enum wrg_abi */
     uint8_t ring_order; /* a front's ring pages, 2^n; a back's limit */

@@ -163,7 +163,7 @@ static void xenbus_work(void *arg)
     look_for_device(back);
     state = (uint32_t)wrg_xenbus_read_other_state(&back->bus);
     /* A connection that began to close does so, whatever the frontend says meanwhile. */
-    if (back->close_tries || (back->queue && back->stopping))
+    if (back->close_tries || (back->queue && (back->hold & BACK_STOPPING)))
         leave(back);
     if (back->gone)
         return;
@@ -174,6 +174,8 @@ static void xenbus_work(void *arg)
     if (!back->gone && __atomic_exchange_n(&back->resized, false, __ATOMIC_ACQ_REL) &&
         wrg_back_tell_size(back))
         give_up(back, -EIO, "telling the size of the disk");
+    if (!back->gone && __atomic_exchange_n(&back->lost, false, __ATOMIC_ACQ_REL))
+        (void)wrg_back_withdraw(back); /* a frontend that is not told finds out by itself */
     if (back->detaching && back->bus.state != WRG_XENBUS_CLOSED)
         follow(back);
 }

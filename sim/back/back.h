@@ -31,6 +31,7 @@ struct back_request {
     uint64_t id;
     uint8_t operation; /* that the response will echo */
     uint8_t io_op;     /* enum wrg_io_op */
+    uint8_t step;      /* of a barrier */
     uint16_t nseg;
     uint64_t sector; /* of 512 bytes */
     uint64_t nsectors;
@@ -38,6 +39,12 @@ struct back_request {
     struct wrg_blkif_segment *segs;
     struct wrg_vec *vecs;
     uint32_t *pages;
+};
+
+/* Why no request is taken off the ring. */
+enum back_hold {
+    BACK_STOPPING = 1, /* the connection is being closed */
+    BACK_BARRIER = 2,  /* a barrier waits for what came before it, or has not ended */
 };
 
 struct back_queue {
@@ -56,21 +63,23 @@ struct wrg_back {
     uint64_t sectors;
     uint32_t indirect_max; /* 0: BLKIF_OP_INDIRECT is not supported */
     bool readonly;
-    bool flush;
+    bool flush, barrier; /* offered */
+    bool lost;           /* the disk cannot do any more what is offered: the nodes are to say so */
     bool open;           /* the hotplug script has named a device */
     bool properties_due; /* those of the disk are not published yet, or have changed */
     bool resized;        /* the disk has another size than was published */
     bool detaching;
-    bool leaving;          /* the device goes with this connection */
-    bool gone;             /* it has: whatever the frontend does, nobody listens */
-    uint32_t major, minor; /* of the device, while it is open */
-    uint8_t closing_tries; /* to say Closing */
-    uint8_t close_tries;   /* to say Closed */
-    bool stopping;         /* no new requests: the connection is being closed */
-    uint32_t taken;        /* requests off the ring; written by the ring's task */
-    uint32_t answered;     /* of them; written under rsp_lock */
-    uint32_t ring_lock;    /* held while the ring is drained, set up or torn down */
-    uint32_t rsp_lock;     /* held while responses are put and pushed */
+    bool leaving;                 /* the device goes with this connection */
+    bool gone;                    /* it has: whatever the frontend does, nobody listens */
+    uint32_t major, minor;        /* of the device, while it is open */
+    uint8_t closing_tries;        /* to say Closing */
+    uint8_t close_tries;          /* to say Closed */
+    uint8_t hold;                 /* no new requests: enum back_hold */
+    struct back_request *waiting; /* a barrier that has not begun; the ring's task's own */
+    uint32_t taken;               /* requests off the ring; written by the ring's task */
+    uint32_t answered;            /* of them; written under rsp_lock */
+    uint32_t ring_lock;           /* held while the ring is drained, set up or torn down */
+    uint32_t rsp_lock;            /* held while responses are put and pushed */
     struct back_queue *queue;
 };
 
@@ -84,6 +93,8 @@ int wrg_back_open(struct wrg_back *back);
 int wrg_back_publish(struct wrg_back *back);
 /* What was not known then, or has changed. */
 int wrg_back_publish_properties(struct wrg_back *back);
+/* The disk has turned out not to do what was offered. */
+int wrg_back_withdraw(struct wrg_back *back);
 /* The disk has another size: the frontend is told, if it is connected. */
 int wrg_back_tell_size(struct wrg_back *back);
 
@@ -100,6 +111,15 @@ void wrg_back_respond(struct wrg_back *back, uint64_t id, uint8_t operation, int
 
 /* Requests (request.c). */
 void wrg_back_dispatch(struct wrg_back *back, const struct wrg_blkif_request *wire);
+/* Unmap, then answer: a frontend that is answered takes its grants back at once. */
+void wrg_back_finish(struct back_request *req, int16_t status);
+int16_t wrg_back_status_of(struct wrg_back *back, const struct back_request *req, int error);
+
+/* Barriers (barrier.c). */
+/* Nothing is taken off the ring until this has ended. */
+void wrg_back_hold(struct back_request *req);
+/* By the ring's task, under ring_lock: lets the barrier begin if nothing else is in flight. */
+void wrg_back_look_at_barrier(struct wrg_back *back);
 
 /* What a request must satisfy before anything is mapped (validate.c). Both give BLKIF_RSP_*. */
 int16_t wrg_back_check_header(const struct wrg_back *back, const struct wrg_blkif_request *wire);

@@ -173,7 +173,7 @@ int wrg_back_connect(struct wrg_back *back)
     if (result)
         return result;
     (void)wrg_port_lock_take(back->port, &take);
-    back->stopping = false;
+    back->hold = 0;
     result = set_up(back, &peer);
     (void)wrg_port_lock_drop(back->port, &drop);
     if (result)
@@ -190,7 +190,7 @@ bool wrg_back_disconnect(struct wrg_back *back)
     bool idle;
 
     wrg_port_section(back->port, WRG_AT_CLOSE, 1);
-    __atomic_store_n(&back->stopping, true, __ATOMIC_SEQ_CST);
+    (void)__atomic_fetch_or(&back->hold, BACK_STOPPING, __ATOMIC_SEQ_CST);
     (void)wrg_port_lock_take(back->port, &take);
     /* The disk still moves bytes of these: the last one that ends wakes the xenbus task again. */
     idle = wrg_back_is_idle(back);

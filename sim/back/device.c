@@ -40,6 +40,7 @@ static int look_at_disk(struct wrg_back *back)
     back->sectors = disk.sectors;
     back->readonly = disk.readonly || !writable;
     back->flush = disk.flush && !back->port->params.no_flush;
+    back->barrier = back->port->params.barrier;
     return 0;
 }
 
@@ -110,7 +111,7 @@ static int write_features(void *ctx, uint32_t transaction)
     const struct node nodes[] = {
         { "feature-max-indirect-segments", back->indirect_max,
           !back->port->params.indirect_absent },
-        { "feature-barrier", 0, true },
+        { "feature-barrier", back->port->params.barrier, true },
         { "feature-persistent", 0, true },
         { "feature-discard", 0, true },
         { "max-ring-page-order", back->port->params.ring_order, true },
@@ -145,6 +146,22 @@ int wrg_back_publish_properties(struct wrg_back *back)
     if (!result)
         back->properties_due = false;
     return result;
+}
+
+static int write_withdrawal(void *ctx, uint32_t transaction)
+{
+    struct wrg_back *back = ctx;
+    const struct node nodes[] = {
+        { "feature-flush-cache", __atomic_load_n(&back->flush, __ATOMIC_ACQUIRE), true },
+        { "feature-barrier", __atomic_load_n(&back->barrier, __ATOMIC_ACQUIRE), true },
+    };
+
+    return write_nodes(back, transaction, nodes, sizeof(nodes) / sizeof(*nodes));
+}
+
+int wrg_back_withdraw(struct wrg_back *back)
+{
+    return wrg_xenbus_transact(&back->bus, write_withdrawal, back);
 }
 
 static int write_size(void *ctx, uint32_t transaction)

@@ -125,8 +125,7 @@ static int map_data(struct back_request *req)
 
 /* ---- the disk's answer ---- */
 
-/* Unmap, then answer: a frontend that is answered takes its grants back at once. */
-static void finish(struct back_request *req, int16_t status)
+void wrg_back_finish(struct back_request *req, int16_t status)
 {
     struct wrg_back *back = req->back;
     uint64_t id = req->id;
@@ -137,17 +136,36 @@ static void finish(struct back_request *req, int16_t status)
     wrg_back_respond(back, id, operation, status);
 }
 
+/* The disk cannot flush after all: nobody is promised that any more. */
+static void lose(struct wrg_back *back, const struct back_request *req)
+{
+    struct wrg_task_wake wake = { .task = back->xenbus_task };
+
+    if (req->step)
+        __atomic_store_n(&back->barrier, false, __ATOMIC_RELEASE);
+    else
+        __atomic_store_n(&back->flush, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&back->lost, true, __ATOMIC_RELEASE);
+    (void)wrg_port_task_wake(back->port, &wake);
+}
+
+int16_t wrg_back_status_of(struct wrg_back *back, const struct back_request *req, int error)
+{
+    if (!error)
+        return WRG_BLKIF_RSP_OKAY;
+    if (error != -EOPNOTSUPP)
+        return WRG_BLKIF_RSP_ERROR;
+    if (req->step || req->io_op == WRG_IO_FLUSH)
+        lose(back, req);
+    return WRG_BLKIF_RSP_EOPNOTSUPP;
+}
+
 static void on_disk_done(void *ctx, int error)
 {
     struct back_request *req = ctx;
-    int16_t status = WRG_BLKIF_RSP_OKAY;
 
     wrg_port_section(req->back->port, WRG_AT_RESPONSE, (uint32_t)req->id);
-    if (error == -EOPNOTSUPP)
-        status = WRG_BLKIF_RSP_EOPNOTSUPP;
-    else if (error)
-        status = WRG_BLKIF_RSP_ERROR;
-    finish(req, status);
+    wrg_back_finish(req, wrg_back_status_of(req->back, req, error));
 }
 
 static void submit(struct back_request *req)
@@ -160,7 +178,7 @@ static void submit(struct back_request *req)
                                     .ctx = req };
 
     if (wrg_port_disk_submit(req->back->port, &disk))
-        finish(req, WRG_BLKIF_RSP_ERROR);
+        wrg_back_finish(req, WRG_BLKIF_RSP_ERROR);
 }
 
 /* ---- from the ring ---- */
@@ -172,6 +190,8 @@ static uint8_t io_op_of(const struct wrg_blkif_request *wire)
 
     if (operation == WRG_BLKIF_OP_FLUSH_DISKCACHE)
         return WRG_IO_FLUSH;
+    if (operation == WRG_BLKIF_OP_WRITE_BARRIER)
+        return wire->nr_segments ? WRG_IO_WRITE : WRG_IO_FLUSH;
     return operation == WRG_BLKIF_OP_WRITE ? WRG_IO_WRITE : WRG_IO_READ;
 }
 
@@ -223,8 +243,10 @@ void wrg_back_dispatch(struct wrg_back *back, const struct wrg_blkif_request *wi
     req->io_op = io_op_of(wire);
     req->sector = wire->sector_number;
     status = prepare(back, wire, req);
-    if (status == WRG_BLKIF_RSP_OKAY)
-        submit(req);
+    if (status != WRG_BLKIF_RSP_OKAY)
+        wrg_back_finish(req, status);
+    else if (wire->operation == WRG_BLKIF_OP_WRITE_BARRIER)
+        wrg_back_hold(req);
     else
-        finish(req, status);
+        submit(req);
 }

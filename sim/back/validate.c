@@ -18,8 +18,13 @@ int16_t wrg_back_check_header(const struct wrg_back *back, const struct wrg_blki
         if (wire->nr_segments == 0 || wire->nr_segments > WRG_BLKIF_MAX_DIRECT_SEGMENTS)
             return WRG_BLKIF_RSP_ERROR;
         return WRG_BLKIF_RSP_OKAY;
+    case WRG_BLKIF_OP_WRITE_BARRIER:
+        if (!__atomic_load_n(&back->barrier, __ATOMIC_ACQUIRE))
+            return WRG_BLKIF_RSP_EOPNOTSUPP;
+        return wire->nr_segments > WRG_BLKIF_MAX_DIRECT_SEGMENTS ? WRG_BLKIF_RSP_ERROR
+                                                                 : WRG_BLKIF_RSP_OKAY;
     case WRG_BLKIF_OP_FLUSH_DISKCACHE:
-        if (!back->flush)
+        if (!__atomic_load_n(&back->flush, __ATOMIC_ACQUIRE))
             return WRG_BLKIF_RSP_EOPNOTSUPP;
         return wire->nr_segments ? WRG_BLKIF_RSP_ERROR : WRG_BLKIF_RSP_OKAY;
     case WRG_BLKIF_OP_INDIRECT:
@@ -29,8 +34,7 @@ int16_t wrg_back_check_header(const struct wrg_back *back, const struct wrg_blki
             wire->nr_segments > back->indirect_max)
             return WRG_BLKIF_RSP_ERROR;
         return WRG_BLKIF_RSP_OKAY;
-    default: /* unknown, reserved, or not advertised: barrier and discard */
-        return WRG_BLKIF_RSP_EOPNOTSUPP;
+    default: /* unknown, reserved, or not advertised: discard */ return WRG_BLKIF_RSP_EOPNOTSUPP;
     }
 }
 

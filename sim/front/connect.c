@@ -158,7 +158,8 @@ static int tell_block_layer(struct wrg_front *front, uint64_t sectors)
                                    .sector_size_bytes = WRG_SECTOR_SIZE,
                                    .vdisk_info = wrg_xenbus_read_unsigned(&front->bus, "info", 0),
                                    .max_segments = front->max_segments,
-                                   .flush = front->flush };
+                                   .flush = front->flush || front->barrier,
+                                   .barrier = front->barrier };
 
     front->sectors = sectors;
     return wrg_port_blk_ready(front->port, &ready);
@@ -173,6 +174,8 @@ int wrg_front_connect(struct wrg_front *front)
         return -EINVAL;
     front->max_segments = segment_limit(front);
     front->flush = wrg_xenbus_read_unsigned(&front->bus, "feature-flush-cache", 0) != 0;
+    front->barrier = front->port->params.barrier &&
+                     wrg_xenbus_read_unsigned(&front->bus, "feature-barrier", 0) != 0;
     return tell_block_layer(front, sectors);
 }
 

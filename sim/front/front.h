@@ -98,8 +98,8 @@ struct wrg_front {
     struct wrg_xenbus_device bus;
     uint32_t ring_task, xenbus_task;
     uint32_t ring_lock, list_lock;
-    uint8_t state; /* enum front_state */
-    bool flush;
+    uint8_t state;               /* enum front_state */
+    bool flush, barrier;         /* offered */
     uint8_t close_tries;         /* to say Closed */
     bool detaching;              /* no way back but a new start */
     bool suspended;              /* the guest was moved, and this driver has not looked at it yet */

@@ -110,7 +110,7 @@ static int grant_data(struct wrg_front *front, struct front_slot *slot, const st
     while (done < part->nseg) {
         uint32_t left = part->nseg - done;
         struct wrg_gnttab_grant grant = { .domid = front->bus.other_domid,
-                                          .readonly = part->io->op == WRG_IO_WRITE,
+                                          .readonly = part->io->op != WRG_IO_READ,
                                           .count = left < GRANT_BATCH ? left : GRANT_BATCH,
                                           .pages = pages,
                                           .grefs = slot->grefs + done };
@@ -223,11 +223,20 @@ static int prepare(struct wrg_front *front, struct front_slot *slot, const struc
     return result;
 }
 
-static void put(struct wrg_front *front, struct front_slot *slot, const struct part *part)
+/* A backend that cannot flush flushes for an empty barrier. */
+static uint8_t operation_of(const struct wrg_front *front, uint8_t op)
 {
     static const uint8_t operations[] = { [WRG_IO_READ] = WRG_BLKIF_OP_READ,
                                           [WRG_IO_WRITE] = WRG_BLKIF_OP_WRITE,
-                                          [WRG_IO_FLUSH] = WRG_BLKIF_OP_FLUSH_DISKCACHE };
+                                          [WRG_IO_FLUSH] = WRG_BLKIF_OP_FLUSH_DISKCACHE,
+                                          [WRG_IO_BARRIER] = WRG_BLKIF_OP_WRITE_BARRIER };
+
+    return op == WRG_IO_FLUSH && !front->flush ? (uint8_t)WRG_BLKIF_OP_WRITE_BARRIER
+                                               : operations[op];
+}
+
+static void put(struct wrg_front *front, struct front_slot *slot, const struct part *part)
+{
     struct wrg_blkif_request wire;
 
     memset(&wire, 0, sizeof(wire));
@@ -235,7 +244,7 @@ static void put(struct wrg_front *front, struct front_slot *slot, const struct p
     wire.sector_number = part->io->sector;
     wire.handle = front->handle;
     wire.nr_segments = (uint16_t)part->nseg;
-    slot->operation = operations[part->io->op];
+    slot->operation = operation_of(front, part->io->op);
     if (slot->nindirect) {
         wire.operation = WRG_BLKIF_OP_INDIRECT;
         wire.indirect_op = slot->operation;
@@ -261,6 +270,9 @@ static struct part next_part(const struct wrg_front *front, struct front_io *io)
 
     if (part.nseg > front->max_segments)
         part.nseg = front->max_segments;
+    /* There are no indirect barriers: a long one is several, which are in order as well. */
+    if (part.nseg > WRG_BLKIF_MAX_DIRECT_SEGMENTS && io->op == WRG_IO_BARRIER)
+        part.nseg = WRG_BLKIF_MAX_DIRECT_SEGMENTS;
     for (uint32_t i = 0; i < part.nseg; i++)
         part.nsectors += io->vec[io->done_vec + i].len / WRG_SECTOR_SIZE;
     return part;
@@ -295,13 +307,19 @@ static int issue_part(struct wrg_front *front, struct front_io *io)
     return 0;
 }
 
-/* A flush of a backend that has no cache to flush is done at once. */
-static bool skip_flush(struct wrg_front *front, struct front_io *io)
+/*
+ * A flush of a backend that has no cache to flush is done at once; what it does not offer, or does
+ * not any more, is refused.
+ */
+static bool skip(struct wrg_front *front, struct front_io *io)
 {
-    if (io->op != WRG_IO_FLUSH || front->flush)
+    if (io->op < WRG_IO_FLUSH || front->barrier || (io->op == WRG_IO_FLUSH && front->flush))
         return false;
+    if (io->op != WRG_IO_FLUSH)
+        io->error = -EOPNOTSUPP;
     (void)pop(front);
-    complete(front, io);
+    if (io->parts == 0) /* else its last part completes it */
+        complete(front, io);
     return true;
 }
 
@@ -309,7 +327,7 @@ void wrg_front_issue(struct wrg_front *front)
 {
     collect(front);
     while (front->todo && __atomic_load_n(&front->state, __ATOMIC_ACQUIRE) == FRONT_UP) {
-        if (skip_flush(front, front->todo))
+        if (skip(front, front->todo))
             continue;
         if (front->ring->free_slot == FRONT_NO_SLOT || issue_part(front, front->todo))
             return;

@@ -19,9 +19,19 @@ static int error_of(const struct front_slot *slot, int16_t status)
 {
     if (status == WRG_BLKIF_RSP_OKAY)
         return 0;
-    if (status == WRG_BLKIF_RSP_EOPNOTSUPP && slot->operation == WRG_BLKIF_OP_FLUSH_DISKCACHE)
+    if (status == WRG_BLKIF_RSP_EOPNOTSUPP && (slot->operation == WRG_BLKIF_OP_FLUSH_DISKCACHE ||
+                                               slot->operation == WRG_BLKIF_OP_WRITE_BARRIER))
         return -EOPNOTSUPP;
     return -EIO;
+}
+
+/* What the backend offered, it does not offer any more. */
+static void lose(struct wrg_front *front, uint8_t operation)
+{
+    if (operation == WRG_BLKIF_OP_FLUSH_DISKCACHE)
+        front->flush = false;
+    else
+        front->barrier = false;
 }
 
 void wrg_front_take(struct wrg_front *front, const struct wrg_blkif_response *response)
@@ -44,6 +54,6 @@ void wrg_front_take(struct wrg_front *front, const struct wrg_blkif_response *re
     }
     int error = error_of(slot, response->status);
     if (error == -EOPNOTSUPP)
-        front->flush = false;
+        lose(front, slot->operation);
     wrg_front_finish(front, slot, error);
 }

@@ -20,6 +20,12 @@ int16_t wrg_hostile_back_check(const struct hostile_back *back,
     switch (wire->operation) {
     case WRG_BLKIF_OP_READ:
     case WRG_BLKIF_OP_WRITE: return within(wire->nr_segments, WRG_BLKIF_MAX_DIRECT_SEGMENTS);
+    case WRG_BLKIF_OP_WRITE_BARRIER:
+        if (!back->barrier)
+            return WRG_BLKIF_RSP_EOPNOTSUPP;
+        if (wire->nr_segments == 0)
+            return back->readonly ? WRG_BLKIF_RSP_ERROR : WRG_BLKIF_RSP_OKAY;
+        return within(wire->nr_segments, WRG_BLKIF_MAX_DIRECT_SEGMENTS);
     case WRG_BLKIF_OP_FLUSH_DISKCACHE:
         if (!back->flush)
             return WRG_BLKIF_RSP_EOPNOTSUPP;

@@ -20,7 +20,7 @@ static int write_features(void *self, uint32_t transaction)
     } nodes[] = {
         { "feature-max-indirect-segments", back->indirect_max, params->indirect_absent },
         { "feature-flush-cache", back->flush, false },
-        { "feature-barrier", 0, false },
+        { "feature-barrier", back->barrier, false },
         { "feature-persistent", 0, false },
         { "feature-discard", 0, false },
         { "max-ring-page-order", params->ring_order, false },
@@ -55,6 +55,7 @@ int wrg_hostile_back_publish(struct hostile_back *back)
     back->sectors = disk.sectors;
     back->readonly = disk.readonly;
     back->flush = disk.flush && !params->no_flush;
+    back->barrier = params->barrier;
     back->indirect_max = params->indirect_absent ? 0 : params->indirect_max;
     if (back->indirect_max > WRG_BLKIF_MAX_INDIRECT_SEGMENTS)
         back->indirect_max = WRG_BLKIF_MAX_INDIRECT_SEGMENTS;

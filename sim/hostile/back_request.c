@@ -176,6 +176,9 @@ static uint8_t io_op_of(const struct wrg_blkif_request *wire)
     uint8_t operation =
         wire->operation == WRG_BLKIF_OP_INDIRECT ? wire->indirect_op : wire->operation;
 
+    /* The disk does one after the other anyway. */
+    if (operation == WRG_BLKIF_OP_WRITE_BARRIER)
+        return wire->nr_segments ? WRG_IO_WRITE : WRG_IO_FLUSH;
     if (operation == WRG_BLKIF_OP_FLUSH_DISKCACHE)
         return WRG_IO_FLUSH;
     return operation == WRG_BLKIF_OP_WRITE ? WRG_IO_WRITE : WRG_IO_READ;

@@ -23,7 +23,7 @@
 
 WRG_STATIC_ASSERT((BUCKETS & (BUCKETS - 1)) == 0, "buckets are masked");
 
-enum { READ = 0, WRITE = 1, SECTORS_A_PAGE = 8 };
+enum { READ = WRG_CASE_IO_READ, WRITE = WRG_CASE_IO_WRITE, SECTORS_A_PAGE = 8 };
 
 int wrg_data_init(struct wrg_data *data)
 {
@@ -102,6 +102,12 @@ static struct wrg_data_io *find_io(const struct wrg_data *data, uint32_t tag)
 
 /* ---- the block edge ---- */
 
+/* A barrier is a write. */
+static uint8_t op_of(const struct wrg_event *ev)
+{
+    return ev->b == WRG_CASE_IO_BARRIER ? (uint8_t)WRITE : (uint8_t)ev->b;
+}
+
 static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_oracles *o = ctx;
@@ -117,7 +123,7 @@ static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload
     }
     *io = (struct wrg_data_io){ .epoch = data->epoch,
                                 .tag = ev->a,
-                                .op = (uint8_t)ev->b,
+                                .op = op_of(ev),
                                 .sector = ev->c,
                                 .nsectors = ev->d,
                                 .since = data->now };
@@ -220,7 +226,7 @@ static void on_data(void *ctx, const struct wrg_event *ev, const void *payload, 
 {
     struct wrg_oracles *o = ctx;
 
-    if (ev->b == WRITE) {
+    if (op_of(ev) == WRITE) {
         on_write_data(o, ev, payload, len);
         return;
     }

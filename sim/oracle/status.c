@@ -7,7 +7,7 @@
  *               did not map, a fault, a failing disk, a connection that is being closed.
  * Layer         oracle
  * Source        xen/io/blkif.h; the order of checks is Linux blkback's (dispatch_rw_block_io)
- * Left out      barrier and discard that are offered; flush that carries segments
+ * Left out      discard that is offered; flush that carries segments
  */
 #include <inttypes.h>
 
@@ -77,7 +77,32 @@ static unsigned expect_flush(const struct wrg_tap_facts *facts, uint32_t nseg)
 {
     if (nseg || facts->readonly)
         return ANY;
-    return facts->flush == WRG_TAP_OFFERED ? OKAY : OKAY | NOTSUPP;
+    return facts->flush == WRG_TAP_OFFERED && !facts->refused ? OKAY : OKAY | NOTSUPP;
+}
+
+/* Not offered: refused. On a read-only disk either refusal will do. */
+static unsigned expect_unoffered(const struct wrg_tap_facts *facts, uint8_t offer)
+{
+    if (offer == WRG_TAP_OFFERED)
+        return ANY;
+    return facts->readonly ? FAILS : NOTSUPP;
+}
+
+/* One without data is a flush. */
+static unsigned expect_barrier(const struct wrg_tap *tap, struct wrg_tap_request *request)
+{
+    const struct wrg_tap_facts *facts = &tap->facts;
+    uint32_t nseg = wrg_tap_wire(request)->nr_segments;
+
+    if (facts->refused) /* until the frontend knows, either answer will do */
+        return ANY;
+    if (facts->barrier != WRG_TAP_OFFERED)
+        return expect_unoffered(facts, facts->barrier);
+    if (nseg > WRG_BLKIF_MAX_DIRECT_SEGMENTS)
+        return ERROR;
+    if (nseg == 0)
+        return facts->readonly ? OKAY | ERROR : OKAY;
+    return expect_data(tap, request);
 }
 
 static bool moves_data(uint8_t operation)
@@ -98,14 +123,6 @@ static unsigned expect_indirect(const struct wrg_tap *tap, struct wrg_tap_reques
     return expect_data(tap, request);
 }
 
-/* Not offered: refused. On a read-only disk either refusal will do. */
-static unsigned expect_unoffered(const struct wrg_tap_facts *facts, uint8_t offer)
-{
-    if (offer == WRG_TAP_OFFERED)
-        return ANY;
-    return facts->readonly ? FAILS : NOTSUPP;
-}
-
 /* What a request deserves if nothing goes wrong. */
 static unsigned expect(const struct wrg_tap *tap, struct wrg_tap_request *request)
 {
@@ -121,7 +138,7 @@ static unsigned expect(const struct wrg_tap *tap, struct wrg_tap_request *reques
         return expect_data(tap, request);
     case WRG_BLKIF_OP_FLUSH_DISKCACHE: return expect_flush(&tap->facts, wire->nr_segments);
     case WRG_BLKIF_OP_INDIRECT: return expect_indirect(tap, request);
-    case WRG_BLKIF_OP_WRITE_BARRIER: return expect_unoffered(&tap->facts, tap->facts.barrier);
+    case WRG_BLKIF_OP_WRITE_BARRIER: return expect_barrier(tap, request);
     case WRG_BLKIF_OP_DISCARD: return expect_unoffered(&tap->facts, tap->facts.discard);
     default: return NOTSUPP;
     }

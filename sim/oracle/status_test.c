@@ -234,14 +234,35 @@ static void valid_fails_with_a_twin_in_flight__clean(struct bench *t)
     answer(t, ERROR);
 }
 
-static void barrier_offered__clean(struct bench *t)
+static void ask_barrier(struct bench *t, uint32_t nseg, int16_t status)
 {
-    struct wrg_blkif_request request = rw(WRG_BLKIF_OP_WRITE_BARRIER, 7, 8, 1);
+    struct wrg_blkif_request request = rw(WRG_BLKIF_OP_WRITE_BARRIER, 7, 8, nseg);
 
     change(t, BACK, "/local/domain/2/backend/vbd/1/51712/feature-barrier", "1");
     connect_ring(t);
     ask(t, 0, &request);
-    reply(t, 0, (struct answer){ .id = 7, .operation = WRG_BLKIF_OP_WRITE_BARRIER });
+    reply(t, 0,
+          (struct answer){ .id = 7, .operation = WRG_BLKIF_OP_WRITE_BARRIER, .status = status });
+}
+
+static void empty_barrier_offered__clean(struct bench *t)
+{
+    ask_barrier(t, 0, OKAY);
+}
+
+static void barrier_offered_and_refused__fires(struct bench *t)
+{
+    ask_barrier(t, 1, NOTSUPP);
+}
+
+static void barrier_offered_and_nothing_mapped__fires(struct bench *t)
+{
+    ask_barrier(t, 1, OKAY);
+}
+
+static void barrier_offered_and_too_long__fires(struct bench *t)
+{
+    ask_barrier(t, 12, OKAY);
 }
 
 static void flush_offered_and_refused__fires(struct bench *t)
@@ -268,7 +289,10 @@ static const struct scenario scenarios[] = {
     PLAY(invalid_succeeds_after_a_fault__fires, RING_006),
     PLAY(valid_fails_with_segments_unseen__clean, CLEAN),
     PLAY(valid_fails_with_a_twin_in_flight__clean, CLEAN),
-    PLAY(barrier_offered__clean, CLEAN),
+    PLAY(empty_barrier_offered__clean, CLEAN),
+    PLAY(barrier_offered_and_refused__fires, RING_006),
+    PLAY(barrier_offered_and_nothing_mapped__fires, RING_006),
+    PLAY(barrier_offered_and_too_long__fires, RING_006),
     PLAY(flush_offered_and_refused__fires, RING_006),
 };
 

@@ -142,6 +142,7 @@ struct wrg_tap_facts { /* what a snapshot keeps */
     uint32_t requests; /* fetched so far */
     uint32_t disk_inflight;
     uint64_t allocated;              /* bytes that the back has from its port */
+    bool refused;                    /* the disk has turned out not to do what is offered */
     bool copies;                     /* the back copies grants: mappings do not tell all */
     uint8_t flush, barrier, discard; /* enum wrg_tap_offer */
     bool has_indirect_max;

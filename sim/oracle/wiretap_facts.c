@@ -2,6 +2,7 @@
 /*
  * What the other events tell about a connection: what is offered, and what may make requests fail.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -146,6 +147,7 @@ static void on_disk_done(void *ctx, const struct wrg_event *ev, const void *payl
     if (tap->facts.disk_inflight)
         tap->facts.disk_inflight--;
     tap->facts.trouble += ev->b != 0;
+    tap->facts.refused |= (int32_t)ev->b == -EOPNOTSUPP;
 }
 
 static void on_alloc(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)

@@ -220,6 +220,8 @@ void wrg_tap_decode(struct wrg_tap_request *request)
         return;
     }
     request->operation = wire->operation;
+    if (wire->operation == WRG_BLKIF_OP_WRITE_BARRIER)
+        request->operation = WRG_BLKIF_OP_WRITE; /* that is what moves its data */
     request->nr_segments = wrg_wire_direct_count(wire->nr_segments);
     request->segments = whole ? UINT16_MAX : known_segments(request);
 }

@@ -44,17 +44,21 @@ static void set_params(struct wrg_world *w, unsigned seat)
     params->strict_echo = config->front == WRG_CASE_FRONT_LINUX;
     if (seat == WRG_SEAT_FRONT) {
         params->indirect_max = config->front_indirect;
+        params->barrier = config->barrier != WRG_CASE_BARRIER_NO;
     } else if (w->next_back.set) {
         params->indirect_absent = w->next_back.indirect_max == WRG_ABSENT;
         params->indirect_max = w->next_back.indirect_max;
         params->echo_outer = config->echo == WRG_CASE_ECHO_OUTER;
         params->ring_order = w->next_back.ring_order;
-        params->no_flush = w->next_back.no_flush;
+        params->no_flush = w->next_back.no_flush || config->barrier == WRG_CASE_BARRIER_ONLY;
+        params->barrier = config->barrier != WRG_CASE_BARRIER_NO;
     } else {
         params->indirect_absent = config->indirect_max == WRG_ABSENT;
         params->indirect_max = config->indirect_max;
         params->echo_outer = config->echo == WRG_CASE_ECHO_OUTER;
         params->ring_order = 4; /* a back takes any ring of up to 16 pages */
+        params->no_flush = config->barrier == WRG_CASE_BARRIER_ONLY;
+        params->barrier = config->barrier != WRG_CASE_BARRIER_NO;
     }
 }
 

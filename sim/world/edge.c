@@ -99,7 +99,7 @@ static const uint64_t *vec_digests(struct wrg_world *w, const struct wrg_vec *ve
 /* Stamps each sector: with what is written, or with something that no write stamps. */
 static void stamp(struct wrg_world *w, const struct wrg_io_slot *slot, uint32_t pattern)
 {
-    bool write = slot->io.op == WRG_IO_WRITE;
+    bool write = slot->io.op == WRG_IO_WRITE || slot->io.op == WRG_IO_BARRIER;
     uint64_t base = w->config.seed + (uint64_t)pattern * UINT64_C(0x9e3779b97f4a7c15) +
                     slot->io.tag * UINT64_C(0xd1342543de82ef95);
     uint64_t sector = slot->io.sector;
@@ -272,7 +272,7 @@ bool wrg_edge_submit(struct wrg_world *w, const struct wrg_edge_io *args)
         stamp(w, slot, args->pattern);
     wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_SUBMIT, .role = WRG_ROLE_FRONT,
                  .a = (uint32_t)slot->io.tag, .b = args->op, .c = args->sector, .d = args->count);
-    if (args->op == WRG_IO_WRITE && w->trace.on)
+    if ((args->op == WRG_IO_WRITE || args->op == WRG_IO_BARRIER) && w->trace.on)
         emit_data(w, slot);
     w->sched.budget_steps += 256 + 64 * (uint64_t)slot->io.nvec;
     result = submit_slot(w, slot);

@@ -198,6 +198,7 @@ static void make_profile(struct wrg_world *w)
     profile->echo = config->echo;
     profile->front = config->front;
     profile->grant_version = config->grant_version;
+    profile->barrier = config->barrier;
 }
 
 static void set_seats(struct wrg_world *w)

@@ -85,6 +85,8 @@ static const char *const fixture_seeds[] = {
     "config victim=none\nio op=write\nwait\ntoolstack action=power-cut\nio op=read\n",
     "config victim=none grant-version=2 indirect-max=1024\nio op=write sector=8 count=4800\n"
     "wait for=idle\nio op=read sector=8 count=4800\n",
+    "config victim=none barrier=only\nio op=write sector=8 times=3\nio op=barrier sector=64 "
+    "count=120\nio op=flush\nio op=read sector=64 count=120\n",
 };
 
 #endif
