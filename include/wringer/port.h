@@ -386,14 +386,18 @@ enum wrg_io_op {
     WRG_IO_FLUSH,
     /* A write that is on the medium behind all that was done before, and before all that follows;
      * not for disks, which are asked to flush, write and flush. */
-    WRG_IO_BARRIER
+    WRG_IO_BARRIER,
+    WRG_IO_DISCARD,      /* what is there may be forgotten: it reads as it was, or as zeros */
+    WRG_IO_SECURE_ERASE, /* the same, but nothing of it may be left */
 };
 
 struct wrg_disk_info {
-    uint64_t sectors;     /* out */
-    bool readonly;        /* out */
-    bool flush;           /* out: has a cache to flush */
-    uint32_t queue_limit; /* out: operations in flight */
+    uint64_t sectors;                   /* out */
+    bool readonly;                      /* out */
+    bool flush;                         /* out: has a cache to flush */
+    bool discard_secure;                /* out: can erase what it discards */
+    uint32_t discard_granularity_bytes; /* out: forgets that much at a time; 0: nothing */
+    uint32_t queue_limit;               /* out: operations in flight */
 };
 struct
     wrg_disk_submit { /* -EAGAIN when queue_limit is reached; done is called by the disk's task */
@@ -401,6 +405,7 @@ struct
     uint64_t sector;
     uint32_t nvec;
     const struct wrg_vec *vec; /* lives until done */
+    uint64_t nsectors;         /* of a discard, which has no vectors */
     void (*done)(void *ctx, int error);
     void *ctx;
 };
@@ -411,6 +416,8 @@ struct wrg_blk_ready { /* the device is there, or has changed */
     uint32_t max_segments;
     bool flush;
     bool barrier;
+    bool discard, discard_secure;
+    uint32_t discard_granularity_bytes, discard_alignment_bytes;
 };
 struct wrg_blk_complete {
     uint64_t tag;    /* of struct wrg_io */
@@ -434,6 +441,7 @@ struct wrg_params {
     bool strict_echo;     /* a front that takes operation 6 in a response for a violation */
     bool no_flush;        /* a back that does not offer feature-flush-cache */
     bool barrier;         /* a back that offers feature-barrier, a front that looks for it */
+    bool discard;         /* a front that looks for feature-discard */
     bool handoff;       /* a front of firmware: it leaves the device as it would like to find it */
     uint8_t abi;        /* a front's ring layout, enum wrg_abi */
     uint8_t ring_order; /* a front's ring pages, 2^n; a back's limit */
@@ -522,6 +530,7 @@ struct wrg_io { /* what the block layer hands to a frontend; lives until complet
     uint32_t nvec;
     uint8_t op;                /* enum wrg_io_op */
     const struct wrg_vec *vec; /* pages of the frontend's domain; live until completion */
+    uint64_t nsectors;         /* of a discard, which has no pages */
     uint64_t driver[WRG_IO_DRIVER_WORDS]; /* the frontend's own, while it has the I/O */
 };
 

@@ -63,7 +63,8 @@ struct wrg_back {
     uint64_t sectors;
     uint32_t indirect_max; /* 0: BLKIF_OP_INDIRECT is not supported */
     bool readonly;
-    bool flush, barrier; /* offered */
+    bool flush, barrier, discard, discard_secure; /* offered */
+    uint32_t discard_granularity_bytes;
     bool lost;           /* the disk cannot do any more what is offered: the nodes are to say so */
     bool open;           /* the hotplug script has named a device */
     bool properties_due; /* those of the disk are not published yet, or have changed */
@@ -121,8 +122,9 @@ void wrg_back_hold(struct back_request *req);
 /* By the ring's task, under ring_lock: lets the barrier begin if nothing else is in flight. */
 void wrg_back_look_at_barrier(struct wrg_back *back);
 
-/* What a request must satisfy before anything is mapped (validate.c). Both give BLKIF_RSP_*. */
+/* What a request must satisfy before anything is mapped (validate.c). All give BLKIF_RSP_*. */
 int16_t wrg_back_check_header(const struct wrg_back *back, const struct wrg_blkif_request *wire);
+int16_t wrg_back_check_discard(const struct wrg_back *back, const struct wrg_blkif_request *wire);
 int16_t wrg_back_check_segments(const struct wrg_back *back, struct back_request *req);
 
 #endif

@@ -41,6 +41,10 @@ static int look_at_disk(struct wrg_back *back)
     back->readonly = disk.readonly || !writable;
     back->flush = disk.flush && !back->port->params.no_flush;
     back->barrier = back->port->params.barrier;
+    back->discard = disk.discard_granularity_bytes != 0 &&
+                    wrg_xenbus_read_own_u64(&back->bus, "discard-enable", 1) != 0;
+    back->discard_secure = disk.discard_secure;
+    back->discard_granularity_bytes = disk.discard_granularity_bytes;
     return 0;
 }
 
@@ -89,6 +93,18 @@ static int write_nodes(struct wrg_back *back, uint32_t transaction, const struct
     return 0;
 }
 
+static int write_discard(struct wrg_back *back, uint32_t transaction)
+{
+    const struct node nodes[] = {
+        { "feature-discard", 1, true },
+        { "discard-granularity", back->discard_granularity_bytes, true },
+        { "discard-alignment", 0, true },
+        { "discard-secure", back->discard_secure, true },
+    };
+
+    return write_nodes(back, transaction, nodes, sizeof(nodes) / sizeof(*nodes));
+}
+
 /* What the disk is like. */
 static int write_properties(void *ctx, uint32_t transaction)
 {
@@ -100,8 +116,9 @@ static int write_properties(void *ctx, uint32_t transaction)
         { "physical-sector-size", WRG_SECTOR_SIZE, true },
         { "info", back->readonly ? WRG_VDISK_READONLY : 0, true },
     };
+    int result = write_nodes(back, transaction, nodes, sizeof(nodes) / sizeof(*nodes));
 
-    return write_nodes(back, transaction, nodes, sizeof(nodes) / sizeof(*nodes));
+    return result || !back->discard ? result : write_discard(back, transaction);
 }
 
 /* What the driver can do; and with it the properties, if they are known by now. */

@@ -174,6 +174,7 @@ static void submit(struct back_request *req)
                                     .sector = req->sector,
                                     .nvec = req->nseg,
                                     .vec = req->vecs,
+                                    .nsectors = req->nsectors,
                                     .done = on_disk_done,
                                     .ctx = req };
 
@@ -183,7 +184,15 @@ static void submit(struct back_request *req)
 
 /* ---- from the ring ---- */
 
-static uint8_t io_op_of(const struct wrg_blkif_request *wire)
+/* Who cannot erase discards. */
+static uint8_t discard_op(const struct wrg_back *back, const struct wrg_blkif_request *wire)
+{
+    bool secure = back->discard_secure && (wire->flag & WRG_BLKIF_DISCARD_SECURE);
+
+    return secure ? WRG_IO_SECURE_ERASE : WRG_IO_DISCARD;
+}
+
+static uint8_t io_op_of(const struct wrg_back *back, const struct wrg_blkif_request *wire)
 {
     uint8_t operation =
         wire->operation == WRG_BLKIF_OP_INDIRECT ? wire->indirect_op : wire->operation;
@@ -192,6 +201,8 @@ static uint8_t io_op_of(const struct wrg_blkif_request *wire)
         return WRG_IO_FLUSH;
     if (operation == WRG_BLKIF_OP_WRITE_BARRIER)
         return wire->nr_segments ? WRG_IO_WRITE : WRG_IO_FLUSH;
+    if (operation == WRG_BLKIF_OP_DISCARD)
+        return discard_op(back, wire);
     return operation == WRG_BLKIF_OP_WRITE ? WRG_IO_WRITE : WRG_IO_READ;
 }
 
@@ -202,6 +213,16 @@ static uint8_t echo_of(const struct wrg_back *back, const struct wrg_blkif_reque
                  !back->port->params.echo_outer;
 
     return inner ? wire->indirect_op : wire->operation;
+}
+
+/* What moves no data. */
+static int16_t prepare_other(struct wrg_back *back, const struct wrg_blkif_request *wire,
+                             struct back_request *req)
+{
+    if (req->io_op == WRG_IO_FLUSH)
+        return back->readonly ? WRG_BLKIF_RSP_ERROR : WRG_BLKIF_RSP_OKAY;
+    req->nsectors = wire->nr_sectors;
+    return wrg_back_check_discard(back, wire);
 }
 
 static int16_t prepare(struct wrg_back *back, const struct wrg_blkif_request *wire,
@@ -215,8 +236,8 @@ static int16_t prepare(struct wrg_back *back, const struct wrg_blkif_request *wi
     } else if (req->nseg) {
         memcpy(req->segs, wire->seg, req->nseg * sizeof(*req->segs));
     }
-    if (req->io_op == WRG_IO_FLUSH)
-        return back->readonly ? WRG_BLKIF_RSP_ERROR : WRG_BLKIF_RSP_OKAY;
+    if (req->io_op >= WRG_IO_FLUSH)
+        return prepare_other(back, wire, req);
     status = wrg_back_check_segments(back, req);
     if (status == WRG_BLKIF_RSP_OKAY && map_data(req))
         status = WRG_BLKIF_RSP_ERROR;
@@ -240,10 +261,11 @@ void wrg_back_dispatch(struct wrg_back *back, const struct wrg_blkif_request *wi
     }
     req->id = wire->id;
     req->operation = echo;
-    req->io_op = io_op_of(wire);
+    req->io_op = io_op_of(back, wire);
     req->sector = wire->sector_number;
     status = prepare(back, wire, req);
-    if (status != WRG_BLKIF_RSP_OKAY)
+    /* To discard nothing is done at once. */
+    if (status != WRG_BLKIF_RSP_OKAY || (wire->operation == WRG_BLKIF_OP_DISCARD && !req->nsectors))
         wrg_back_finish(req, status);
     else if (wire->operation == WRG_BLKIF_OP_WRITE_BARRIER)
         wrg_back_hold(req);

@@ -34,8 +34,20 @@ int16_t wrg_back_check_header(const struct wrg_back *back, const struct wrg_blki
             wire->nr_segments > back->indirect_max)
             return WRG_BLKIF_RSP_ERROR;
         return WRG_BLKIF_RSP_OKAY;
-    default: /* unknown, reserved, or not advertised: discard */ return WRG_BLKIF_RSP_EOPNOTSUPP;
+    case WRG_BLKIF_OP_DISCARD: return back->discard ? WRG_BLKIF_RSP_OKAY : WRG_BLKIF_RSP_EOPNOTSUPP;
+    default: /* unknown, or reserved */ return WRG_BLKIF_RSP_EOPNOTSUPP;
     }
+}
+
+/* No sectors are nowhere; what is not aligned is the disk's to leave. */
+int16_t wrg_back_check_discard(const struct wrg_back *back, const struct wrg_blkif_request *wire)
+{
+    if (back->readonly)
+        return WRG_BLKIF_RSP_ERROR;
+    if (wire->nr_sectors && (wire->sector_number > back->sectors ||
+                             wire->nr_sectors > back->sectors - wire->sector_number))
+        return WRG_BLKIF_RSP_ERROR;
+    return WRG_BLKIF_RSP_OKAY;
 }
 
 int16_t wrg_back_check_segments(const struct wrg_back *back, struct back_request *req)

@@ -11,7 +11,7 @@ static uint64_t segments_of(const struct wrg_op *op)
 {
     if (op->kind == WRG_OP_REQ)
         return op->req.op == WRG_OPCODE_INDIRECT ? op->req.nseg : op->req.nseg & 255u;
-    if (op->kind == WRG_OP_IO && op->io.op != WRG_CASE_IO_FLUSH)
+    if (op->kind == WRG_OP_IO && op->io.op != WRG_CASE_IO_FLUSH && op->io.op < WRG_CASE_IO_DISCARD)
         return wrg_div_up_u64((uint64_t)op->io.count + op->io.first, 8) * op->io.times;
     return 0;
 }

@@ -78,7 +78,8 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
     if (request->op == WRG_IO_WRITE)
         remember(cache, request);
     error = wrg_disk_execute(disk->next, request, context);
-    if (request->op == WRG_IO_FLUSH && !error)
+    /* What is erased does not come back either. */
+    if ((request->op == WRG_IO_FLUSH || request->op == WRG_IO_SECURE_ERASE) && !error)
         forget(cache);
     return error;
 }

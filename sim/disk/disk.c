@@ -7,6 +7,8 @@ uint64_t wrg_disk_request_sectors(const struct wrg_disk_request *request)
 {
     uint64_t sectors = 0;
 
+    if (wrg_disk_discards(request->op))
+        return request->nsectors;
     for (uint32_t i = 0; i < request->nvec; i++)
         sectors += request->vec[i].len >> WRG_DISK_SECTOR_SHIFT;
     return sectors;

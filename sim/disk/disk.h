@@ -14,7 +14,7 @@
  *               multiple of sectors, -EFAULT a page that the domain may not use; faulty.h may
  *               inject others. After an error any part of the data may have been moved
  * Source        the port's wrg_disk_submit (wringer/port.h)
- * Left out      discard, barriers
+ * Left out      barriers
  */
 #ifndef WRG_DISK_DISK_H
 #define WRG_DISK_DISK_H
@@ -33,7 +33,13 @@ struct wrg_disk_request {
     uint64_t sector;
     uint32_t nvec;
     const struct wrg_vec *vec;
+    uint64_t nsectors; /* of a discard, which has no vectors */
 };
+
+static inline bool wrg_disk_discards(uint8_t op)
+{
+    return op == WRG_IO_DISCARD || op == WRG_IO_SECURE_ERASE;
+}
 
 struct wrg_disk_context { /* on whose behalf, and what it is called in the trace */
     struct wrg_xen *xen;
@@ -90,7 +96,8 @@ static inline void wrg_disk_reset(struct wrg_disk *disk)
     disk->ops->reset(disk);
 }
 
-/* How many sectors a request moves; what is beyond a whole sector in a vector does not count. */
+/* How many sectors a request moves or discards; what is beyond a whole sector in a vector does not
+ * count. */
 uint64_t wrg_disk_request_sectors(const struct wrg_disk_request *request);
 
 /*

@@ -4,9 +4,9 @@
 #include <errno.h>
 
 static const uint8_t sites[] = {
-    [WRG_IO_READ] = WRG_FAULT_DISK_READ,
-    [WRG_IO_WRITE] = WRG_FAULT_DISK_WRITE,
-    [WRG_IO_FLUSH] = WRG_FAULT_DISK_FLUSH,
+    [WRG_IO_READ] = WRG_FAULT_DISK_READ,       [WRG_IO_WRITE] = WRG_FAULT_DISK_WRITE,
+    [WRG_IO_FLUSH] = WRG_FAULT_DISK_FLUSH,     [WRG_IO_BARRIER] = WRG_FAULT_DISK_WRITE,
+    [WRG_IO_DISCARD] = WRG_FAULT_DISK_DISCARD, [WRG_IO_SECURE_ERASE] = WRG_FAULT_DISK_DISCARD,
 };
 
 static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request,

@@ -5,7 +5,9 @@
  * What it is    Chunks of 64 KiB from a pool, found by a hash of their number. What was never
  *               written reads as zeros. Nothing is allocated after init; a reset forgets all chunks
  *               at once, and a chunk that is taken anew is zeroed block by block, only where a
- *               write does not cover a block whole.
+ *               write does not cover a block whole. A discard forgets the blocks of 4 KiB that
+ *               it covers whole, which read as zeros, and keeps the rest of what it names; a
+ *               secure one zeroes the rest.
  * Layer         disk
  * Bounds        1..2^55 sectors; as many chunks with data as init says
  * Ownership     the memory is the disk's own; fini gives it back
@@ -23,6 +25,7 @@
 
 #define WRG_MEMORY_DISK_CHUNK_BYTES (64u << 10)
 #define WRG_MEMORY_DISK_SECTORS_MAX (UINT64_C(1) << 55)
+#define WRG_MEMORY_DISK_GRANULARITY 4096u /* of discards, in bytes */
 
 struct wrg_disk_chunk {
     uint8_t *bytes;
@@ -50,6 +53,7 @@ struct wrg_memory_disk {
     struct wrg_disk_bucket *buckets;
     uint64_t *digests;    /* of all chunks */
     uint64_t zero_digest; /* of a sector of zeros */
+    bool discard, secure; /* what it can do; the world sets it */
 };
 
 struct wrg_memory_disk_args {

@@ -137,9 +137,11 @@ int wrg_disk_queue_submit(struct wrg_disk_queue *queue, const struct wrg_disk_su
         return -EAGAIN;
     }
     queued = &queue->ring[queue->tail % WRG_DISK_QUEUE_MAX];
-    queued->request = (struct wrg_disk_request){
-        .op = args->op, .sector = args->sector, .nvec = args->nvec, .vec = args->vec
-    };
+    queued->request = (struct wrg_disk_request){ .op = args->op,
+                                                 .sector = args->sector,
+                                                 .nvec = args->nvec,
+                                                 .vec = args->vec,
+                                                 .nsectors = args->nsectors };
     queued->done = args->done;
     queued->ctx = args->ctx;
     queued->ticket = ++queue->tickets;

@@ -11,7 +11,7 @@ static const struct wrg_readonly_disk *self_of(const struct wrg_disk *disk)
 static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request,
                    struct wrg_disk_context *context)
 {
-    if (self_of(disk)->on && request->op == WRG_IO_WRITE)
+    if (self_of(disk)->on && (request->op == WRG_IO_WRITE || wrg_disk_discards(request->op)))
         return -EROFS;
     return wrg_disk_execute(disk->next, request, context);
 }

@@ -152,6 +152,27 @@ static uint32_t segment_limit(struct wrg_front *front)
     return offered;
 }
 
+/* What is not told, or makes no sense, is as if any sector could be discarded. */
+static void read_discard(struct wrg_front *front)
+{
+    struct wrg_xenbus_device *bus = &front->bus;
+    uint32_t granularity, alignment;
+
+    front->discard = front->discard_secure = false;
+    if (!front->port->params.discard || !wrg_xenbus_read_unsigned(bus, "feature-discard", 0))
+        return;
+    granularity = wrg_xenbus_read_unsigned(bus, "discard-granularity", 0);
+    alignment = wrg_xenbus_read_unsigned(bus, "discard-alignment", 0);
+    if (granularity == 0 || granularity % WRG_SECTOR_SIZE)
+        granularity = WRG_SECTOR_SIZE;
+    if (alignment >= granularity || alignment % WRG_SECTOR_SIZE)
+        alignment = 0;
+    front->discard = true;
+    front->discard_secure = wrg_xenbus_read_unsigned(bus, "discard-secure", 0) != 0;
+    front->discard_granularity_bytes = granularity;
+    front->discard_alignment_bytes = alignment;
+}
+
 static int tell_block_layer(struct wrg_front *front, uint64_t sectors)
 {
     struct wrg_blk_ready ready = { .sectors = sectors,
@@ -159,7 +180,11 @@ static int tell_block_layer(struct wrg_front *front, uint64_t sectors)
                                    .vdisk_info = wrg_xenbus_read_unsigned(&front->bus, "info", 0),
                                    .max_segments = front->max_segments,
                                    .flush = front->flush || front->barrier,
-                                   .barrier = front->barrier };
+                                   .barrier = front->barrier,
+                                   .discard = front->discard,
+                                   .discard_secure = front->discard_secure,
+                                   .discard_granularity_bytes = front->discard_granularity_bytes,
+                                   .discard_alignment_bytes = front->discard_alignment_bytes };
 
     front->sectors = sectors;
     return wrg_port_blk_ready(front->port, &ready);
@@ -176,6 +201,7 @@ int wrg_front_connect(struct wrg_front *front)
     front->flush = wrg_xenbus_read_unsigned(&front->bus, "feature-flush-cache", 0) != 0;
     front->barrier = front->port->params.barrier &&
                      wrg_xenbus_read_unsigned(&front->bus, "feature-barrier", 0) != 0;
+    read_discard(front);
     return tell_block_layer(front, sectors);
 }
 

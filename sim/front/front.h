@@ -53,6 +53,12 @@ struct front_io {
 _Static_assert(sizeof(struct front_io) <= WRG_IO_DRIVER_WORDS * sizeof(uint64_t),
                "the block layer leaves room for this");
 
+static inline const struct wrg_io *wrg_front_block_io(const struct front_io *io)
+{
+    return (const struct wrg_io *)(const void *)((const char *)io -
+                                                 offsetof(struct wrg_io, driver));
+}
+
 /* What is remembered of a ring request; its index is the id. */
 struct front_slot {
     struct front_io *io; /* NULL: free */
@@ -98,8 +104,10 @@ struct wrg_front {
     struct wrg_xenbus_device bus;
     uint32_t ring_task, xenbus_task;
     uint32_t ring_lock, list_lock;
-    uint8_t state;               /* enum front_state */
-    bool flush, barrier;         /* offered */
+    uint8_t state;       /* enum front_state */
+    bool flush, barrier; /* offered */
+    bool discard, discard_secure;
+    uint32_t discard_granularity_bytes, discard_alignment_bytes;
     uint8_t close_tries;         /* to say Closed */
     bool detaching;              /* no way back but a new start */
     bool suspended;              /* the guest was moved, and this driver has not looked at it yet */

@@ -229,7 +229,9 @@ static uint8_t operation_of(const struct wrg_front *front, uint8_t op)
     static const uint8_t operations[] = { [WRG_IO_READ] = WRG_BLKIF_OP_READ,
                                           [WRG_IO_WRITE] = WRG_BLKIF_OP_WRITE,
                                           [WRG_IO_FLUSH] = WRG_BLKIF_OP_FLUSH_DISKCACHE,
-                                          [WRG_IO_BARRIER] = WRG_BLKIF_OP_WRITE_BARRIER };
+                                          [WRG_IO_BARRIER] = WRG_BLKIF_OP_WRITE_BARRIER,
+                                          [WRG_IO_DISCARD] = WRG_BLKIF_OP_DISCARD,
+                                          [WRG_IO_SECURE_ERASE] = WRG_BLKIF_OP_DISCARD };
 
     return op == WRG_IO_FLUSH && !front->flush ? (uint8_t)WRG_BLKIF_OP_WRITE_BARRIER
                                                : operations[op];
@@ -254,6 +256,10 @@ static void put(struct wrg_front *front, struct front_slot *slot, const struct p
         wire.operation = slot->operation;
         for (uint32_t i = 0; i < part->nseg; i++)
             wire.seg[i] = segment_of(slot, part, i);
+        if (slot->operation == WRG_BLKIF_OP_DISCARD) {
+            wire.nr_sectors = wrg_front_block_io(part->io)->nsectors;
+            wire.flag = part->io->op == WRG_IO_SECURE_ERASE ? WRG_BLKIF_DISCARD_SECURE : 0;
+        }
     }
     wrg_front_ring_put(&front->ring->ring, &wire);
 }
@@ -307,13 +313,24 @@ static int issue_part(struct wrg_front *front, struct front_io *io)
     return 0;
 }
 
+static bool is_offered(const struct wrg_front *front, uint8_t op)
+{
+    switch (op) {
+    case WRG_IO_FLUSH: return front->flush || front->barrier;
+    case WRG_IO_BARRIER: return front->barrier;
+    case WRG_IO_DISCARD: return front->discard;
+    case WRG_IO_SECURE_ERASE: return front->discard && front->discard_secure;
+    default: return true;
+    }
+}
+
 /*
  * A flush of a backend that has no cache to flush is done at once; what it does not offer, or does
  * not any more, is refused.
  */
 static bool skip(struct wrg_front *front, struct front_io *io)
 {
-    if (io->op < WRG_IO_FLUSH || front->barrier || (io->op == WRG_IO_FLUSH && front->flush))
+    if (io->op < WRG_IO_FLUSH || is_offered(front, io->op))
         return false;
     if (io->op != WRG_IO_FLUSH)
         io->error = -EOPNOTSUPP;

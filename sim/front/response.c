@@ -19,8 +19,9 @@ static int error_of(const struct front_slot *slot, int16_t status)
 {
     if (status == WRG_BLKIF_RSP_OKAY)
         return 0;
-    if (status == WRG_BLKIF_RSP_EOPNOTSUPP && (slot->operation == WRG_BLKIF_OP_FLUSH_DISKCACHE ||
-                                               slot->operation == WRG_BLKIF_OP_WRITE_BARRIER))
+    if (status == WRG_BLKIF_RSP_EOPNOTSUPP &&
+        (slot->operation == WRG_BLKIF_OP_FLUSH_DISKCACHE ||
+         slot->operation == WRG_BLKIF_OP_WRITE_BARRIER || slot->operation == WRG_BLKIF_OP_DISCARD))
         return -EOPNOTSUPP;
     return -EIO;
 }
@@ -30,6 +31,8 @@ static void lose(struct wrg_front *front, uint8_t operation)
 {
     if (operation == WRG_BLKIF_OP_FLUSH_DISKCACHE)
         front->flush = false;
+    else if (operation == WRG_BLKIF_OP_DISCARD)
+        front->discard = false;
     else
         front->barrier = false;
 }

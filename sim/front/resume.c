@@ -17,16 +17,10 @@ void wrg_front_resume(void *self)
     wrg_front_wake_xenbus(front);
 }
 
-static const struct wrg_io *block_io(const struct front_io *io)
-{
-    return (const struct wrg_io *)(const void *)((const char *)io -
-                                                 offsetof(struct wrg_io, driver));
-}
-
 /* Nothing of it is on a ring any more. */
 static void start_over(struct wrg_front *front, struct front_io *io)
 {
-    io->sector = block_io(io)->sector;
+    io->sector = wrg_front_block_io(io)->sector;
     io->done_vec = 0;
     if (!io->all_put) /* it is the first one that waits */
         return;

@@ -57,7 +57,8 @@ struct hostile_back {
     uint32_t requests;        /* fetched since start */
     uint64_t sectors;
     uint32_t indirect_max; /* 0: not supported */
-    bool readonly, flush, barrier;
+    bool readonly, flush, barrier, discard, discard_secure;
+    uint32_t discard_granularity_bytes;
     bool resized;  /* the disk has another size than was published */
     bool stopping; /* the connection goes when the disk is done */
     bool repented; /* answers are honest, whatever was planned */

@@ -14,6 +14,16 @@ static int16_t within(uint32_t nseg, uint32_t max)
     return nseg == 0 || nseg > max ? WRG_BLKIF_RSP_ERROR : WRG_BLKIF_RSP_OKAY;
 }
 
+static int16_t check_discard(const struct hostile_back *back, const struct wrg_blkif_request *wire)
+{
+    if (!back->discard)
+        return WRG_BLKIF_RSP_EOPNOTSUPP;
+    if (back->readonly || wire->sector_number > back->sectors ||
+        wire->nr_sectors > back->sectors - wire->sector_number)
+        return WRG_BLKIF_RSP_ERROR;
+    return WRG_BLKIF_RSP_OKAY;
+}
+
 int16_t wrg_hostile_back_check(const struct hostile_back *back,
                                const struct wrg_blkif_request *wire)
 {
@@ -26,6 +36,7 @@ int16_t wrg_hostile_back_check(const struct hostile_back *back,
         if (wire->nr_segments == 0)
             return back->readonly ? WRG_BLKIF_RSP_ERROR : WRG_BLKIF_RSP_OKAY;
         return within(wire->nr_segments, WRG_BLKIF_MAX_DIRECT_SEGMENTS);
+    case WRG_BLKIF_OP_DISCARD: return check_discard(back, wire);
     case WRG_BLKIF_OP_FLUSH_DISKCACHE:
         if (!back->flush)
             return WRG_BLKIF_RSP_EOPNOTSUPP;

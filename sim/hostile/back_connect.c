@@ -17,20 +17,26 @@ static int write_features(void *self, uint32_t transaction)
         const char *name;
         uint64_t value;
         bool absent;
+        bool discard; /* written with that feature only */
     } nodes[] = {
         { "feature-max-indirect-segments", back->indirect_max, params->indirect_absent },
         { "feature-flush-cache", back->flush, false },
         { "feature-barrier", back->barrier, false },
         { "feature-persistent", 0, false },
-        { "feature-discard", 0, false },
+        { "feature-discard", back->discard, false },
         { "max-ring-page-order", params->ring_order, false },
         { "sectors", back->sectors, false },
         { "sector-size", WRG_SECTOR_SIZE, false },
         { "physical-sector-size", WRG_SECTOR_SIZE, false },
         { "info", back->readonly ? WRG_VDISK_READONLY : 0, false },
+        { "discard-granularity", back->discard_granularity_bytes, false, true },
+        { "discard-alignment", 0, false, true },
+        { "discard-secure", back->discard_secure, false, true },
     };
 
     for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++) {
+        if (nodes[i].discard && !back->discard)
+            continue;
         int result =
             nodes[i].absent
                 ? wrg_xenbus_remove(&back->peer.bus, transaction, nodes[i].name)
@@ -56,6 +62,10 @@ int wrg_hostile_back_publish(struct hostile_back *back)
     back->readonly = disk.readonly;
     back->flush = disk.flush && !params->no_flush;
     back->barrier = params->barrier;
+    back->discard = disk.discard_granularity_bytes != 0 &&
+                    wrg_xenbus_read_own_u64(bus, "discard-enable", 1) != 0;
+    back->discard_secure = disk.discard_secure;
+    back->discard_granularity_bytes = disk.discard_granularity_bytes;
     back->indirect_max = params->indirect_absent ? 0 : params->indirect_max;
     if (back->indirect_max > WRG_BLKIF_MAX_INDIRECT_SEGMENTS)
         back->indirect_max = WRG_BLKIF_MAX_INDIRECT_SEGMENTS;

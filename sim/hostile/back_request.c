@@ -158,6 +158,7 @@ static void submit(struct back_task *task)
                                     .sector = task->sector,
                                     .nvec = task->nvec,
                                     .vec = task->vecs,
+                                    .nsectors = task->nsectors,
                                     .done = on_disk_done,
                                     .ctx = task };
     struct hostile_back *back = task->back;
@@ -171,7 +172,7 @@ static void submit(struct back_task *task)
 
 /* ---- from the ring ---- */
 
-static uint8_t io_op_of(const struct wrg_blkif_request *wire)
+static uint8_t io_op_of(const struct hostile_back *back, const struct wrg_blkif_request *wire)
 {
     uint8_t operation =
         wire->operation == WRG_BLKIF_OP_INDIRECT ? wire->indirect_op : wire->operation;
@@ -181,6 +182,9 @@ static uint8_t io_op_of(const struct wrg_blkif_request *wire)
         return wire->nr_segments ? WRG_IO_WRITE : WRG_IO_FLUSH;
     if (operation == WRG_BLKIF_OP_FLUSH_DISKCACHE)
         return WRG_IO_FLUSH;
+    if (operation == WRG_BLKIF_OP_DISCARD)
+        return back->discard_secure && (wire->flag & WRG_BLKIF_DISCARD_SECURE) ? WRG_IO_SECURE_ERASE
+                                                                               : WRG_IO_DISCARD;
     return operation == WRG_BLKIF_OP_WRITE ? WRG_IO_WRITE : WRG_IO_READ;
 }
 
@@ -189,7 +193,7 @@ static int16_t prepare(struct hostile_back *back, const struct wrg_blkif_request
 {
     int16_t status;
 
-    if (task->io_op == WRG_IO_FLUSH)
+    if (task->io_op >= WRG_IO_FLUSH) /* nothing to map */
         return WRG_BLKIF_RSP_OKAY;
     if (wire->operation != WRG_BLKIF_OP_INDIRECT)
         memcpy(task->segs, wire->seg, task->nseg * sizeof(*task->segs));
@@ -221,7 +225,8 @@ void wrg_hostile_back_dispatch(struct hostile_back *back, const struct wrg_blkif
     task->answer = *answer;
     task->id = wire->id;
     task->operation = wrg_hostile_back_echo(back, wire);
-    task->io_op = io_op_of(wire);
+    task->io_op = io_op_of(back, wire);
+    task->nsectors = wire->nr_sectors;
     task->sector = wire->sector_number;
     if (valid)
         status = prepare(back, wire, task);

@@ -62,6 +62,8 @@ struct wrg_data {
         bool disk; /* the disk's events are seen */
     } facts;
     uint32_t epoch, now, used, inflight;
+    uint32_t discarding;        /* discards in flight, and those that may still come */
+    uint64_t zeros;             /* digest of a sector of them */
     struct wrg_sector *sectors; /* 2 * WRG_DATA_SECTORS, hashed, and one */
     struct wrg_data_io *ios;
 };

@@ -6,7 +6,9 @@
  * What it is    A digest a sector, from the block edge above the frontend, and another from the
  *               disk below the backend. A sector is not judged while the order of writes is not
  *               known: a write in flight beside a read or another write. A failed write leaves
- *               either content, or, if something is on its way still, nothing to judge by.
+ *               either content, or, if something is on its way still, nothing to judge by. From
+ *               a discard on a sector is what it was, or zeros, until it is written; from the end
+ *               of a secure one it is zeros. A write beside a discard is not judged.
  * Layer         oracle
  * Bounds        65,536 sectors and 4,096 I/Os in flight; what is beyond is not judged, and counted
  * Source        xen/io/blkif.h: BLKIF_OP_READ, BLKIF_OP_WRITE
@@ -16,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "oracle/checkers.h"
 
 #define BUCKETS (2u * WRG_DATA_SECTORS)
@@ -27,8 +30,11 @@ enum { READ = WRG_CASE_IO_READ, WRITE = WRG_CASE_IO_WRITE, SECTORS_A_PAGE = 8 };
 
 int wrg_data_init(struct wrg_data *data)
 {
+    static const uint8_t zeros[WRG_BLKIF_SECTOR_BYTES];
+
     /* The one behind the last is never in use: next_sector may look at it. */
     data->sectors = calloc(BUCKETS + 1, sizeof(*data->sectors));
+    wrg_digest_sectors(zeros, 1, &data->zeros);
     data->ios = calloc(WRG_DATA_IOS, sizeof(*data->ios));
     return data->sectors && data->ios ? 0 : -ENOMEM;
 }
@@ -93,6 +99,26 @@ static inline struct wrg_sector *next_of(struct wrg_oracles *o, struct wrg_secto
     return find_sector(o, sector, true);
 }
 
+typedef void sector_fn(struct wrg_oracles *o, struct wrg_sector *sector, uint32_t since);
+
+/* All sectors that are known of a range, which may be as long as the disk. */
+static void for_range(struct wrg_oracles *o, uint64_t first, uint64_t n, sector_fn *fn,
+                      uint32_t since)
+{
+    struct wrg_data *data = &o->data;
+
+    for (uint64_t i = 0; n <= WRG_DATA_SECTORS && i < n; i++) {
+        struct wrg_sector *sector = find_sector(o, first + i, false);
+        if (sector)
+            fn(o, sector, since);
+    }
+    for (uint32_t at = 0; n > WRG_DATA_SECTORS && at < BUCKETS; at++) {
+        struct wrg_sector *sector = &data->sectors[at];
+        if (sector->epoch == data->epoch && sector->sector - first < n)
+            fn(o, sector, since);
+    }
+}
+
 static struct wrg_data_io *find_io(const struct wrg_data *data, uint32_t tag)
 {
     struct wrg_data_io *io = &data->ios[tag % WRG_DATA_IOS];
@@ -108,6 +134,34 @@ static uint8_t op_of(const struct wrg_event *ev)
     return ev->b == WRG_CASE_IO_BARRIER ? (uint8_t)WRITE : (uint8_t)ev->b;
 }
 
+static bool discards(uint8_t op)
+{
+    return op == WRG_CASE_IO_DISCARD || op == WRG_CASE_IO_SECURE_ERASE;
+}
+
+static void begin_discard(struct wrg_oracles *o, struct wrg_sector *sector, uint32_t since)
+{
+    sector->changed = since;
+    if (sector->writes)
+        sector->flags |= WRG_SECTOR_CLASH;
+    if (sector->ncontent == 1 && sector->content[0] != o->data.zeros) {
+        sector->ncontent = 2;
+        sector->content[1] = o->data.zeros;
+    } else if (sector->ncontent == 2 && sector->content[0] != o->data.zeros &&
+               sector->content[1] != o->data.zeros) {
+        sector->ncontent = 0;
+    }
+}
+
+static void end_erase(struct wrg_oracles *o, struct wrg_sector *sector, uint32_t since)
+{
+    if (sector->changed == since && !sector->writes) {
+        sector->ncontent = 1;
+        sector->content[0] = o->data.zeros;
+    }
+    sector->changed = o->data.now;
+}
+
 static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_oracles *o = ctx;
@@ -117,6 +171,10 @@ static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload
     (void)payload;
     (void)len;
     data->now++;
+    if (discards((uint8_t)ev->b)) {
+        data->discarding++;
+        for_range(o, ev->c, ev->d, begin_discard, data->now);
+    }
     if (io->epoch == data->epoch) { /* its place is taken: this one is not followed */
         o->forgotten++;
         return;
@@ -139,7 +197,7 @@ __attribute__((noinline)) static void begin_write(const struct wrg_oracles *o,
         sector->flags |= WRG_SECTOR_MURKY;
         return;
     }
-    if (sector->writes++)
+    if (sector->writes++ || o->data.discarding)
         sector->flags |= WRG_SECTOR_CLASH;
     sector->pending = digest;
 }
@@ -181,7 +239,8 @@ static void end_read(struct wrg_oracles *o, const struct wrg_event *ev, struct w
                          sector->ncontent ? sector->content[0] : sector->disk);
         return;
     }
-    if (!sector->ncontent) {
+    /* Unless it was forgotten meanwhile, or may be still. */
+    if (!sector->ncontent && !o->data.discarding && sector->disk_changed < since) {
         sector->ncontent = 1;
         sector->content[0] = digest;
     }
@@ -326,9 +385,15 @@ static void on_complete(void *ctx, const struct wrg_event *ev, const void *paylo
         return;
     io->epoch = data->epoch - 1;
     data->inflight--;
+    bool settled = is_settled(o);
+    if (discards(io->op)) {
+        data->discarding -= !ev->b || settled;
+        if (!ev->b && io->op == WRG_CASE_IO_SECURE_ERASE)
+            for_range(o, io->sector, io->nsectors, end_erase, io->since);
+        return;
+    }
     if (io->op != WRITE)
         return;
-    bool settled = is_settled(o);
     bool plain = !ev->b;
     /* Bounded by what was put into the table, whatever a script claims. */
     uint64_t n = wrg_min_u64(io->nsectors, WRG_DATA_SECTORS);
@@ -390,6 +455,22 @@ static void on_disk_left(void *ctx, const struct wrg_event *ev, const void *payl
     }
 }
 
+static void forget_disk(struct wrg_oracles *o, struct wrg_sector *sector, uint32_t since)
+{
+    sector->flags &= (uint8_t)~WRG_SECTOR_ON_DISK;
+    sector->disk_changed = since;
+}
+
+static void on_disk_discard(void *ctx, const struct wrg_event *ev, const void *payload,
+                            uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+
+    (void)payload;
+    (void)len;
+    for_range(o, ev->c, ev->d, forget_disk, o->data.now);
+}
+
 /* Only an honest frontend knows what it wanted, and somebody judged must be there to blame. */
 bool wrg_data_is_wanted(const struct wrg_oracle_config *config)
 {
@@ -402,7 +483,7 @@ void wrg_data_begin(struct wrg_oracles *o)
     struct wrg_data *data = &o->data;
 
     data->facts.disk = false;
-    data->now = data->used = data->inflight = 0;
+    data->now = data->used = data->inflight = data->discarding = 0;
     data->epoch++;
     if (data->epoch == 0 || data->epoch == UINT32_MAX) { /* old entries would come to life again */
         memset(data->sectors, 0, BUCKETS * sizeof(*data->sectors));
@@ -418,4 +499,5 @@ void wrg_data_begin(struct wrg_oracles *o)
     wrg_trace_subscribe(o->trace, WRG_EV_DISK_SUBMIT, on_disk, o);
     wrg_trace_subscribe(o->trace, WRG_EV_DISK_DATA, on_disk_data, o);
     wrg_trace_subscribe(o->trace, WRG_EV_DISK_LEFT, on_disk_left, o);
+    wrg_trace_subscribe(o->trace, WRG_EV_DISK_DISCARD, on_disk_discard, o);
 }

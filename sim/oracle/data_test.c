@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Does the shadow disk know what a read must bring, and when it cannot know? */
+#include <errno.h>
+
 #include "oracle/test_events.h"
 
-enum { READ = 0, WRITE = 1, MAP_FULL = WRG_DATA_SECTORS };
+enum {
+    READ = 0,
+    WRITE = 1,
+    DISCARD = WRG_CASE_IO_DISCARD,
+    ERASE = WRG_CASE_IO_SECURE_ERASE,
+    MAP_FULL = WRG_DATA_SECTORS
+};
 
 static void begin_honest(struct bench *t)
 {
@@ -212,6 +220,128 @@ static void scripted_backend_not_judged__clean(struct bench *t)
     read_all(t, 2, 8, 200);
 }
 
+/* ---- discards ---- */
+
+static void read_zeros(struct bench *t, uint32_t tag, uint64_t sector)
+{
+    uint64_t digests[8];
+
+    for (uint32_t i = 0; i < 8; i++)
+        digests[i] = t->o->data.zeros;
+    submit(t, tag, READ, sector);
+    emit_bytes(
+        t,
+        (struct spec){ .kind = WRG_EV_BLK_DATA, .role = FRONT, .a = tag, .b = READ, .c = sector },
+        digests, sizeof(digests));
+    complete(t, tag, 0);
+}
+
+static void discard_on_disk(struct bench *t, uint8_t op, uint64_t sector)
+{
+    t->o->tap.unsure = true;
+    emit(t, .kind = WRG_EV_DISK_DISCARD, .role = BACK, .a = 1, .b = op, .c = sector, .d = 8);
+    t->o->tap.unsure = false;
+}
+
+static void discard_all(struct bench *t, uint32_t tag, uint8_t op, uint64_t sector)
+{
+    submit(t, tag, op, sector);
+    discard_on_disk(t, op, sector);
+    complete(t, tag, 0);
+}
+
+static void discarded_and_old_or_zeros_are_read__clean(struct bench *t)
+{
+    begin_honest(t);
+    write_all(t, 1, 8, 100);
+    discard_all(t, 2, DISCARD, 8);
+    read_all(t, 3, 8, 100);
+    read_zeros(t, 4, 8);
+}
+
+static void discarded_and_something_else_is_read__fires(struct bench *t)
+{
+    begin_honest(t);
+    write_all(t, 1, 8, 100);
+    discard_all(t, 2, DISCARD, 8);
+    QUIETLY(t);
+    read_all(t, 3, 8, 200);
+}
+
+static void discarded_and_a_neighbour_is_zero__fires(struct bench *t)
+{
+    begin_honest(t);
+    write_all(t, 1, 16, 100);
+    discard_all(t, 2, DISCARD, 8);
+    QUIETLY(t);
+    read_zeros(t, 3, 16);
+}
+
+static void erased_and_zeros_are_read__clean(struct bench *t)
+{
+    begin_honest(t);
+    write_all(t, 1, 8, 100);
+    discard_all(t, 2, ERASE, 8);
+    read_zeros(t, 3, 8);
+}
+
+static void erased_and_the_old_is_read__fires(struct bench *t)
+{
+    begin_honest(t);
+    write_all(t, 1, 8, 100);
+    discard_all(t, 2, ERASE, 8);
+    QUIETLY(t);
+    read_all(t, 3, 8, 100);
+}
+
+static void erase_failed_and_the_old_is_read__clean(struct bench *t)
+{
+    begin_honest(t);
+    write_all(t, 1, 8, 100);
+    submit(t, 2, ERASE, 8);
+    complete(t, 2, -EIO);
+    read_all(t, 3, 8, 100);
+}
+
+static void written_after_a_discard_and_zeros_are_read__fires(struct bench *t)
+{
+    begin_honest(t);
+    write_all(t, 1, 8, 100);
+    discard_all(t, 2, DISCARD, 8);
+    write_all(t, 3, 8, 200);
+    QUIETLY(t);
+    read_zeros(t, 4, 8);
+}
+
+static void written_beside_a_discard__either_content_clean(struct bench *t)
+{
+    begin_honest(t);
+    submit(t, 1, DISCARD, 8);
+    write_all(t, 2, 8, 200);
+    discard_on_disk(t, DISCARD, 8);
+    complete(t, 1, 0);
+    read_zeros(t, 3, 8);
+}
+
+static void read_beside_a_discard__not_believed(struct bench *t)
+{
+    begin_honest(t);
+    submit(t, 1, DISCARD, 8);
+    read_all(t, 2, 8, 100);
+    discard_on_disk(t, DISCARD, 8);
+    complete(t, 1, 0);
+    read_zeros(t, 3, 8);
+}
+
+static void discarded_by_nobodys_wish_and_zeros_are_read__fires(struct bench *t)
+{
+    begin_honest(t);
+    write_all(t, 1, 8, 100);
+    discard_on_disk(t, DISCARD, 8);
+    QUIETLY(t);
+    read_zeros(t, 2, 8);
+}
+
 static void table_full__forgets_and_stays_silent(struct bench *t)
 {
     begin_honest(t);
@@ -244,6 +374,16 @@ static const struct scenario scenarios[] = {
     PLAY(acknowledged_write_is_garbled_on_the_disk__fires, DATA_002),
     PLAY(no_disk_in_sight__clean, CLEAN),
     PLAY(scripted_backend_not_judged__clean, CLEAN),
+    PLAY(discarded_and_old_or_zeros_are_read__clean, CLEAN),
+    PLAY(discarded_and_something_else_is_read__fires, DATA_001),
+    PLAY(discarded_and_a_neighbour_is_zero__fires, DATA_001),
+    PLAY(erased_and_zeros_are_read__clean, CLEAN),
+    PLAY(erased_and_the_old_is_read__fires, DATA_001),
+    PLAY(erase_failed_and_the_old_is_read__clean, CLEAN),
+    PLAY(written_after_a_discard_and_zeros_are_read__fires, DATA_001),
+    PLAY(written_beside_a_discard__either_content_clean, CLEAN),
+    PLAY(read_beside_a_discard__not_believed, CLEAN),
+    PLAY(discarded_by_nobodys_wish_and_zeros_are_read__fires, DATA_001),
     PLAY(table_full__forgets_and_stays_silent, DATA_001),
 };
 

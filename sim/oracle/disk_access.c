@@ -188,24 +188,60 @@ static void on_data(void *ctx, const struct wrg_event *ev, const void *payload, 
                      vec.off);
 }
 
-/* DATA-004 */
-static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+/* Whether a request in flight asks to discard all of these sectors. */
+static enum found find_discard(const struct wrg_oracles *o, uint64_t sector, uint64_t nsectors)
+{
+    enum found result = NOT_FOUND;
+
+    for (uint32_t i = 0; i < o->tap.nactive; i++) {
+        struct wrg_tap_request *request = wrg_tap_active(&o->tap, i);
+        const struct wrg_blkif_request *wire = wrg_tap_wire(request);
+        uint64_t ahead = sector - wire->sector_number;
+        if (!wrg_tap_has_header(request))
+            result = NOT_SEEN;
+        else if (wire->operation == WRG_BLKIF_OP_DISCARD && sector >= wire->sector_number &&
+                 ahead <= wire->nr_sectors && nsectors <= wire->nr_sectors - ahead)
+            return FOUND;
+    }
+    return result;
+}
+
+/* DATA-003 */
+static void on_discard(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_oracles *o = ctx;
 
     (void)payload;
     (void)len;
-    if (ev->b != WRITE || !o->tap.facts.readonly || !wrg_oracle_judges(o, ev->role))
+    if (!wrg_oracle_judges(o, ev->role) || !wrg_tap_sure(&o->tap) ||
+        find_discard(o, ev->c, ev->d) != NOT_FOUND)
+        return;
+    wrg_trace_report(o->trace, WRG_RULE_DATA_003, ev,
+                     "no request in flight asks to discard %" PRIu64 " sectors at %" PRIu64, ev->d,
+                     ev->c);
+}
+
+/* DATA-004 */
+static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+    bool discards = ev->b == WRG_CASE_IO_DISCARD || ev->b == WRG_CASE_IO_SECURE_ERASE;
+
+    (void)payload;
+    (void)len;
+    if ((ev->b != WRITE && !discards) || !o->tap.facts.readonly || !wrg_oracle_judges(o, ev->role))
         return;
     wrg_trace_report(o->trace, WRG_RULE_DATA_004, ev,
-                     "%" PRIu64 " sectors at %" PRIu64 " of a read-only disk are written", ev->d,
-                     ev->c);
+                     "%" PRIu64 " sectors at %" PRIu64 " of a read-only disk are %s", ev->d, ev->c,
+                     discards ? "discarded" : "written");
 }
 
 void wrg_disk_access_begin(struct wrg_oracles *o)
 {
     o->disk_access = (struct wrg_disk_access){ 0 };
     wrg_trace_subscribe(o->trace, WRG_EV_DISK_SUBMIT, on_submit, o);
-    if (o->config.accesses)
+    if (o->config.accesses) {
         wrg_trace_subscribe(o->trace, WRG_EV_DISK_DATA, on_data, o);
+        wrg_trace_subscribe(o->trace, WRG_EV_DISK_DISCARD, on_discard, o);
+    }
 }

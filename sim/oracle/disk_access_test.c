@@ -173,6 +173,46 @@ static void writable_disk_written__clean(struct bench *t)
     submit(t, WRITE);
 }
 
+/* Sectors 8..23; the disk discards others. */
+static void discard(struct bench *t, uint64_t sector, uint64_t nsectors)
+{
+    struct wrg_blkif_request request = {
+        .operation = WRG_BLKIF_OP_DISCARD, .id = 7, .sector_number = 8, .nr_sectors = 16
+    };
+
+    connect_ring(t);
+    ask(t, 0, &request);
+    emit(t, .kind = WRG_EV_DISK_DISCARD, .role = BACK, .a = 1, .b = WRG_CASE_IO_DISCARD,
+         .c = sector, .d = nsectors);
+}
+
+static void discard_of_what_is_asked__clean(struct bench *t)
+{
+    discard(t, 8, 16);
+}
+
+static void discard_of_a_part__clean(struct bench *t)
+{
+    discard(t, 16, 8);
+}
+
+static void discard_before__fires(struct bench *t)
+{
+    discard(t, 7, 8);
+}
+
+static void discard_behind__fires(struct bench *t)
+{
+    discard(t, 16, 9);
+}
+
+static void read_only_disk_discarded__fires(struct bench *t)
+{
+    t->config.readonly = true;
+    bench_begin(t);
+    submit(t, WRG_CASE_IO_SECURE_ERASE);
+}
+
 static const struct scenario scenarios[] = {
     PLAY(segments_in_order__clean, CLEAN),
     PLAY(segments_in_disorder_and_in_parts__clean, CLEAN),
@@ -192,6 +232,11 @@ static const struct scenario scenarios[] = {
     PLAY(read_only_by_its_own_word_written__fires, DATA_004),
     PLAY(read_only_disk_read_and_flushed__clean, CLEAN),
     PLAY(writable_disk_written__clean, CLEAN),
+    PLAY(discard_of_what_is_asked__clean, CLEAN),
+    PLAY(discard_of_a_part__clean, CLEAN),
+    PLAY(discard_before__fires, DATA_003),
+    PLAY(discard_behind__fires, DATA_003),
+    PLAY(read_only_disk_discarded__fires, DATA_004),
 };
 
 static void sequences__fire_their_rule_or_none(void **state)

@@ -12,7 +12,7 @@
  * Bounds        WRG_DURABLE_VERSIONS versions and WRG_DATA_IOS I/Os; beyond them nothing is judged
  *               any more, and it is counted. Costs nothing where the disk has no volatile cache
  * Source        xen/io/blkif.h: BLKIF_OP_FLUSH_DISKCACHE
- * Left out      barriers; a sector of which nothing was flushed: any content may be left of it
+ * Left out      that a barrier is durable itself; what was discarded; a sector of which nothing was flushed: any content may be left of it
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -24,7 +24,7 @@
 #define BUCKETS (1u << 14)
 #define GOLDEN  UINT64_C(0x9e3779b97f4a7c15)
 
-enum { WRITE = 1, FLUSH = 2 };
+enum { WRITE = WRG_CASE_IO_WRITE, FLUSH = WRG_CASE_IO_FLUSH, BARRIER = WRG_CASE_IO_BARRIER };
 
 int wrg_durable_init(struct wrg_durable *durable)
 {
@@ -150,7 +150,7 @@ static void on_data(void *ctx, const struct wrg_event *ev, const void *payload, 
 {
     struct wrg_oracles *o = ctx;
 
-    if (ev->b != WRITE || o->durable.lost)
+    if ((ev->b != WRITE && ev->b != BARRIER) || o->durable.lost)
         return;
     for (uint32_t i = 0; i < len / sizeof(uint64_t); i++) {
         prune(&o->durable, ev->c + i, false);
@@ -190,9 +190,9 @@ static void on_complete(void *ctx, const struct wrg_event *ev, const void *paylo
     durable->now++;
     if (io->epoch != durable->epoch || io->tag != ev->a)
         return;
-    if (io->op == WRITE)
+    if (io->op == WRITE || io->op == BARRIER)
         end_write(durable, io, ev->b != 0);
-    else if (io->op == FLUSH && !ev->b && io->answers != durable->answers)
+    if ((io->op == FLUSH || io->op == BARRIER) && !ev->b && io->answers != durable->answers)
         durable->flushed = wrg_max_u32(durable->flushed, io->began);
     io->epoch = durable->epoch - 1;
 }
@@ -205,8 +205,10 @@ static void on_answer(void *ctx, const struct wrg_tap_note *note)
     if (note->match != WRG_TAP_MATCHED || note->response.status != WRG_BLKIF_RSP_OKAY)
         return;
     struct wrg_tap_request *request = &o->tap.records[note->request - o->tap.records];
+    uint8_t operation = wrg_tap_wire(request)->operation;
     o->durable.answers +=
-        wrg_tap_has_header(request) && wrg_tap_operation(request) == WRG_BLKIF_OP_FLUSH_DISKCACHE;
+        wrg_tap_has_header(request) &&
+        (operation == WRG_BLKIF_OP_FLUSH_DISKCACHE || operation == WRG_BLKIF_OP_WRITE_BARRIER);
 }
 
 /* ---- the cut ---- */
@@ -254,6 +256,21 @@ static void on_left(void *ctx, const struct wrg_event *ev, const void *payload, 
     }
 }
 
+/* Of what is discarded nothing is promised any more. */
+static void on_discard(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+
+    (void)payload;
+    (void)len;
+    if (ev->d > WRG_DURABLE_VERSIONS) {
+        lose_track(o);
+        return;
+    }
+    for (uint64_t i = 0; i < ev->d; i++)
+        prune(&o->durable, ev->c + i, true);
+}
+
 /* What the disk did not tell of was durable long ago, and now all of it is. */
 static void on_cut(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
@@ -280,5 +297,6 @@ void wrg_durable_begin(struct wrg_oracles *o)
     wrg_trace_subscribe(o->trace, WRG_EV_BLK_COMPLETE, on_complete, o);
     wrg_trace_subscribe(o->trace, WRG_EV_DISK_LEFT, on_left, o);
     wrg_trace_subscribe(o->trace, WRG_EV_DISK_CUT, on_cut, o);
+    wrg_trace_subscribe(o->trace, WRG_EV_DISK_DISCARD, on_discard, o);
     wrg_tap_listen(&o->tap, WRG_TAP_ANSWER, on_answer, o);
 }

@@ -7,7 +7,7 @@
  *               did not map, a fault, a failing disk, a connection that is being closed.
  * Layer         oracle
  * Source        xen/io/blkif.h; the order of checks is Linux blkback's (dispatch_rw_block_io)
- * Left out      discard that is offered; flush that carries segments
+ * Left out      flush that carries segments
  */
 #include <inttypes.h>
 
@@ -105,6 +105,30 @@ static unsigned expect_barrier(const struct wrg_tap *tap, struct wrg_tap_request
     return expect_data(tap, request);
 }
 
+static bool is_aligned(const struct wrg_tap_facts *facts, const struct wrg_blkif_request *wire)
+{
+    uint64_t granule = facts->discard_granularity / WRG_BLKIF_SECTOR_BYTES;
+
+    return granule <= 1 || (wire->sector_number % granule == 0 && wire->nr_sectors % granule == 0);
+}
+
+static unsigned expect_discard(const struct wrg_tap_facts *facts,
+                               const struct wrg_blkif_request *wire)
+{
+    if (facts->discard != WRG_TAP_OFFERED)
+        return expect_unoffered(facts, facts->discard);
+    if (facts->readonly)
+        return ERROR;
+    if (wire->nr_sectors == 0) /* some look where it is, and some do not */
+        return OKAY | ERROR;
+    if (facts->has_capacity && !fits(wire->sector_number, wire->nr_sectors, facts->most_sectors))
+        return ERROR;
+    if (!facts->has_capacity || !fits(wire->sector_number, wire->nr_sectors, facts->least_sectors))
+        return ANY;
+    /* It may be left to the disk, which keeps what is not a whole granule. */
+    return is_aligned(facts, wire) ? OKAY : OKAY | ERROR;
+}
+
 static bool moves_data(uint8_t operation)
 {
     return operation == WRG_BLKIF_OP_READ || operation == WRG_BLKIF_OP_WRITE;
@@ -139,7 +163,7 @@ static unsigned expect(const struct wrg_tap *tap, struct wrg_tap_request *reques
     case WRG_BLKIF_OP_FLUSH_DISKCACHE: return expect_flush(&tap->facts, wire->nr_segments);
     case WRG_BLKIF_OP_INDIRECT: return expect_indirect(tap, request);
     case WRG_BLKIF_OP_WRITE_BARRIER: return expect_barrier(tap, request);
-    case WRG_BLKIF_OP_DISCARD: return expect_unoffered(&tap->facts, tap->facts.discard);
+    case WRG_BLKIF_OP_DISCARD: return expect_discard(&tap->facts, wire);
     default: return NOTSUPP;
     }
 }

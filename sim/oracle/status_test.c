@@ -265,6 +265,55 @@ static void barrier_offered_and_too_long__fires(struct bench *t)
     ask_barrier(t, 12, OKAY);
 }
 
+/* In whole granules, or not. */
+static void ask_discard(struct bench *t, uint64_t nsectors, int16_t status)
+{
+    struct wrg_blkif_request request = {
+        .operation = WRG_BLKIF_OP_DISCARD, .id = 7, .sector_number = 8, .nr_sectors = nsectors
+    };
+
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/feature-discard", "1");
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/discard-granularity", "4096");
+    connect_ring(t);
+    ask(t, 0, &request);
+    reply(t, 0, (struct answer){ .id = 7, .operation = WRG_BLKIF_OP_DISCARD, .status = status });
+}
+
+static void discard_offered__clean(struct bench *t)
+{
+    ask_discard(t, 2040, OKAY);
+}
+
+static void discard_offered_and_refused__fires(struct bench *t)
+{
+    ask_discard(t, 8, NOTSUPP);
+}
+
+static void discard_of_whole_granules_fails__fires(struct bench *t)
+{
+    ask_discard(t, 8, ERROR);
+}
+
+static void discard_of_a_part_fails__clean(struct bench *t)
+{
+    ask_discard(t, 9, ERROR);
+}
+
+static void discard_of_nothing_fails__clean(struct bench *t)
+{
+    ask_discard(t, 0, ERROR);
+}
+
+static void discard_over_the_end__fires(struct bench *t)
+{
+    ask_discard(t, 2041, OKAY);
+}
+
+static void discard_that_wraps__fires(struct bench *t)
+{
+    ask_discard(t, UINT64_MAX, OKAY);
+}
+
 static void flush_offered_and_refused__fires(struct bench *t)
 {
     struct wrg_blkif_request request = rw(WRG_BLKIF_OP_FLUSH_DISKCACHE, 7, 0, 0);
@@ -293,6 +342,13 @@ static const struct scenario scenarios[] = {
     PLAY(barrier_offered_and_refused__fires, RING_006),
     PLAY(barrier_offered_and_nothing_mapped__fires, RING_006),
     PLAY(barrier_offered_and_too_long__fires, RING_006),
+    PLAY(discard_offered__clean, CLEAN),
+    PLAY(discard_offered_and_refused__fires, RING_006),
+    PLAY(discard_of_whole_granules_fails__fires, RING_006),
+    PLAY(discard_of_a_part_fails__clean, CLEAN),
+    PLAY(discard_of_nothing_fails__clean, CLEAN),
+    PLAY(discard_over_the_end__fires, RING_006),
+    PLAY(discard_that_wraps__fires, RING_006),
     PLAY(flush_offered_and_refused__fires, RING_006),
 };
 

@@ -145,6 +145,7 @@ struct wrg_tap_facts { /* what a snapshot keeps */
     bool refused;                    /* the disk has turned out not to do what is offered */
     bool copies;                     /* the back copies grants: mappings do not tell all */
     uint8_t flush, barrier, discard; /* enum wrg_tap_offer */
+    uint32_t discard_granularity;    /* as the backend tells, in bytes; 0: it does not */
     bool has_indirect_max;
     bool told_indirect_max; /* by the backend itself, not by what it was asked to offer */
     uint32_t indirect_max;  /* as the backend advertises it */

@@ -56,6 +56,9 @@ static void on_change(void *ctx, const struct wrg_event *ev, const void *payload
                                    ? WRG_TAP_OFFERED
                                    : WRG_TAP_NOT_OFFERED;
     }
+    if (wrg_tap_path_ends(payload, len, "discard-granularity", &value, &value_len) &&
+        wrg_tap_number(value, value_len, &number))
+        facts->discard_granularity = number;
     if (wrg_tap_path_ends(payload, len, "feature-max-indirect-segments", &value, &value_len)) {
         facts->told_indirect_max = true; /* also that it is not offered any more */
         facts->has_indirect_max = wrg_tap_number(value, value_len, &number);

@@ -189,6 +189,9 @@ static bool has_header(const struct wrg_tap_request *request)
     case WRG_BLKIF_OP_INDIRECT:
         return wrg_tap_has(request, 1, 3) &&
                wrg_tap_has(request, WRG_WIRE_AT(shift, blkif_request_indirect, sector_number), 8);
+    case WRG_BLKIF_OP_DISCARD:
+        return wrg_tap_has(request, 1, 1) &&
+               wrg_tap_has(request, WRG_WIRE_AT(shift, blkif_request_discard, sector_number), 16);
     default: return true;
     }
 }

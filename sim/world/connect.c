@@ -44,6 +44,7 @@ static void set_params(struct wrg_world *w, unsigned seat)
     params->strict_echo = config->front == WRG_CASE_FRONT_LINUX;
     if (seat == WRG_SEAT_FRONT) {
         params->indirect_max = config->front_indirect;
+        params->discard = config->discard != WRG_CASE_DISCARD_NO;
         params->barrier = config->barrier != WRG_CASE_BARRIER_NO;
     } else if (w->next_back.set) {
         params->indirect_absent = w->next_back.indirect_max == WRG_ABSENT;
@@ -162,6 +163,15 @@ static void on_words(void *ctx, const struct wrg_event *ev, const void *payload,
     w->peer_hash = wrg_digest_bytes(w->peer_hash ^ ev->c, payload, len);
 }
 
+static void on_discard(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_world *w = ctx;
+
+    (void)payload;
+    (void)len;
+    w->peer_hash = wrg_digest_words(w->peer_hash, ev->c, ev->d ^ ev->b);
+}
+
 static void on_end(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_world *w = ctx;
@@ -199,6 +209,7 @@ void wrg_world_begin_checkers(struct wrg_world *w)
     wrg_trace_subscribe(&w->trace, WRG_EV_BLK_DATA, on_words, w);
     wrg_trace_subscribe(&w->trace, WRG_EV_DISK_DATA, on_words, w);
     wrg_trace_subscribe(&w->trace, WRG_EV_DISK_LEFT, on_words, w);
+    wrg_trace_subscribe(&w->trace, WRG_EV_DISK_DISCARD, on_discard, w);
     wrg_trace_subscribe(&w->trace, WRG_EV_BLK_COMPLETE, on_end, w);
 }
 
@@ -215,7 +226,10 @@ static void set_grant_version(struct wrg_world *w)
 
 static void connect_afresh(struct wrg_world *w)
 {
-    const struct wrg_vbd_spec spec = { .id = wrg_world_vbd, .readonly = w->config.readonly };
+    const struct wrg_vbd_spec spec = { .id = wrg_world_vbd,
+                                       .readonly = w->config.readonly,
+                                       .no_discard =
+                                           w->config.discard == WRG_CASE_DISCARD_FORBIDDEN };
     uint16_t dom0;
     int result;
 

@@ -252,7 +252,9 @@ static int submit_slot(struct wrg_world *w, struct wrg_io_slot *slot)
 
 bool wrg_edge_submit(struct wrg_world *w, const struct wrg_edge_io *args)
 {
-    uint32_t npages = (args->first + args->count + SECTORS_PER_PAGE - 1) / SECTORS_PER_PAGE;
+    bool discard = wrg_disk_discards(args->op);
+    uint32_t npages =
+        discard ? 0 : (args->first + args->count + SECTORS_PER_PAGE - 1) / SECTORS_PER_PAGE;
     struct wrg_io_slot *slot;
     int result;
 
@@ -267,7 +269,10 @@ bool wrg_edge_submit(struct wrg_world *w, const struct wrg_edge_io *args)
         give_back(w, slot, -ENOMEM, false);
         return false;
     }
-    fill_vectors(slot, args);
+    slot->io.nvec = 0;
+    slot->io.nsectors = discard ? args->count : 0;
+    if (!discard)
+        fill_vectors(slot, args);
     if (w->instrumented)
         stamp(w, slot, args->pattern);
     wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_SUBMIT, .role = WRG_ROLE_FRONT,

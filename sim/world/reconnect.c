@@ -78,7 +78,10 @@ static void stop_front(struct wrg_world *w)
 /* All that the toolstack writes for a device whose script has answered. */
 static bool write_device(struct wrg_world *w)
 {
-    const struct wrg_vbd_spec spec = { .id = wrg_world_vbd, .readonly = w->config.readonly };
+    const struct wrg_vbd_spec spec = { .id = wrg_world_vbd,
+                                       .readonly = w->config.readonly,
+                                       .no_discard =
+                                           w->config.discard == WRG_CASE_DISCARD_FORBIDDEN };
     int result;
 
     wrg_xen_lock(&w->xen);

@@ -22,6 +22,8 @@ static void set_disk(struct wrg_world *w)
     wrg_memory_disk_resize(&w->memory_disk, w->config.sectors);
     wrg_error_disk_set(&w->error_disk, w->config.error_first, w->config.error_count);
     w->readonly_disk.on = w->config.readonly;
+    w->memory_disk.discard = w->config.discard != WRG_CASE_DISCARD_NO;
+    w->memory_disk.secure = w->config.discard == WRG_CASE_DISCARD_SECURE;
 }
 
 /* At the first run after start, when all options of the run are known. */

@@ -199,6 +199,7 @@ static void make_profile(struct wrg_world *w)
     profile->front = config->front;
     profile->grant_version = config->grant_version;
     profile->barrier = config->barrier;
+    profile->discard = config->discard;
 }
 
 static void set_seats(struct wrg_world *w)

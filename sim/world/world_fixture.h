@@ -87,6 +87,9 @@ static const char *const fixture_seeds[] = {
     "wait for=idle\nio op=read sector=8 count=4800\n",
     "config victim=none barrier=only\nio op=write sector=8 times=3\nio op=barrier sector=64 "
     "count=120\nio op=flush\nio op=read sector=64 count=120\n",
+    "config victim=none discard=secure\nio op=write sector=8 count=64\nwait\nio op=discard "
+    "sector=9 "
+    "count=30\nio op=secure-erase sector=50 count=9\nwait\nio op=read sector=8 count=64\n",
 };
 
 #endif

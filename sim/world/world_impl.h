@@ -44,8 +44,8 @@ struct wrg_profile {
     uint32_t indirect_max;
     uint16_t front_indirect;
     uint16_t memory_mib;
-    uint8_t abi, ring_order, readonly, victim, echo, front, grant_version, barrier;
-    uint8_t pad[4];
+    uint8_t abi, ring_order, readonly, victim, echo, front, grant_version, barrier, discard;
+    uint8_t pad[3];
 };
 
 /* ---- the block edge ---- */
