@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A filter that makes a disk read-only: writes and discards get -EROFS and change nothing, info says
- * so. Flushes and reads pass. Layer: disk; no state, nothing allocated.
+ * A filter that makes a disk read-only: writes and discards get -EROFS and change nothing, info
+ * says so. Flushes and reads pass. Layer: disk; no state, nothing allocated.
  */
 #ifndef WRG_DISK_READONLY_H
 #define WRG_DISK_READONLY_H
