@@ -137,18 +137,18 @@ def hashes_of(preset):
 
 
 def hashes_leg():
-    """The same trace hash from every compiler and architecture: one test for each that is built."""
+    """The same trace hash from every compiler, architecture and way to switch fibers: one test for each that is built."""
     if not cases() or not (ROOT / "sim/cli/replay_main.c").exists():
         return Counts(skipped=1, reason="no corpus or no replayer yet")
     counts, reasons, wanted = Counts(), [], None
     if not shutil.which("aarch64-linux-gnu-gcc") or not shutil.which("qemu-aarch64-static"):
         counts.add(Counts(failed=1) if CI else Counts(skipped=1))
         reasons.append("no aarch64 compiler or emulator")
-        presets = ["release", "dev", "gcc"]
+        presets = ["release", "dev", "gcc", "ucontext"]
     else:
-        presets = ["release", "dev", "gcc", "aarch64"]
+        presets = ["release", "dev", "gcc", "ucontext", "aarch64"]
     for preset in presets:
-        built = build(preset) if preset == "aarch64" else (
+        built = build(preset) if preset in ("ucontext", "aarch64") else (
             BUILD / preset / "wringer-replay").exists()
         lines = hashes_of(preset) if built else None
         wanted = wanted or lines
@@ -210,6 +210,7 @@ def legs(mode):
         ("gcc", preset_leg("gcc", "gcc", *not_tidy)),
         ("tsan", preset_leg("tsan", "clang", "-L", "^(tsan|unit)$")),
         ("faults", faults_leg(mode)),
+        ("ucontext", preset_leg("ucontext", "clang", "-R", r"^sched\.")),
         ("hashes", hashes_leg),
         ("corpus", corpus_leg),
         ("fuzz", preset_leg("fuzz", "clang", "-L", "^smoke$")),

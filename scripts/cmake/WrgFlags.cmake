@@ -18,6 +18,20 @@ add_compile_definitions(_GNU_SOURCE
     WRG_VERSION="${PROJECT_VERSION}"
     WRG_JSON=$<BOOL:${WRG_JSON}>)
 
+if(WRG_FIBER STREQUAL "auto")
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|aarch64|arm64)$" AND
+       CMAKE_SIZEOF_VOID_P EQUAL 8)
+        set(WRG_FIBER asm)
+    else()
+        set(WRG_FIBER ucontext)
+    endif()
+elseif(NOT WRG_FIBER MATCHES "^(asm|ucontext)$")
+    message(FATAL_ERROR "WRG_FIBER is auto, asm or ucontext, not ${WRG_FIBER}")
+endif()
+if(WRG_FIBER STREQUAL "ucontext")
+    add_compile_definitions(WRG_FIBER_UCONTEXT)
+endif()
+
 # -Wconversion is left out: it drowns real findings in byte arithmetic. unused-parameter is off
 # because vtable callbacks have fixed signatures.
 set(WRG_WARNINGS

@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "sched/fiber.h"
+#include "sched/fiber_impl.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-/*
- * The glue must stay out of the sanitizers' sight: it enters on one stack and leaves on another,
- * so function entry and exit records would not balance, and MSan would check what it cannot know.
- */
-#if defined(__clang__)
-#define GLUE __attribute__((noinline, disable_sanitizer_instrumentation))
-#else
-#define GLUE __attribute__((noinline, no_sanitize("address", "thread", "undefined")))
-#endif
 #define WEAK __attribute__((weak))
 
 WEAK void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, size_t size);
@@ -30,8 +21,6 @@ WEAK void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 WEAK void __lsan_register_root_region(const void *p, size_t size);
 WEAK void __lsan_unregister_root_region(const void *p, size_t size);
 
-void wrg_fiber_main(struct wrg_fiber *f);
-
 static bool sanitized(void)
 {
     return __sanitizer_start_switch_fiber || __msan_start_switch_fiber || __tsan_create_fiber;
@@ -44,31 +33,8 @@ size_t wrg_fiber_default_stack(void)
 
 #ifdef WRG_FIBER_IS_UCONTEXT
 
-GLUE static void jump(struct wrg_fiber *from, struct wrg_fiber *to)
-{
-    int rc = swapcontext(&from->context, &to->context);
-
-    WRG_ASSERT(rc == 0);
-}
-
-/* makecontext passes ints only. */
-GLUE static void ucontext_entry(unsigned high, unsigned low)
-{
-    wrg_fiber_main((struct wrg_fiber *)((uintptr_t)((uint64_t)high << 32 | low)));
-}
-
-static void prepare(struct wrg_fiber *f)
-{
-    uint64_t self = (uintptr_t)f;
-    int rc = getcontext(&f->context);
-
-    WRG_ASSERT(rc == 0);
-    f->context.uc_stack.ss_sp = (void *)f->stack_bottom;
-    f->context.uc_stack.ss_size = f->stack_bytes;
-    f->context.uc_link = NULL;
-    makecontext(&f->context, (void (*)(void))ucontext_entry, 2, (unsigned)(self >> 32),
-                (unsigned)self);
-}
+#define jump    wrg_fiber_ucontext_jump
+#define prepare wrg_fiber_ucontext_prepare
 
 #else
 
@@ -100,7 +66,7 @@ static void prepare(struct wrg_fiber *f)
 #endif
 
 /* A dying fiber passes NULL for the place to save ASan's fake stack, which destroys it. */
-GLUE static void announce(void **fake_stack_save, struct wrg_fiber *to)
+WRG_FIBER_GLUE static void announce(void **fake_stack_save, struct wrg_fiber *to)
 {
     if (__sanitizer_start_switch_fiber)
         __sanitizer_start_switch_fiber(fake_stack_save, to->stack_bottom, to->stack_bytes);
@@ -111,7 +77,7 @@ GLUE static void announce(void **fake_stack_save, struct wrg_fiber *to)
 }
 
 /* On the new stack. Where the thread's own stack lies is only learned by leaving it. */
-GLUE static void arrive(struct wrg_fiber *self)
+WRG_FIBER_GLUE static void arrive(struct wrg_fiber *self)
 {
     const void *bottom = NULL;
     size_t size = 0;
@@ -126,14 +92,14 @@ GLUE static void arrive(struct wrg_fiber *self)
     }
 }
 
-GLUE static void switch_annotated(struct wrg_fiber *from, struct wrg_fiber *to)
+WRG_FIBER_GLUE static void switch_annotated(struct wrg_fiber *from, struct wrg_fiber *to)
 {
     announce(&from->fake_stack, to);
     jump(from, to);
     arrive(from);
 }
 
-GLUE void wrg_fiber_switch(struct wrg_fiber *from, struct wrg_fiber *to)
+WRG_FIBER_GLUE void wrg_fiber_switch(struct wrg_fiber *from, struct wrg_fiber *to)
 {
     to->from = from;
     if (WRG_UNLIKELY(to->annotated))
@@ -143,7 +109,7 @@ GLUE void wrg_fiber_switch(struct wrg_fiber *from, struct wrg_fiber *to)
 }
 
 /* Called by the trampoline, on the fiber's stack. */
-GLUE void wrg_fiber_main(struct wrg_fiber *f)
+WRG_FIBER_GLUE void wrg_fiber_main(struct wrg_fiber *f)
 {
     if (f->annotated)
         arrive(f);

@@ -5,7 +5,7 @@
  * Layer: sched. Shapes: a fiber is caller-owned memory that never moves; a stack is mapped by
  * wrg_fiber_init and unmapped by wrg_fiber_fini. The first switch to a fiber calls fn(arg); when
  * fn returns, control goes to the fiber that switched to it last, for good.
- * Engines: assembly on x86-64 and aarch64, ucontext elsewhere (or with WRG_FIBER_UCONTEXT).
+ * Engines: assembly on x86-64 and aarch64, ucontext elsewhere, or with cmake -DWRG_FIBER=ucontext.
  * Sanitizers: ASan, MSan and TSan are told of every switch, and LSan of every stack. Whether they
  * are in the program is found out at run time, by weak symbols, for the simulator is compiled
  * without them in fuzz builds and linked into programs that have them.
