@@ -27,13 +27,13 @@ static int move(struct tiny *t, uint8_t op, uint64_t sector, const struct wrg_bl
     struct wrg_gnttab_map_op entry = { .gref = seg->gref };
     struct wrg_gnttab_map map = { .domid = t->bus.other_domid, .readonly = op == WRG_IO_WRITE,
                                   .count = 1, .ops = &entry };
-    uint32_t count = seg->last_sect - seg->first_sect + 1u;
 
     if (wrg_port_gnttab_map(t->port, &map) || entry.status)
         return -EFAULT;
     struct wrg_vec vec = { entry.page, (uint16_t)(seg->first_sect * WRG_SECTOR_SIZE),
-                           (uint16_t)(count * WRG_SECTOR_SIZE) };
-    struct wrg_disk_submit submit = { op, sector, 1, &vec, on_disk_done, t };
+                           (uint16_t)((seg->last_sect - seg->first_sect + 1u) * WRG_SECTOR_SIZE) };
+    struct wrg_disk_submit submit = { .op = op, .sector = sector, .nvec = 1, .vec = &vec,
+                                      .done = on_disk_done, .ctx = t };
     t->result = 1;
     if (wrg_port_disk_submit(t->port, &submit))
         t->result = -EIO;

@@ -263,6 +263,7 @@ static void on_write_data(struct wrg_oracles *o, const struct wrg_event *ev, con
                           uint32_t len)
 {
     bool followed = find_io(&o->data, ev->a) != NULL;
+    bool plain = followed && !o->data.discarding;
     const uint32_t epoch = o->data.epoch, now = o->data.now;
     const uint64_t first = ev->c;
     struct wrg_sector *sector = NULL;
@@ -271,7 +272,7 @@ static void on_write_data(struct wrg_oracles *o, const struct wrg_event *ev, con
         sector = next_of(o, sector, first + i, epoch);
         if (!sector)
             continue;
-        if (WRG_UNLIKELY(!followed || sector->writes)) {
+        if (WRG_UNLIKELY(!plain || sector->writes)) {
             begin_write(o, sector, digest_at(payload, i), followed);
             continue;
         }
