@@ -410,7 +410,7 @@ static void request__handle_is_the_end_of_the_directory(void **state)
     struct wrg_vec vec = { .len = 512 };
     struct wrg_io io = { .tag = 1, .nvec = 1, .op = WRG_IO_READ, .vec = &vec };
     uint16_t handle = 0;
-    uint32_t gref;
+    uint32_t gref = WRG_NO_GREF;
 
     (void)state;
     front_in("4");
