@@ -63,7 +63,7 @@ struct wrg_verdict {
     uint16_t dead[WRG_CASE_OPS_MAX]; /* indices of the dead ones */
     uint32_t blind; /* a bit a checker that could not see (wrg_world_checker_name) */
     bool from_snapshot;
-    uint32_t fallible_calls; /* fault points passed */
+    uint32_t fallible_calls; /* fault points passed; 0 where nothing listens and none is armed */
 };
 
 enum wrg_world_end {
