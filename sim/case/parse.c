@@ -265,7 +265,7 @@ static int parse_value(struct parser *p, struct wrg_op *op, const struct wrg_arg
 }
 
 /* One `name=value` at *at, which moves behind it. seen: a bit an operand. */
-static int parse_arg(struct parser *p, struct wrg_op *op, const char **at, uint32_t *seen)
+static int parse_arg(struct parser *p, struct wrg_op *op, const char **at, uint64_t *seen)
 {
     const struct wrg_op_info *info = wrg_op_info(op->kind);
     struct wrg_span name = word_at(p, *at, '=');
@@ -273,14 +273,14 @@ static int parse_arg(struct parser *p, struct wrg_op *op, const char **at, uint3
     char shown[WRG_SHOWN_BYTES];
     bool bare = name.at + name.len == p->eol || name.at[name.len] != '=';
     const char *near = NULL;
-    uint32_t bit;
+    uint64_t bit;
 
     if (bare && op->kind != WRG_OP_EXPECT)
         return fail(p, *at, "expected name=value, not '%s'", wrg_span_show(name, shown));
     arg = bare ? &info->args[0] : find_arg(info, name, &near);
     if (!arg)
         return fail_unknown(p, name, "operand", info->name, near);
-    bit = UINT32_C(1) << (arg - info->args);
+    bit = UINT64_C(1) << (arg - info->args);
     if (*seen & bit)
         return fail(p, *at, "'%s' is given twice", arg->name);
     *seen |= bit;
@@ -345,7 +345,7 @@ static int check_together(struct parser *p, const struct wrg_op *op)
 static int parse_op(struct parser *p, struct wrg_span name)
 {
     const char *at = name.at + name.len;
-    uint32_t seen = 0;
+    uint64_t seen = 0;
     struct wrg_op op;
     unsigned kind;
 

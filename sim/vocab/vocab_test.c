@@ -109,7 +109,7 @@ static void op_table__consistent(void **state)
         const struct wrg_op_info *info = wrg_op_info(kind);
         unsigned bytes = 0;
 
-        assert_true(info->nargs <= 32); /* the parser keeps a bit an operand */
+        assert_true(info->nargs <= 64); /* the parser keeps a bit an operand */
         if (info->name)
             assert_int_equal(wrg_op_kind_by_name(info->name, strlen(info->name)), kind);
         for (unsigned i = 0; i < info->nargs; i++) {
