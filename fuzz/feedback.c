@@ -27,6 +27,7 @@ static struct {
     uint8_t xs[2][16];
     uint8_t requests[16], failed[16];
     uint8_t store[32][16]; /* action, kind of error */
+    uint8_t reach[503];    /* cells of vocab/reach.h, modulo a prime */
 } counters __attribute__((section("__libfuzzer_extra_counters"), used
 #ifdef __clang__
                           ,
@@ -41,6 +42,13 @@ static struct {
 } words[WORDS];
 static uint32_t answers; /* in this run */
 static uint8_t asked;    /* of the store */
+
+struct wrg_reach_sink wrg_feedback_reach(struct wrg_reach *reach)
+{
+    return (struct wrg_reach_sink){ .reach = reach,
+                                    .counters = counters.reach,
+                                    .ncounters = sizeof(counters.reach) };
+}
 
 static void bump(uint8_t *counter)
 {

@@ -28,7 +28,9 @@ static struct {
     struct wrg_case c;
     struct wrg_verdict verdict;
     struct wrg_fuzz_stats own, *stats;
-} fuzz = { .stats = &fuzz.own };
+    struct wrg_reach *reach;
+    struct wrg_reach own_reach;
+} fuzz = { .stats = &fuzz.own, .reach = &fuzz.own_reach };
 
 /* ---- the world ---- */
 
@@ -50,6 +52,7 @@ int wrg_fuzz_init(bool engine)
         .prefault = engine,
         .snapshot = true,
         .tap = wrg_feedback_on_event,
+        .reach = wrg_feedback_reach(fuzz.reach),
     };
 
     for (unsigned i = 0; i < WORLDS && !fuzz.worlds[i]; i++) {
@@ -178,19 +181,30 @@ static void report(const struct wrg_verdict *verdict)
 /* ---- what engines call ---- */
 
 /* Wrong options must not stop a campaign half way: they are fatal here. */
-static void map_stats(const char *path)
+static void *map_file(const char *path, size_t size)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     void *at = MAP_FAILED;
 
-    if (fd >= 0 && ftruncate(fd, sizeof(struct wrg_fuzz_stats)) == 0)
-        at = mmap(NULL, sizeof(struct wrg_fuzz_stats), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (fd >= 0 && ftruncate(fd, (off_t)size) == 0)
+        at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (at == MAP_FAILED) {
         fprintf(stderr, "wringer: internal error: %s: %s\n", path, strerror(errno));
         exit(3);
     }
     close(fd);
-    fuzz.stats = at;
+    return at;
+}
+
+static void map_files(void)
+{
+    const char *stats = getenv("WRG_FUZZ_STATS");
+    const char *reach = getenv("WRG_FUZZ_REACH");
+
+    if (stats)
+        fuzz.stats = map_file(stats, sizeof(*fuzz.stats));
+    if (reach)
+        fuzz.reach = map_file(reach, sizeof(*fuzz.reach));
 }
 
 /* The snapshot is taken when a profile is seen again, and pages are touched the first time. */
@@ -204,10 +218,7 @@ static void warm_up(void)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-    const char *path = getenv("WRG_FUZZ_STATS");
-
-    if (path)
-        map_stats(path);
+    map_files();
     if (wrg_fuzz_init(true)) {
         fprintf(stderr, "wringer: internal error: out of memory for a world\n");
         exit(3);

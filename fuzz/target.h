@@ -35,6 +35,11 @@ struct wrg_fuzz_stats {
 
 #define WRG_FUZZ_TOKEN_MAX 96
 
+/*
+ * With WRG_FUZZ_REACH=FILE in the environment the cells of struct wrg_reach lie in that file; it
+ * goes on with what is there. `wringer reach --fuzz FILE` reads it.
+ */
+
 /* Builds worlds: several for an engine, one for a replayer. 0 or -errno. */
 WRG_MUST_USE int wrg_fuzz_init(bool engine);
 
@@ -49,6 +54,8 @@ const struct wrg_fuzz_stats *wrg_fuzz_stats(void);
 /* ---- feedback.c: what counts as new beside edges; 4 KiB of counters ---- */
 
 wrg_trace_fn wrg_feedback_on_event;
+/* Cells are counted here, and marked in `reach`. */
+struct wrg_reach_sink wrg_feedback_reach(struct wrg_reach *reach);
 /* After a run. Returns how many responses a backend stored in it. */
 uint32_t wrg_feedback_note(const struct wrg_case *c, const struct wrg_verdict *verdict);
 

@@ -278,6 +278,7 @@ class Session:
         self.target, self.findings, self.progress = target, findings, progress
         self.output = findings.output
         self.stats_path = self.output / "logs" / f"{name}.stats"
+        self.reach_path = self.output / f"{name}.reach"  # `wringer reach --fuzz` reads it
         self.log = self.output / f"{name}.log"
         self.artifacts = self.output / "logs" / f"{name}-artifacts"
         self.corpus = self.output / "corpus" / name
@@ -293,6 +294,7 @@ class Session:
                    f"-dict={FUZZ / f'fuzz-{self.target}.dict'}", f"-timeout={INPUT_SECONDS}",
                    f"-max_total_time={int(left + GRACE_SECONDS)}", self.corpus, *seeds]
         return Process(command, self.log, {"WRG_FUZZ_STATS": str(self.stats_path),
+                                           "WRG_FUZZ_REACH": str(self.reach_path),
                                            "WRG_FUZZ_KNOWN": self.findings.known(self.target)})
 
     def collect(self, process):

@@ -54,6 +54,7 @@ int wrg_cmd_ops(const struct wrg_cli *cli, int argc, char **argv);
 int wrg_cmd_faults(const struct wrg_cli *cli, int argc, char **argv);
 int wrg_cmd_xenstored(const struct wrg_cli *cli, int argc, char **argv);
 int wrg_cmd_bench(const struct wrg_cli *cli, int argc, char **argv);
+int wrg_cmd_reach(const struct wrg_cli *cli, int argc, char **argv);
 
 /* ---- shared (usage.c, output.c) ---- */
 

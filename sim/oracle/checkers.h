@@ -132,6 +132,15 @@ struct wrg_store_rules {
     struct wrg_store_answer want;
 };
 
+struct wrg_reach_state {
+    uint8_t cause; /* enum wrg_reach_path: of the error that is answered next; WRG_NR_PATHS: none */
+    struct wrg_reach_facts {
+        uint8_t nodes; /* a bit a node that is on */
+        uint8_t abi, npages, connections;
+        bool blocks; /* of more than a sector */
+    } facts;
+};
+
 struct wrg_oracles {
     struct wrg_trace *trace;
     struct wrg_oracle_config config;
@@ -144,6 +153,7 @@ struct wrg_oracles {
     struct wrg_states states;
     struct wrg_logs logs;
     struct wrg_store_rules store_rules;
+    struct wrg_reach_state reach;
     struct wrg_tap tap;
 };
 
@@ -152,6 +162,10 @@ static inline bool wrg_oracle_judges(const struct wrg_oracles *o, uint8_t role)
 {
     return role <= WRG_ROLE_BACK && (o->config.judged >> role & 1);
 }
+
+/* What is wrong with a request itself, whatever else may fail. */
+enum wrg_flaw { WRG_FLAW_NONE, WRG_FLAW_HEAD, WRG_FLAW_SEGMENT, WRG_FLAW_RANGE };
+enum wrg_flaw wrg_status_flaw(const struct wrg_tap *tap, struct wrg_tap_request *request);
 
 /* The begin of each checker; subscribes. */
 void wrg_ring_index_begin(struct wrg_oracles *o);
@@ -168,6 +182,7 @@ void wrg_ledgers_begin(struct wrg_oracles *o);
 void wrg_states_begin(struct wrg_oracles *o);
 void wrg_logs_begin(struct wrg_oracles *o);
 void wrg_store_rules_begin(struct wrg_oracles *o);
+void wrg_reach_begin(struct wrg_oracles *o);
 
 WRG_MUST_USE int wrg_store_rules_init(struct wrg_store_rules *rules);
 void wrg_store_rules_fini(struct wrg_store_rules *rules);

@@ -83,6 +83,7 @@ void wrg_oracles_begin(struct wrg_oracles *o, struct wrg_trace *trace,
     tell_tap(o);
     for (size_t i = 0; i < WRG_ARRAY_LEN(checkers); i++)
         checkers[i].begin(o);
+    wrg_reach_begin(o);
 }
 
 /* ---- snapshots ---- */
@@ -103,6 +104,7 @@ static uint32_t move_all(struct wrg_oracles *o, uint8_t *saved, bool save)
 
     for (size_t i = 0; i < WRG_ARRAY_LEN(checkers); i++)
         at = move_facts(saved, (uint8_t *)o + checkers[i].facts, checkers[i].facts_size, save, at);
+    at = move_facts(saved, &o->reach.facts, sizeof(o->reach.facts), save, at);
     return (uint32_t)at;
 }
 

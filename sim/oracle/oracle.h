@@ -25,8 +25,16 @@
 
 #include "base/base.h"
 #include "trace/trace.h"
+#include "vocab/reach.h"
 
 struct wrg_oracles;
+
+/* Where the cells go that requests reach. */
+struct wrg_reach_sink {
+    struct wrg_reach *reach; /* NULL: nobody wants to know */
+    uint8_t *counters;       /* for a fuzzer, fewer than there are cells */
+    uint32_t ncounters;      /* 0: none */
+};
 
 /* What a world knows in advance of its run. */
 struct wrg_oracle_config {
@@ -41,6 +49,7 @@ struct wrg_oracle_config {
     bool faults;           /* some fault rule is armed: a call may fail */
     bool disk_errors;      /* the disk may fail */
     bool volatile_cache;   /* the disk may lose what was not flushed */
+    struct wrg_reach_sink reach;
 };
 
 /* What is kept with a snapshot of the connected world. Copy it as you like. */

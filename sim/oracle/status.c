@@ -28,6 +28,11 @@ static unsigned bit_of(int16_t status)
 
 enum segments { GOOD, BAD, UNSEEN };
 
+static bool moves_data(uint8_t operation)
+{
+    return operation == WRG_BLKIF_OP_READ || operation == WRG_BLKIF_OP_WRITE;
+}
+
 /* The bounds within the page, and the sum of sectors. */
 static enum segments check_segments(const struct wrg_tap *tap, struct wrg_tap_request *request,
                                     uint64_t *nsectors)
@@ -71,6 +76,27 @@ static unsigned expect_data(const struct wrg_tap *tap, struct wrg_tap_request *r
         !fits(wire->sector_number, nsectors, facts->least_sectors))
         return ANY;
     return OKAY;
+}
+
+enum wrg_flaw wrg_status_flaw(const struct wrg_tap *tap, struct wrg_tap_request *request)
+{
+    const struct wrg_blkif_request *wire = wrg_tap_wire(request);
+    const struct wrg_tap_facts *facts = &tap->facts;
+    bool indirect = wire->operation == WRG_BLKIF_OP_INDIRECT;
+    uint32_t most = indirect ? wrg_min_u32(facts->indirect_max, WRG_BLKIF_MAX_INDIRECT_SEGMENTS)
+                             : WRG_BLKIF_MAX_DIRECT_SEGMENTS;
+    uint64_t nsectors;
+
+    if (wire->operation == WRG_BLKIF_OP_DISCARD)
+        return fits(wire->sector_number, wire->nr_sectors, facts->most_sectors) ? WRG_FLAW_NONE
+                                                                                : WRG_FLAW_RANGE;
+    if (wire->nr_segments > most || (indirect && !moves_data(wire->indirect_op)) ||
+        (wire->nr_segments == 0 && moves_data(wrg_tap_operation(request))))
+        return WRG_FLAW_HEAD;
+    if (check_segments(tap, request, &nsectors) == BAD)
+        return WRG_FLAW_SEGMENT;
+    return fits(wire->sector_number, nsectors, facts->most_sectors) ? WRG_FLAW_NONE
+                                                                    : WRG_FLAW_RANGE;
 }
 
 static unsigned expect_flush(const struct wrg_tap_facts *facts, uint32_t nseg)
@@ -127,11 +153,6 @@ static unsigned expect_discard(const struct wrg_tap_facts *facts,
         return ANY;
     /* It may be left to the disk, which keeps what is not a whole granule. */
     return is_aligned(facts, wire) ? OKAY : OKAY | ERROR;
-}
-
-static bool moves_data(uint8_t operation)
-{
-    return operation == WRG_BLKIF_OP_READ || operation == WRG_BLKIF_OP_WRITE;
 }
 
 static unsigned expect_indirect(const struct wrg_tap *tap, struct wrg_tap_request *request)

@@ -197,6 +197,7 @@ void wrg_world_begin_checkers(struct wrg_world *w)
         .faults = w->fault.nrules || w->fault.nrates || w->fail_nth,
         .disk_errors = config->error_count != 0,
         .volatile_cache = config->cache != WRG_CASE_CACHE_NONE,
+        .reach = w->options.reach,
     };
 
     if (w->oracles)

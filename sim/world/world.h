@@ -21,6 +21,7 @@
 #include <wringer/port.h>
 
 #include "base/base.h"
+#include "oracle/oracle.h"
 #include "sched/sched.h"
 #include "trace/trace.h"
 #include "vocab/ops.h"
@@ -41,6 +42,7 @@ struct wrg_world_options {
     const struct wrg_endpoint *front, *back; /* NULL: the reference drivers */
     wrg_trace_fn *tap;                       /* sees every event, or NULL */
     void *tap_ctx;
+    struct wrg_reach_sink reach; /* needs oracles */
 };
 
 /* A finished run. */

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "vocab/reach.h"
+
+#include "base/base.h"
+
+/* ---- names ---- */
+
+static const char *const features[] = {
+#define WRG_REACH_FEATURE(symbol, name) name,
+#include "vocab/reach.def"
+};
+static const char *const operations[] = {
+#define WRG_REACH_OPERATION(symbol, name) name,
+#include "vocab/reach.def"
+};
+static const char *const paths[] = {
+#define WRG_REACH_PATH(symbol, name, operations) name,
+#include "vocab/reach.def"
+};
+static const char *const phases[] = {
+#define WRG_REACH_PHASE(symbol, name) name,
+#include "vocab/reach.def"
+};
+
+const char *wrg_reach_feature_name(unsigned feature)
+{
+    WRG_ASSERT(feature < WRG_NR_FEATURES);
+    return features[feature];
+}
+
+const char *wrg_reach_operation_name(unsigned operation)
+{
+    WRG_ASSERT(operation < WRG_NR_OPERATIONS);
+    return operations[operation];
+}
+
+const char *wrg_reach_path_name(unsigned path)
+{
+    WRG_ASSERT(path < WRG_NR_PATHS);
+    return paths[path];
+}
+
+const char *wrg_reach_phase_name(unsigned phase)
+{
+    WRG_ASSERT(phase < WRG_NR_REACH_PHASES);
+    return phases[phase];
+}
+
+/* ---- cells ---- */
+
+struct wrg_reach_cell wrg_reach_cell_at(uint32_t index)
+{
+    struct wrg_reach_cell cell;
+
+    cell.phase = (uint8_t)(index % WRG_NR_REACH_PHASES);
+    index /= WRG_NR_REACH_PHASES;
+    cell.path = (uint8_t)(index % WRG_NR_PATHS);
+    index /= WRG_NR_PATHS;
+    cell.operation = (uint8_t)(index % WRG_NR_OPERATIONS);
+    cell.feature = (uint8_t)(index / WRG_NR_OPERATIONS);
+    return cell;
+}
+
+#define OP(symbol) (1u << WRG_OPERATION_##symbol)
+#define DATA       (OP(READ) | OP(WRITE) | OP(INDIRECT_READ) | OP(INDIRECT_WRITE))
+#define WRITES     (OP(WRITE) | OP(INDIRECT_WRITE) | OP(BARRIER) | OP(DISCARD) | OP(ERASE))
+#define OPTIONAL   (OP(BARRIER) | OP(DISCARD) | OP(ERASE))
+#define OTHERS     (OP(FLUSH) | OPTIONAL)
+#define INVALID    (OP(INDIRECT_OTHER) | OP(UNKNOWN))
+
+static const uint16_t ends_of[] = {
+#define WRG_REACH_PATH(symbol, name, operations) (operations),
+#include "vocab/reach.def"
+};
+
+#define PATH(symbol) (1u << WRG_PATH_##symbol)
+/* Ends that need no fetch by a backend that is still open for requests. */
+#define LATE (PATH(OKAY) | PATH(DISK) | PATH(NOT_SUPPORTED) | PATH(UNANSWERED))
+/* Ends of what is not offered. */
+#define UNOFFERED                                                                                  \
+    (PATH(NOT_SUPPORTED) | PATH(UNANSWERED) | PATH(WRONG_STATUS) | PATH(WRONG_OPERATION))
+
+/* What each optional operation must be offered by, to end otherwise than as unknown. */
+static bool is_offered(const struct wrg_reach_cell *cell)
+{
+    return cell->feature != WRG_FEATURE_PLAIN || !(OPTIONAL >> cell->operation & 1) ||
+           (UNOFFERED >> cell->path & 1);
+}
+
+bool wrg_reach_possible(const struct wrg_reach_cell *cell)
+{
+    bool readonly = cell->feature == WRG_FEATURE_READ_ONLY;
+
+    if (!(ends_of[cell->path] >> cell->operation & 1) || !is_offered(cell))
+        return false;
+    if (cell->path == WRG_PATH_READ_ONLY && cell->feature == WRG_FEATURE_PLAIN)
+        return false;
+    if (readonly && cell->path == WRG_PATH_OKAY && (WRITES >> cell->operation & 1))
+        return false;
+    /* Indirect reads and writes are refused where they are not offered; direct ones never. */
+    if (cell->path == WRG_PATH_NOT_SUPPORTED && ((OP(READ) | OP(WRITE)) >> cell->operation & 1))
+        return false;
+    return cell->phase < WRG_REACH_BACK_CLOSING || (LATE >> cell->path & 1);
+}
