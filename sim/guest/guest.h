@@ -47,6 +47,7 @@ struct wrg_guest {
     struct wrg_xen *xen;
     struct wrg_domain *dom;
     struct wrg_edge edge;
+    uint8_t device; /* which of the world's devices this driver is of */
     struct wrg_pool pool;
     struct wrg_late_eoi_knobs knobs;
     struct wrg_guest_state state;

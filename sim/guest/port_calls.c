@@ -319,6 +319,12 @@ static uint8_t seat_of(const struct wrg_guest *guest)
     return guest->dom->role == WRG_ROLE_FRONT ? WRG_SEAT_FRONT : WRG_SEAT_BACK;
 }
 
+/* Operand `a` of what is said of a ring. */
+static uint32_t ring_name(const struct wrg_guest *guest, uint8_t queue)
+{
+    return queue | (uint32_t)guest->device << 8;
+}
+
 static int ring_declare(struct wrg_guest *guest, void *ptr)
 {
     const struct wrg_ring_declare *args = ptr;
@@ -336,25 +342,29 @@ static int ring_declare(struct wrg_guest *guest, void *ptr)
     const struct wrg_fetch_declare declare = { .seat = seat,
                                                .abi = args->abi,
                                                .npages = args->npages,
+                                               .device = guest->device,
+                                               .queue = args->queue,
                                                .index = args->index,
                                                .page = args->page,
                                                .frame = frames[0] };
-    wrg_fetch_declare(&guest->xen->fetch, &declare);
-    wrg_xen_emit(guest->xen, .kind = WRG_EV_RING_DECLARE, .role = guest->dom->role,
-                 .a = args->queue, .b = guest->xen->fetch.rings[seat].entries,
-                 .c = args->abi | (uint64_t)args->npages << 8 | (uint64_t)seat << 16,
-                 .d = args->index, .payload = frames,
-                 .len = args->npages * (uint32_t)sizeof(*frames));
+    uint8_t lane = wrg_fetch_declare(&guest->xen->fetch, &guest->dom->spots, &declare);
+    wrg_xen_emit(
+        guest->xen, .kind = WRG_EV_RING_DECLARE, .role = guest->dom->role,
+        .a = ring_name(guest, args->queue),
+        .b = wrg_wire_ring_entries((enum wrg_abi)args->abi, args->npages),
+        .c = args->abi | (uint64_t)args->npages << 8 | (uint64_t)seat << 16 | (uint64_t)lane << 24,
+        .d = args->index, .payload = frames, .len = args->npages * (uint32_t)sizeof(*frames));
     return 0;
 }
 
 static int ring_retire(struct wrg_guest *guest, void *ptr)
 {
     const struct wrg_ring_retire *args = ptr;
+    uint8_t lane = wrg_fetch_lane(&guest->xen->fetch, guest->device, args->queue);
 
-    wrg_fetch_retire(&guest->xen->fetch, seat_of(guest));
-    wrg_xen_emit(guest->xen, .kind = WRG_EV_RING_RETIRE, .role = guest->dom->role, .a = args->queue,
-                 .b = seat_of(guest));
+    wrg_fetch_retire(&guest->xen->fetch, &guest->dom->spots, seat_of(guest), lane);
+    wrg_xen_emit(guest->xen, .kind = WRG_EV_RING_RETIRE, .role = guest->dom->role,
+                 .a = ring_name(guest, args->queue), .b = seat_of(guest), .c = lane);
     return 0;
 }
 

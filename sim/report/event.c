@@ -93,8 +93,8 @@ static const char *word_of(uint16_t kind, const struct field *field)
 /* Zero says nothing for these. */
 static bool is_noise(const struct field *field)
 {
-    static const char *const quiet[] = { "again",   "secret",   "order",
-                                         "request", "path-pad", "value-pad" };
+    static const char *const quiet[] = { "again",    "secret",    "order", "request",
+                                         "path-pad", "value-pad", "lane",  "device" };
 
     for (size_t i = 0; i < WRG_ARRAY_LEN(quiet); i++)
         if (field->value == 0 && strlen(quiet[i]) == field->len &&

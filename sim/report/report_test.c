@@ -58,6 +58,9 @@ static void packed_load__is_taken_apart(void **state)
     print_event(&ev);
     assert_string_equal(text, "   812  back       load frame=7 off=64 len=4 site=ring.request "
                               "class=ring-slot request=3 value=0x12345");
+    ev.c |= wrg_event_scope(11, 0);
+    print_event(&ev);
+    assert_has("request=3 lane=11 value");
 }
 
 static void status_of_a_map__is_signed(void **state)

@@ -222,8 +222,8 @@ static void retire__port_knows_no_ring(void **state)
     (void)state;
     wrg_ring_retire(&r.front.ring);
     assert_int_equal(count_events(WRG_EV_RING_RETIRE), 1);
-    assert_false(t.xen.fetch.rings[WRG_SEAT_FRONT].live);
-    assert_true(t.xen.fetch.rings[WRG_SEAT_BACK].live);
+    assert_false(t.xen.fetch.rings[WRG_SEAT_FRONT][0].live);
+    assert_true(t.xen.fetch.rings[WRG_SEAT_BACK][0].live);
 }
 
 int main(void)

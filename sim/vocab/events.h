@@ -82,9 +82,20 @@ static inline uint8_t wrg_event_flag(const struct wrg_event *ev)
 {
     return (uint8_t)(ev->c >> 16);
 }
+/* Ordinal of the request in its lane, from 1; 0: it belongs to none. */
 static inline uint32_t wrg_event_request(const struct wrg_event *ev)
 {
-    return (uint32_t)(ev->c >> 32);
+    return (uint32_t)(ev->c >> 32) & 0xfffffff;
+}
+/* The lane of the ring, as it was declared, that this is an access to; 0 where there is no ring. */
+static inline uint8_t wrg_event_lane(const struct wrg_event *ev)
+{
+    return (uint8_t)(ev->c >> 60);
+}
+/* Both, as they lie in operand `c`. */
+static inline uint64_t wrg_event_scope(uint8_t lane, uint32_t request)
+{
+    return (uint64_t)lane << 60 | (uint64_t)(request & 0xfffffff) << 32;
 }
 
 const char *wrg_event_name(uint16_t kind);

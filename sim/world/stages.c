@@ -86,16 +86,20 @@ static void emit_ledgers(struct wrg_world *w, bool closed)
 }
 
 /* As far as memory shows: every request that was published has been answered. */
-static bool ring_is_quiet(struct wrg_world *w)
+static bool rings_are_quiet(struct wrg_world *w)
 {
-    const struct wrg_fetch_ring *ring = &w->xen.fetch.rings[WRG_SEAT_BACK];
     uint32_t req_prod, rsp_prod;
 
-    if (!ring->live)
-        return true;
-    wrg_xen_peek(&w->xen, ring->frame, WRG_WIRE_REQ_PROD, &req_prod, sizeof(req_prod));
-    wrg_xen_peek(&w->xen, ring->frame, WRG_WIRE_RSP_PROD, &rsp_prod, sizeof(rsp_prod));
-    return req_prod == rsp_prod;
+    for (uint32_t lane = 0; lane < w->xen.fetch.nlanes; lane++) {
+        const struct wrg_fetch_ring *ring = &w->xen.fetch.rings[WRG_SEAT_BACK][lane];
+        if (!ring->live)
+            continue;
+        wrg_xen_peek(&w->xen, ring->frame, WRG_WIRE_REQ_PROD, &req_prod, sizeof(req_prod));
+        wrg_xen_peek(&w->xen, ring->frame, WRG_WIRE_RSP_PROD, &rsp_prod, sizeof(rsp_prod));
+        if (req_prod != rsp_prod)
+            return false;
+    }
+    return true;
 }
 
 /* An honest front may have left its block layer and failed to say so in the store. */
@@ -108,7 +112,8 @@ static bool must_close(struct wrg_world *w)
 {
     if (w->config.end != WRG_CASE_END_AUTO || w->closing || w->reconnected || w->early)
         return true;
-    return !wrg_world_connected(w) || front_has_gone(w) || w->edge.outstanding || !ring_is_quiet(w);
+    return !wrg_world_connected(w) || front_has_gone(w) || w->edge.outstanding ||
+           !rings_are_quiet(w);
 }
 
 /* The caller's step limit counts from here. */

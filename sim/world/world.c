@@ -309,7 +309,7 @@ void wrg_world_verdict(const struct wrg_world *w, struct wrg_verdict *verdict)
     verdict->peer_hash = w->peer_hash;
     verdict->steps = w->sched.steps;
     verdict->requests = w->instrumented && !w->xen.parallel
-                            ? w->xen.fetch.rings[WRG_SEAT_BACK].answered
+                            ? wrg_fetch_answered(&w->xen.fetch, WRG_SEAT_BACK)
                             : w->edge.completed;
     verdict->ios = w->edge.completed;
     verdict->ios_failed = w->edge.failed;

@@ -13,54 +13,125 @@ void wrg_fetch_begin(struct wrg_fetch *fetch)
 {
     fetch->ntampers = 0;
     fetch->tamper_on = false;
-    for (unsigned i = 0; i < WRG_FETCH_SEATS; i++) {
-        fetch->rings[i].live = false;
-        fetch->rings[i].requests = fetch->rings[i].answered = 0;
-        fetch->rings[i].epoch++;
+    for (unsigned seat = 0; seat < WRG_FETCH_SEATS; seat++) {
+        for (uint32_t i = 0; i < fetch->nlanes; i++) {
+            fetch->rings[seat][i].live = false;
+            fetch->rings[seat][i].requests = fetch->rings[seat][i].answered = 0;
+            fetch->rings[seat][i].epoch++;
+        }
     }
+    fetch->lanes[0] = (struct wrg_fetch_lane){ 0 };
+    fetch->nlanes = 1;
 }
 
 void wrg_fetch_save(const struct wrg_fetch *fetch, struct wrg_fetch_saved *saved)
 {
-    for (unsigned i = 0; i < WRG_FETCH_SEATS; i++) {
-        const struct wrg_fetch_ring *ring = &fetch->rings[i];
-        saved->rings[i].live = ring->live;
-        saved->rings[i].abi = ring->abi;
-        saved->rings[i].npages = ring->npages;
-        saved->rings[i].stride = ring->stride;
-        saved->rings[i].entries = ring->entries;
-        saved->rings[i].requests = ring->requests;
-        saved->rings[i].published = ring->published;
-        saved->rings[i].page = ring->page;
-        saved->rings[i].frame = ring->frame;
+    saved->nlanes = fetch->nlanes;
+    memcpy(saved->lanes, fetch->lanes, sizeof(saved->lanes));
+    for (unsigned seat = 0; seat < WRG_FETCH_SEATS; seat++) {
+        for (uint32_t i = 0; i < fetch->nlanes; i++) {
+            const struct wrg_fetch_ring *ring = &fetch->rings[seat][i];
+            saved->rings[seat][i].live = ring->live;
+            saved->rings[seat][i].abi = ring->abi;
+            saved->rings[seat][i].npages = ring->npages;
+            saved->rings[seat][i].stride = ring->stride;
+            saved->rings[seat][i].entries = ring->entries;
+            saved->rings[seat][i].requests = ring->requests;
+            saved->rings[seat][i].published = ring->published;
+            saved->rings[seat][i].frame = ring->frame;
+        }
+    }
+}
+
+static void restore_seat(struct wrg_fetch *fetch, const struct wrg_fetch_saved *saved,
+                         unsigned seat)
+{
+    for (uint32_t i = 0; i < saved->nlanes; i++) {
+        struct wrg_fetch_ring *ring = &fetch->rings[seat][i];
+        ring->live = saved->rings[seat][i].live;
+        ring->seat = (uint8_t)seat;
+        ring->abi = saved->rings[seat][i].abi;
+        ring->npages = saved->rings[seat][i].npages;
+        ring->stride = saved->rings[seat][i].stride;
+        ring->entries = saved->rings[seat][i].entries;
+        ring->requests = saved->rings[seat][i].requests;
+        ring->answered = 0;
+        ring->published = saved->rings[seat][i].published;
+        ring->frame = saved->rings[seat][i].frame;
+        ring->epoch++;
+    }
+    for (uint32_t i = saved->nlanes; i < fetch->nlanes; i++) {
+        fetch->rings[seat][i].live = false;
+        fetch->rings[seat][i].requests = fetch->rings[seat][i].answered = 0;
+        fetch->rings[seat][i].epoch++;
     }
 }
 
 void wrg_fetch_restore(struct wrg_fetch *fetch, const struct wrg_fetch_saved *saved)
 {
-    for (unsigned i = 0; i < WRG_FETCH_SEATS; i++) {
-        struct wrg_fetch_ring *ring = &fetch->rings[i];
-        ring->live = saved->rings[i].live;
-        ring->seat = (uint8_t)i;
-        ring->abi = saved->rings[i].abi;
-        ring->npages = saved->rings[i].npages;
-        ring->stride = saved->rings[i].stride;
-        ring->entries = saved->rings[i].entries;
-        ring->requests = saved->rings[i].requests;
-        ring->answered = 0;
-        ring->published = saved->rings[i].published;
-        ring->page = saved->rings[i].page;
-        ring->frame = saved->rings[i].frame;
-        ring->epoch++;
-    }
+    for (unsigned seat = 0; seat < WRG_FETCH_SEATS; seat++)
+        restore_seat(fetch, saved, seat);
+    fetch->nlanes = saved->nlanes;
+    memcpy(fetch->lanes, saved->lanes, sizeof(fetch->lanes));
     fetch->ntampers = 0;
     fetch->tamper_on = false;
 }
 
-void wrg_fetch_declare(struct wrg_fetch *fetch, const struct wrg_fetch_declare *args)
-{
-    struct wrg_fetch_ring *ring = &fetch->rings[args->seat];
+/* ---- lanes ---- */
 
+uint8_t wrg_fetch_lane(const struct wrg_fetch *fetch, uint8_t device, uint8_t queue)
+{
+    for (uint32_t i = 0; i < fetch->nlanes; i++)
+        if (fetch->lanes[i].device == device && fetch->lanes[i].queue == queue)
+            return (uint8_t)i;
+    return WRG_FETCH_NO_LANE;
+}
+
+static uint8_t give_lane(struct wrg_fetch *fetch, uint8_t device, uint8_t queue)
+{
+    uint8_t lane = wrg_fetch_lane(fetch, device, queue);
+
+    if (lane != WRG_FETCH_NO_LANE || fetch->nlanes == WRG_FETCH_LANES)
+        return lane;
+    lane = (uint8_t)fetch->nlanes++;
+    fetch->lanes[lane] = (struct wrg_fetch_lane){ .device = device, .queue = queue };
+    return lane;
+}
+
+static void forget_spot(struct wrg_fetch_spots *spots, uint8_t lane)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < spots->count; i++)
+        if (spots->at[i].lane != lane)
+            spots->at[kept++] = spots->at[i];
+    for (uint32_t i = kept; i < spots->count; i++)
+        spots->at[i].npages = 0;
+    spots->count = kept;
+}
+
+uint32_t wrg_fetch_search(const struct wrg_fetch_spots *spots, uint32_t page, uint32_t off,
+                          uint8_t *lane)
+{
+    for (uint32_t i = 1; i < spots->count; i++) {
+        const struct wrg_fetch_spot *spot = &spots->at[i];
+        uint32_t nth = page - spot->page + (off >> WRG_PAGE_SHIFT);
+        if (nth < spot->npages) {
+            *lane = spot->lane;
+            return nth << WRG_PAGE_SHIFT | (off & (WRG_PAGE_SIZE - 1));
+        }
+    }
+    return WRG_FETCH_NOT_IN_RING;
+}
+
+uint8_t wrg_fetch_declare(struct wrg_fetch *fetch, struct wrg_fetch_spots *spots,
+                          const struct wrg_fetch_declare *args)
+{
+    uint8_t lane = give_lane(fetch, args->device, args->queue);
+
+    if (lane == WRG_FETCH_NO_LANE)
+        return lane;
+    struct wrg_fetch_ring *ring = &fetch->rings[args->seat][lane];
     ring->live = true;
     ring->seat = args->seat;
     ring->abi = args->abi;
@@ -69,16 +140,41 @@ void wrg_fetch_declare(struct wrg_fetch *fetch, const struct wrg_fetch_declare *
     /* Requests and responses share the slots, so both sides step by the size of a request. */
     ring->stride = wrg_wire_request_size((enum wrg_abi)args->abi);
     ring->published = args->index;
-    ring->page = args->page;
     ring->frame = args->frame;
     ring->epoch++;
+    forget_spot(spots, lane);
+    WRG_ASSERT(spots->count < WRG_FETCH_LANES);
+    spots->at[spots->count++] =
+        (struct wrg_fetch_spot){ .page = args->page, .npages = args->npages, .lane = lane };
+    return lane;
 }
 
-void wrg_fetch_retire(struct wrg_fetch *fetch, uint8_t seat)
+void wrg_fetch_retire(struct wrg_fetch *fetch, struct wrg_fetch_spots *spots, uint8_t seat,
+                      uint8_t lane)
 {
-    fetch->rings[seat].live = false;
-    fetch->rings[seat].epoch++;
+    if (lane >= fetch->nlanes)
+        return;
+    fetch->rings[seat][lane].live = false;
+    fetch->rings[seat][lane].epoch++;
+    forget_spot(spots, lane);
 }
+
+void wrg_fetch_retire_all(struct wrg_fetch *fetch, struct wrg_fetch_spots *spots, uint8_t seat)
+{
+    while (spots->count)
+        wrg_fetch_retire(fetch, spots, seat, spots->at[0].lane);
+}
+
+uint32_t wrg_fetch_answered(const struct wrg_fetch *fetch, uint8_t seat)
+{
+    uint32_t answered = 0;
+
+    for (uint32_t i = 0; i < fetch->nlanes; i++)
+        answered += fetch->rings[seat][i].answered;
+    return answered;
+}
+
+/* ---- scopes ---- */
 
 /*
  * The absolute index of a slot that is read now. A back reads requests in [published, published +
@@ -139,23 +235,26 @@ static bool mark(uint64_t *seen, uint32_t off, uint32_t len)
     return again;
 }
 
-__attribute__((noinline)) static struct wrg_tamper *find_due(struct wrg_fetch *fetch,
+__attribute__((noinline)) static struct wrg_tamper *find_due(struct wrg_fetch *fetch, uint8_t lane,
                                                              const struct wrg_fetch_scope *scope)
 {
+    if (fetch->lanes[lane].device != 0)
+        return NULL;
     for (uint32_t i = 0; i < fetch->ntampers; i++) {
         struct wrg_tamper *tamper = &fetch->tampers[i];
-        if (!tamper->fired && tamper->request == scope->request && tamper->fetch == scope->fetches)
+        if (!tamper->fired && tamper->request == scope->request &&
+            tamper->fetch == scope->fetches && tamper->queue == fetch->lanes[lane].queue)
             return tamper;
     }
     return NULL;
 }
 
-static inline struct wrg_tamper *due(struct wrg_fetch *fetch, uint8_t seat,
+static inline struct wrg_tamper *due(struct wrg_fetch *fetch, uint8_t seat, uint8_t lane,
                                      const struct wrg_fetch_scope *scope)
 {
     if (WRG_LIKELY(!fetch->tamper_on || seat != fetch->tamper_seat))
         return NULL;
-    return find_due(fetch, scope);
+    return find_due(fetch, lane, scope);
 }
 
 /* Quotients of offsets in a ring, which are below 2^18: a product is cheaper than a division. */
@@ -174,25 +273,25 @@ static uint32_t slot_at(const struct wrg_fetch_ring *ring, uint32_t ring_off, ui
     return slot;
 }
 
-static struct wrg_fetch_result load_slot(struct wrg_fetch *fetch, uint8_t seat, uint32_t ring_off,
-                                         uint32_t len)
+static struct wrg_fetch_result load_slot(struct wrg_fetch *fetch, uint8_t seat,
+                                         const struct wrg_fetch_place *place)
 {
-    struct wrg_fetch_ring *ring = &fetch->rings[seat];
-    struct wrg_fetch_result result = { .class = WRG_SHARED_RING_SLOT };
+    struct wrg_fetch_ring *ring = &fetch->rings[seat][place->lane];
+    struct wrg_fetch_result result = { .class = WRG_SHARED_RING_SLOT, .lane = place->lane };
     uint32_t within;
-    uint32_t slot = slot_at(ring, ring_off, &within);
+    uint32_t slot = slot_at(ring, place->ring_off, &within);
 
     if (slot >= ring->entries)
         return result;
     struct wrg_fetch_scope *scope = scope_of(ring, slot);
     scope->fetches++;
     result.request = scope->request;
-    result.keep_len = wrg_min_u32(len, ring->stride - within);
+    result.keep_len = wrg_min_u32(place->len, ring->stride - within);
     result.again = result.keep_len == sizeof(scope->bytes)
                        ? mark_whole(scope)
                        : mark(scope->seen, within, result.keep_len);
     result.keep = result.again ? NULL : scope->bytes + within;
-    result.tamper = due(fetch, seat, scope);
+    result.tamper = due(fetch, seat, place->lane, scope);
     return result;
 }
 
@@ -200,9 +299,9 @@ static struct wrg_fetch_result load_indirect(struct wrg_fetch *fetch, uint8_t se
                                              struct wrg_fetch_indirect *page, uint32_t off,
                                              uint32_t len)
 {
-    struct wrg_fetch_ring *ring = &fetch->rings[seat];
+    struct wrg_fetch_ring *ring = &fetch->rings[seat][page->lane];
     struct wrg_fetch_scope *scope = &ring->scopes[page->slot];
-    struct wrg_fetch_result result = { .class = WRG_SHARED_INDIRECT };
+    struct wrg_fetch_result result = { .class = WRG_SHARED_INDIRECT, .lane = page->lane };
 
     if (page->epoch != ring->epoch || scope->epoch != ring->epoch ||
         scope->position != page->position)
@@ -210,7 +309,7 @@ static struct wrg_fetch_result load_indirect(struct wrg_fetch *fetch, uint8_t se
     scope->fetches++;
     result.request = scope->request;
     result.again = mark(page->seen, off, len);
-    result.tamper = due(fetch, seat, scope);
+    result.tamper = due(fetch, seat, page->lane, scope);
     return result;
 }
 
@@ -219,8 +318,8 @@ struct wrg_fetch_result wrg_fetch_load(struct wrg_fetch *fetch, uint8_t seat,
 {
     if (place->ring_off != WRG_FETCH_NOT_IN_RING) {
         if (place->ring_off < WRG_WIRE_RING)
-            return (struct wrg_fetch_result){ .class = WRG_SHARED_RING_INDEX };
-        return load_slot(fetch, seat, place->ring_off, place->len);
+            return (struct wrg_fetch_result){ .class = WRG_SHARED_RING_INDEX, .lane = place->lane };
+        return load_slot(fetch, seat, place);
     }
     if (place->indirect && fetch->indirect[place->indirect - 1].frame == place->frame &&
         fetch->indirect[place->indirect - 1].seat == seat)
@@ -229,9 +328,9 @@ struct wrg_fetch_result wrg_fetch_load(struct wrg_fetch *fetch, uint8_t seat,
     return (struct wrg_fetch_result){ .class = WRG_SHARED_NONE };
 }
 
-void wrg_fetch_published(struct wrg_fetch *fetch, uint8_t seat, uint32_t index)
+void wrg_fetch_published(struct wrg_fetch *fetch, uint8_t seat, uint8_t lane, uint32_t index)
 {
-    struct wrg_fetch_ring *ring = &fetch->rings[seat];
+    struct wrg_fetch_ring *ring = &fetch->rings[seat][lane];
     uint32_t delta = index - ring->published;
 
     if (delta <= ring->entries)
@@ -244,7 +343,7 @@ static bool names_gref(const struct wrg_fetch_ring *ring, const struct wrg_fetch
 {
     struct wrg_blkif_request request;
 
-    if (scope->epoch != ring->epoch || scope->bytes[0] != WRG_BLKIF_OP_INDIRECT)
+    if (!ring->live || scope->epoch != ring->epoch || scope->bytes[0] != WRG_BLKIF_OP_INDIRECT)
         return false;
     wrg_wire_get_request((enum wrg_abi)ring->abi, scope->bytes, &request);
     uint32_t pages = wrg_wire_indirect_pages(request.nr_segments);
@@ -257,20 +356,23 @@ static bool names_gref(const struct wrg_fetch_ring *ring, const struct wrg_fetch
 void wrg_fetch_mapped(struct wrg_fetch *fetch, uint8_t seat, struct wrg_frame *meta, uint32_t gref,
                       uint32_t frame)
 {
-    struct wrg_fetch_ring *ring = &fetch->rings[seat];
-
-    if (!ring->live || seat != WRG_SEAT_BACK)
+    if (seat != WRG_SEAT_BACK)
         return;
-    /* Only the newest scope can be waiting for indirect pages: a back maps them as it parses. */
-    struct wrg_fetch_scope *scope = &ring->scopes[ring->newest];
-    if (!names_gref(ring, scope, gref))
+    for (uint32_t i = 0; i < fetch->nlanes; i++) {
+        struct wrg_fetch_ring *ring = &fetch->rings[seat][i];
+        /* Only a lane's newest scope can wait for indirect pages: a back maps as it parses. */
+        struct wrg_fetch_scope *scope = &ring->scopes[ring->newest];
+        if (!names_gref(ring, scope, gref))
+            continue;
+        struct wrg_fetch_indirect *page = &fetch->indirect[fetch->next_indirect];
+        meta->indirect = (uint16_t)(fetch->next_indirect + 1);
+        fetch->next_indirect = (fetch->next_indirect + 1) % WRG_FETCH_INDIRECT;
+        *page = (struct wrg_fetch_indirect){ .frame = frame,
+                                             .slot = ring->newest,
+                                             .seat = seat,
+                                             .lane = (uint8_t)i,
+                                             .position = scope->position,
+                                             .epoch = ring->epoch };
         return;
-    struct wrg_fetch_indirect *page = &fetch->indirect[fetch->next_indirect];
-    meta->indirect = (uint16_t)(fetch->next_indirect + 1);
-    fetch->next_indirect = (fetch->next_indirect + 1) % WRG_FETCH_INDIRECT;
-    *page = (struct wrg_fetch_indirect){ .frame = frame,
-                                         .slot = ring->newest,
-                                         .seat = seat,
-                                         .position = scope->position,
-                                         .epoch = ring->epoch };
+    }
 }

@@ -8,8 +8,13 @@
  *               scope whose slot named its gref. Hostile writes (`tamper`) are keyed by scope and
  *               fetch.
  * Layer         xen
- * Bounds        2 seats x 1 queue, 512 slots a ring, 256 indirect pages under watch at one time
- * Units         requests and fetches count from 1
+ * Lanes         A ring that has been declared lies in a lane, and both seats name one ring by the
+ *               same lane: that of its device and queue, for as long as the run lasts. Lane 0 is
+ *               queue 0 of device 0; the others go to whoever declares first. Each domain has a
+ *               list of where its rings lie in its own address space
+ * Bounds        2 seats x 16 lanes, 512 slots a ring, 256 indirect pages under watch at one time;
+ *               rings beyond that are not followed
+ * Units         requests and fetches count from 1, requests in each lane
  * Threads       fiber engine only: the thread engine has no view of single accesses
  * Left out      a back that fetches several requests before it maps their indirect pages is not
  *               followed into them; two live requests that share an indirect page overwrite each
@@ -26,7 +31,11 @@
 #include <wringer/port.h>
 #include <wringer/wire.h>
 
+#include "base/base.h"
+
 #define WRG_FETCH_SEATS      2
+#define WRG_FETCH_LANES      16
+#define WRG_FETCH_NO_LANE    255
 #define WRG_FETCH_SLOTS      512
 #define WRG_FETCH_RING_PAGES 16
 #define WRG_FETCH_INDIRECT   256
@@ -44,7 +53,7 @@ struct wrg_fetch_scope { /* one slot of a ring */
 struct wrg_fetch_indirect {
     uint32_t frame;
     uint32_t slot, position, epoch;
-    uint8_t seat;
+    uint8_t seat, lane;
     uint64_t seen[64]; /* a bit a byte */
 };
 
@@ -59,7 +68,6 @@ struct wrg_fetch_ring {
     uint32_t answered;  /* entries that this side has published, over all rings of the run */
     uint32_t published; /* the last index that this side has published */
     uint32_t newest;    /* slot of the scope that was opened last */
-    uint32_t page;      /* handle of its first page, through which alone it is the ring */
     uint32_t frame;     /* the first */
     struct wrg_fetch_scope scopes[WRG_FETCH_SLOTS];
 };
@@ -69,12 +77,30 @@ struct wrg_tamper {
     uint16_t off;
     uint8_t len, mode; /* mode: 0 set, 1 xor, 2 add */
     uint64_t value;
-    uint16_t op; /* index of the op in the case */
+    uint16_t op;   /* index of the op in the case */
+    uint8_t queue; /* of the first device */
     bool fired;
 };
 
+/*
+ * Where a domain's rings lie: by the handle of the first page, through which alone it is the ring.
+ * The frames of a ring may be mapped elsewhere too.
+ */
+struct wrg_fetch_spots {
+    uint32_t count;
+    struct wrg_fetch_spot {
+        uint32_t page;
+        uint8_t npages; /* 0: no ring any more */
+        uint8_t lane;
+    } at[WRG_FETCH_LANES];
+};
+
 struct wrg_fetch {
-    struct wrg_fetch_ring rings[WRG_FETCH_SEATS];
+    uint32_t nlanes;
+    struct wrg_fetch_lane {
+        uint8_t device, queue;
+    } lanes[WRG_FETCH_LANES]; /* those below nlanes are given */
+    struct wrg_fetch_ring rings[WRG_FETCH_SEATS][WRG_FETCH_LANES];
     struct wrg_fetch_indirect indirect[WRG_FETCH_INDIRECT];
     uint32_t next_indirect;
     uint32_t ntampers;
@@ -86,6 +112,7 @@ struct wrg_fetch {
 /* What a load turned out to be. */
 struct wrg_fetch_result {
     uint8_t class;             /* enum wrg_shared */
+    uint8_t lane;              /* 0 where there is none */
     bool again;                /* some byte was loaded before in this scope */
     uint32_t request;          /* 0: belongs to none */
     struct wrg_tamper *tamper; /* due before this load, or NULL */
@@ -100,53 +127,75 @@ struct wrg_frame;
 void wrg_fetch_begin(struct wrg_fetch *fetch);
 /* Forgets open scopes, keeps the rings: at a restore of the snapshot. */
 struct wrg_fetch_saved {
+    uint32_t nlanes;
+    struct wrg_fetch_lane lanes[WRG_FETCH_LANES];
     struct {
         bool live;
         uint8_t abi, npages;
-        uint32_t stride, entries, requests, published, page, frame;
-    } rings[WRG_FETCH_SEATS];
+        uint32_t stride, entries, requests, published, frame;
+    } rings[WRG_FETCH_SEATS][WRG_FETCH_LANES];
 };
 void wrg_fetch_save(const struct wrg_fetch *fetch, struct wrg_fetch_saved *saved);
 void wrg_fetch_restore(struct wrg_fetch *fetch, const struct wrg_fetch_saved *saved);
 
 struct wrg_fetch_declare {
     uint8_t seat, abi, npages;
+    uint8_t device, queue;
     uint32_t index; /* published so far by this side */
     uint32_t page;  /* handle of the first page */
     uint32_t frame; /* behind it */
 };
-void wrg_fetch_declare(struct wrg_fetch *fetch, const struct wrg_fetch_declare *args);
-void wrg_fetch_retire(struct wrg_fetch *fetch, uint8_t seat);
+/* `spots` are those of the domain that declares. Returns the lane; WRG_FETCH_NO_LANE: none left. */
+uint8_t wrg_fetch_declare(struct wrg_fetch *fetch, struct wrg_fetch_spots *spots,
+                          const struct wrg_fetch_declare *args);
+/* The lane of a queue; WRG_FETCH_NO_LANE: it has none. */
+uint8_t wrg_fetch_lane(const struct wrg_fetch *fetch, uint8_t device, uint8_t queue);
+void wrg_fetch_retire(struct wrg_fetch *fetch, struct wrg_fetch_spots *spots, uint8_t seat,
+                      uint8_t lane);
+/* All rings of a domain that takes this seat. */
+void wrg_fetch_retire_all(struct wrg_fetch *fetch, struct wrg_fetch_spots *spots, uint8_t seat);
+/* Entries that this side has published, over all rings of the run. */
+uint32_t wrg_fetch_answered(const struct wrg_fetch *fetch, uint8_t seat);
 
 /* Where an access begins, as far as the shadow cares. */
 struct wrg_fetch_place {
     uint32_t ring_off; /* in the ring of the seat, or WRG_FETCH_NOT_IN_RING */
     uint32_t frame, off, len;
     uint16_t indirect; /* of struct wrg_frame */
+    uint8_t lane;      /* of the ring */
 };
 
 #define WRG_FETCH_NOT_IN_RING UINT32_MAX
 
-/*
- * Offset in the ring of a seat of the byte `off` behind the start of handle `page`. The frames of a
- * ring may be mapped elsewhere too: it is the ring through the handle that was declared.
- */
-static inline uint32_t wrg_fetch_ring_offset(const struct wrg_fetch *fetch, uint8_t seat,
-                                             uint32_t page, uint32_t off)
-{
-    const struct wrg_fetch_ring *ring = &fetch->rings[seat];
-    uint32_t nth = page - ring->page + (off >> WRG_PAGE_SHIFT);
+/* As below, among several rings. */
+uint32_t wrg_fetch_search(const struct wrg_fetch_spots *spots, uint32_t page, uint32_t off,
+                          uint8_t *lane);
 
-    if (!ring->live || nth >= ring->npages)
+/*
+ * Offset in a ring, and its lane, of the byte `off` behind the start of handle `page`, in the
+ * domain of these spots. The lane is 0 where there is no ring.
+ */
+static inline uint32_t wrg_fetch_ring_offset(const struct wrg_fetch_spots *spots, uint32_t page,
+                                             uint32_t off, uint8_t *lane)
+{
+    const struct wrg_fetch_spot *spot = &spots->at[0];
+    uint32_t nth = page - spot->page + (off >> WRG_PAGE_SHIFT);
+
+    if (WRG_LIKELY(nth < spot->npages)) {
+        *lane = spot->lane;
+        return nth << WRG_PAGE_SHIFT | (off & (WRG_PAGE_SIZE - 1));
+    }
+    *lane = 0;
+    if (WRG_LIKELY(spots->count <= 1))
         return WRG_FETCH_NOT_IN_RING;
-    return nth << WRG_PAGE_SHIFT | (off & (WRG_PAGE_SIZE - 1));
+    return wrg_fetch_search(spots, page, off, lane);
 }
 
 /* What `seat` loads now; marks the bytes and counts the fetch. */
 struct wrg_fetch_result wrg_fetch_load(struct wrg_fetch *fetch, uint8_t seat,
                                        const struct wrg_fetch_place *place);
 /* A producer index was stored by its owner. */
-void wrg_fetch_published(struct wrg_fetch *fetch, uint8_t seat, uint32_t index);
+void wrg_fetch_published(struct wrg_fetch *fetch, uint8_t seat, uint8_t lane, uint32_t index);
 /* `seat` has mapped (or copied from) gref of frame: does a request name it as an indirect page? */
 void wrg_fetch_mapped(struct wrg_fetch *fetch, uint8_t seat, struct wrg_frame *meta, uint32_t gref,
                       uint32_t frame);

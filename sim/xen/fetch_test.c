@@ -10,7 +10,10 @@
 #define STRIDE     112
 #define ENTRIES    128 /* 4 pages, 64-bit layout */
 
+#define LANE_PAGES 0x200010 /* handles of the rings of other queues follow it */
+
 static struct wrg_fetch f;
+static struct wrg_fetch_spots spots[2]; /* a domain a seat */
 static struct wrg_frame indirect_meta;
 
 static void declare(uint8_t seat, uint32_t index)
@@ -19,13 +22,27 @@ static void declare(uint8_t seat, uint32_t index)
         .seat = seat, .abi = WRG_ABI_X86_64, .npages = RING_PAGES, .index = index, .page = RING_PAGE
     };
 
-    wrg_fetch_declare(&f, &args);
+    assert_int_equal(wrg_fetch_declare(&f, &spots[seat], &args), 0);
+}
+
+/* A one-page ring of another queue, or device, of the back. */
+static uint8_t declare_other(uint8_t device, uint8_t queue, uint32_t page)
+{
+    const struct wrg_fetch_declare args = { .seat = WRG_SEAT_BACK,
+                                            .abi = WRG_ABI_X86_64,
+                                            .npages = 1,
+                                            .device = device,
+                                            .queue = queue,
+                                            .page = page };
+
+    return wrg_fetch_declare(&f, &spots[WRG_SEAT_BACK], &args);
 }
 
 static int setup(void **state)
 {
     (void)state;
     memset(&f, 0, sizeof(f));
+    memset(spots, 0, sizeof(spots));
     memset(&indirect_meta, 0, sizeof(indirect_meta));
     wrg_fetch_begin(&f);
     declare(WRG_SEAT_BACK, 0);
@@ -37,10 +54,11 @@ static int setup(void **state)
 /* A load behind the start of a handle, which must lie in one page. */
 static struct wrg_fetch_result load_page(uint8_t seat, uint32_t page, uint32_t off, uint32_t len)
 {
-    const struct wrg_fetch_place place = { .ring_off = wrg_fetch_ring_offset(&f, seat, page, off),
-                                           .frame = RING_FRAME + 5 * (off / WRG_PAGE_SIZE),
-                                           .off = off % WRG_PAGE_SIZE,
-                                           .len = len };
+    struct wrg_fetch_place place = { .frame = RING_FRAME + 5 * (off / WRG_PAGE_SIZE),
+                                     .off = off % WRG_PAGE_SIZE,
+                                     .len = len };
+
+    place.ring_off = wrg_fetch_ring_offset(&spots[seat], page, off, &place.lane);
 
     return wrg_fetch_load(&f, seat, &place);
 }
@@ -118,7 +136,7 @@ static void same_slot_in_next_lap__new_scope(void **state)
 {
     (void)state;
     assert_int_equal(load_slot(0, 0, STRIDE).request, 1);
-    wrg_fetch_published(&f, WRG_SEAT_BACK, 1); /* answered */
+    wrg_fetch_published(&f, WRG_SEAT_BACK, 0, 1); /* answered */
     struct wrg_fetch_result result = load_slot(0, 0, STRIDE);
     assert_int_equal(result.request, 2);
     assert_false(result.again);
@@ -130,7 +148,7 @@ static void answers_out_of_order__other_scopes_stay_open(void **state)
     (void)state;
     for (uint32_t slot = 0; slot < 4; slot++)
         (void)load_slot(slot, 0, STRIDE);
-    wrg_fetch_published(&f, WRG_SEAT_BACK, 1);
+    wrg_fetch_published(&f, WRG_SEAT_BACK, 0, 1);
     for (uint32_t slot = 1; slot < 4; slot++) {
         struct wrg_fetch_result result = load_slot(slot, 4, 4);
         assert_true(result.again);
@@ -144,7 +162,7 @@ static void indices_near_2_to_32__lap_is_seen(void **state)
     declare(WRG_SEAT_BACK, UINT32_MAX);
     assert_int_equal(load_slot(ENTRIES - 1, 0, STRIDE).request, 1); /* index 2^32 - 1 */
     assert_int_equal(load_slot(0, 0, STRIDE).request, 2);           /* index 0 */
-    wrg_fetch_published(&f, WRG_SEAT_BACK, 0);
+    wrg_fetch_published(&f, WRG_SEAT_BACK, 0, 0);
     assert_true(load_slot(0, 0, 1).again);
     assert_false(load_slot(ENTRIES - 1, 0, 1).again);
 }
@@ -153,11 +171,11 @@ static void front_reads_response__scope_ends_with_its_lap(void **state)
 {
     (void)state;
     declare(WRG_SEAT_FRONT, 0);
-    wrg_fetch_published(&f, WRG_SEAT_FRONT, 1); /* request 0 is out */
+    wrg_fetch_published(&f, WRG_SEAT_FRONT, 0, 1); /* request 0 is out */
     struct wrg_fetch_result result = load_ring(WRG_SEAT_FRONT, WRG_WIRE_RING, 16);
     assert_int_equal(result.request, 1);
     assert_true(load_ring(WRG_SEAT_FRONT, WRG_WIRE_RING, 1).again);
-    wrg_fetch_published(&f, WRG_SEAT_FRONT, ENTRIES + 1); /* slot 0 is used again */
+    wrg_fetch_published(&f, WRG_SEAT_FRONT, 0, ENTRIES + 1); /* slot 0 is used again */
     assert_false(load_ring(WRG_SEAT_FRONT, WRG_WIRE_RING, 1).again);
 }
 
@@ -207,7 +225,7 @@ static void retired_or_redeclared_ring__scopes_gone(void **state)
 {
     (void)state;
     (void)load_slot(0, 0, STRIDE);
-    wrg_fetch_retire(&f, WRG_SEAT_BACK);
+    wrg_fetch_retire(&f, &spots[WRG_SEAT_BACK], WRG_SEAT_BACK, 0);
     assert_int_equal(load_slot(0, 0, STRIDE).class, WRG_SHARED_NONE);
     declare(WRG_SEAT_BACK, 0);
     assert_false(load_slot(0, 0, STRIDE).again);
@@ -235,11 +253,13 @@ static void restore__ordinals_go_on_and_scopes_are_fresh(void **state)
     (void)state;
     (void)load_slot(0, 0, STRIDE);
     wrg_fetch_save(&f, &saved);
+    const struct wrg_fetch_spots kept = spots[WRG_SEAT_BACK];
     for (unsigned round = 0; round < 2; round++) {
         assert_int_equal(load_slot(1, 0, STRIDE).request, 2);
-        wrg_fetch_published(&f, WRG_SEAT_BACK, 2);
-        wrg_fetch_retire(&f, WRG_SEAT_BACK);
+        wrg_fetch_published(&f, WRG_SEAT_BACK, 0, 2);
+        wrg_fetch_retire(&f, &spots[WRG_SEAT_BACK], WRG_SEAT_BACK, 0);
         wrg_fetch_restore(&f, &saved);
+        spots[WRG_SEAT_BACK] = kept;
     }
     assert_int_equal(load_slot(1, 0, STRIDE).request, 2);
     assert_false(load_slot(0, 0, 1).again);
@@ -296,9 +316,99 @@ static void indirect_page_after_the_answer_and_a_new_lap__left(void **state)
     read_indirect(0, 1, 50);
     wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 50, 200);
     (void)load_indirect(0, 8);
-    wrg_fetch_published(&f, WRG_SEAT_BACK, 1);
+    wrg_fetch_published(&f, WRG_SEAT_BACK, 0, 1);
     (void)load_slot(0, 0, STRIDE); /* next lap */
     assert_int_equal(load_indirect(0, 8).class, WRG_SHARED_NONE);
+}
+
+/* ---- lanes ---- */
+
+static void queues__have_lanes_and_ordinals_of_their_own(void **state)
+{
+    (void)state;
+    assert_int_equal(declare_other(0, 1, LANE_PAGES), 1);
+    assert_int_equal(declare_other(0, 2, LANE_PAGES + 1), 2);
+    assert_int_equal(load_slot(0, 0, STRIDE).request, 1);
+    for (uint32_t lane = 1; lane <= 2; lane++) {
+        for (uint32_t slot = 0; slot < 2; slot++) {
+            struct wrg_fetch_result result =
+                load_page(WRG_SEAT_BACK, LANE_PAGES + lane - 1, WRG_WIRE_RING + slot * STRIDE, 8);
+            assert_int_equal(result.class, WRG_SHARED_RING_SLOT);
+            assert_int_equal(result.lane, lane);
+            assert_int_equal(result.request, slot + 1);
+            assert_false(result.again);
+        }
+    }
+    assert_true(load_page(WRG_SEAT_BACK, LANE_PAGES, WRG_WIRE_RING, 8).again);
+    assert_int_equal(load_slot(1, 0, STRIDE).request, 2);
+}
+
+static void lanes__index_words_tell_which(void **state)
+{
+    (void)state;
+    (void)declare_other(0, 1, LANE_PAGES);
+    assert_int_equal(load_ring(WRG_SEAT_BACK, WRG_WIRE_REQ_PROD, 4).lane, 0);
+    assert_int_equal(load_page(WRG_SEAT_BACK, LANE_PAGES, WRG_WIRE_REQ_PROD, 4).lane, 1);
+}
+
+static void first_queue_of_the_first_device__lane_0_however_late(void **state)
+{
+    (void)state;
+    wrg_fetch_retire_all(&f, &spots[WRG_SEAT_BACK], WRG_SEAT_BACK);
+    wrg_fetch_begin(&f);
+    assert_int_equal(declare_other(1, 0, LANE_PAGES), 1);
+    assert_int_equal(declare_other(0, 1, LANE_PAGES + 1), 2);
+    declare(WRG_SEAT_BACK, 0);
+    assert_int_equal(declare_other(1, 0, LANE_PAGES), 1); /* again: the same */
+    assert_int_equal(wrg_fetch_lane(&f, 1, 0), 1);
+    assert_int_equal(wrg_fetch_lane(&f, 1, 1), WRG_FETCH_NO_LANE);
+}
+
+static void more_rings_than_lanes__the_rest_is_not_followed(void **state)
+{
+    (void)state;
+    for (uint8_t queue = 1; queue < WRG_FETCH_LANES; queue++)
+        assert_int_equal(declare_other(0, queue, LANE_PAGES + queue), queue);
+    assert_int_equal(declare_other(1, 0, LANE_PAGES + 20), WRG_FETCH_NO_LANE);
+    assert_int_equal(load_page(WRG_SEAT_BACK, LANE_PAGES + 20, 64, 8).class, WRG_SHARED_NONE);
+    assert_int_equal(load_page(WRG_SEAT_BACK, LANE_PAGES + 15, 64, 8).lane, 15);
+}
+
+static void one_of_two_queues_retired__the_other_stays(void **state)
+{
+    (void)state;
+    (void)declare_other(0, 1, LANE_PAGES);
+    (void)load_slot(0, 0, 8);
+    (void)load_page(WRG_SEAT_BACK, LANE_PAGES, WRG_WIRE_RING, 8);
+    wrg_fetch_retire(&f, &spots[WRG_SEAT_BACK], WRG_SEAT_BACK, 0);
+    assert_int_equal(load_slot(0, 0, 8).class, WRG_SHARED_NONE);
+    assert_true(load_page(WRG_SEAT_BACK, LANE_PAGES, WRG_WIRE_RING, 8).again);
+}
+
+static void published__counted_over_all_lanes(void **state)
+{
+    (void)state;
+    (void)declare_other(0, 1, LANE_PAGES);
+    wrg_fetch_published(&f, WRG_SEAT_BACK, 0, 3);
+    wrg_fetch_published(&f, WRG_SEAT_BACK, 1, 2);
+    assert_int_equal(wrg_fetch_answered(&f, WRG_SEAT_BACK), 5);
+    wrg_fetch_begin(&f);
+    assert_int_equal(wrg_fetch_answered(&f, WRG_SEAT_BACK), 0);
+    assert_int_equal(f.nlanes, 1);
+}
+
+/* Both lanes wait for their indirect pages at one time. */
+static void indirect_page_of_another_queue__joins_that_lane(void **state)
+{
+    (void)state;
+    (void)declare_other(0, 1, LANE_PAGES);
+    read_indirect(0, 8, 50);
+    (void)load_page(WRG_SEAT_BACK, LANE_PAGES, WRG_WIRE_RING, 8);
+    wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 50, 200);
+    struct wrg_fetch_result result = load_indirect(0, 8);
+    assert_int_equal(result.class, WRG_SHARED_INDIRECT);
+    assert_int_equal(result.lane, 0);
+    assert_int_equal(result.request, 1);
 }
 
 /* ---- tamper ---- */
@@ -346,6 +456,18 @@ static void tamper_switched_off_or_of_the_other_seat__not_due(void **state)
     assert_null(load_slot(1, 0, 1).tamper);
 }
 
+static void tamper_of_a_queue__not_due_in_another(void **state)
+{
+    (void)state;
+    (void)declare_other(0, 1, LANE_PAGES);
+    (void)declare_other(1, 1, LANE_PAGES + 1);
+    arm(1, 1);
+    f.tampers[0].queue = 1;
+    assert_null(load_slot(0, 0, 1).tamper);
+    assert_null(load_page(WRG_SEAT_BACK, LANE_PAGES + 1, WRG_WIRE_RING, 1).tamper);
+    assert_ptr_equal(load_page(WRG_SEAT_BACK, LANE_PAGES, WRG_WIRE_RING, 1).tamper, &f.tampers[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,9 +490,17 @@ int main(void)
         F(absurd_number_of_segments__joins_eight_pages_at_most),
         F(data_page_of_direct_request__does_not_join),
         F(indirect_page_after_the_answer_and_a_new_lap__left),
+        F(queues__have_lanes_and_ordinals_of_their_own),
+        F(lanes__index_words_tell_which),
+        F(first_queue_of_the_first_device__lane_0_however_late),
+        F(more_rings_than_lanes__the_rest_is_not_followed),
+        F(one_of_two_queues_retired__the_other_stays),
+        F(published__counted_over_all_lanes),
+        F(indirect_page_of_another_queue__joins_that_lane),
         F(tamper__due_at_its_request_and_fetch),
         F(tamper__counts_fetches_of_indirect_pages),
         F(tamper_switched_off_or_of_the_other_seat__not_due),
+        F(tamper_of_a_queue__not_due_in_another),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

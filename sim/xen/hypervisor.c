@@ -112,6 +112,7 @@ void wrg_xen_fini(struct wrg_xen *xen)
 struct saved_domain {
     bool alive;
     uint16_t xs_conn;
+    struct wrg_fetch_spots spots;
     struct wrg_slots_saved own, mappings, refs;
     uint64_t *own_words, *mapping_words, *ref_words;
     uint32_t nown, nmappings; /* how much of each table is saved */
@@ -153,6 +154,7 @@ static void save_domain(struct wrg_xen *xen, const struct wrg_domain *dom,
 {
     saved->alive = dom->alive;
     saved->xs_conn = dom->xs_conn;
+    saved->spots = dom->spots;
     saved->own_words = save_slots(&dom->own, &saved->own);
     saved->mapping_words = save_slots(&dom->mappings, &saved->mappings);
     saved->ref_words = save_slots(&dom->gnttab.refs, &saved->refs);
@@ -250,6 +252,7 @@ static void restore_domain(struct wrg_xen *xen, struct wrg_domain *dom,
             xen->domains[track->granter].gnttab.pins[track->gref] = saved->pins[slot];
     }
     dom->alive = saved->alive;
+    dom->spots = saved->spots;
     dom->xs_conn = saved->xs_conn;
     const struct wrg_slots refs = dom->gnttab.refs; /* restored above */
     dom->gnttab = saved->gnttab;
@@ -279,6 +282,7 @@ static void reset_domain(struct wrg_domain *dom)
     wrg_slots_init(&dom->mappings, dom->mappings.words, dom->nviews - dom->nframes);
     wrg_gnttab_reset(dom);
     wrg_evtchn_clear(dom);
+    memset(&dom->spots, 0, sizeof(dom->spots));
     dom->alive = true;
 }
 
@@ -326,8 +330,8 @@ int wrg_xen_build_back(struct wrg_xen *xen)
     struct wrg_domain *dom = &xen->domains[WRG_DOM_BACK];
 
     WRG_ASSERT(!dom->alive);
+    wrg_fetch_retire_all(&xen->fetch, &dom->spots, WRG_SEAT_BACK);
     reset_domain(dom);
-    wrg_fetch_retire(&xen->fetch, WRG_SEAT_BACK);
     wrg_xen_emit(xen, .kind = WRG_EV_BIRTH, .role = WRG_ROLE_TOOLSTACK, .a = WRG_DOM_BACK);
     return wrg_xenstore_connect(xen->store, WRG_DOM_BACK, &dom->xs_conn);
 }

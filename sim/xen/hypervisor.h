@@ -45,6 +45,7 @@ struct wrg_domain {
     /* Address space: own pages at [0, nframes), mappings at [nframes, nviews). */
     struct wrg_view *views;
     uint32_t nviews;
+    struct wrg_fetch_spots spots;
     struct wrg_slots own;      /* over nframes */
     struct wrg_slots mappings; /* over nviews - nframes: maptrack */
     struct wrg_gnttab gnttab;

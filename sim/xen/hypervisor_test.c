@@ -20,7 +20,7 @@ static int setup_ring(void **state)
     const struct wrg_fetch_declare declare = {
         .seat = WRG_SEAT_BACK, .abi = WRG_ABI_X86_64, .npages = 1, .page = r.back
     };
-    wrg_fetch_declare(&t.xen.fetch, &declare);
+    assert_int_equal(wrg_fetch_declare(&t.xen.fetch, &t.back->spots, &declare), 0);
     forget_events();
     return 0;
 }
@@ -101,7 +101,7 @@ static void tamper_case(uint8_t mode, uint64_t value, uint32_t want)
     uint32_t word = 0x11223344;
 
     t.xen.fetch.ntampers = 1;
-    t.xen.fetch.tampers[0] = (struct wrg_tamper){ .request = t.xen.fetch.rings[1].requests + 1,
+    t.xen.fetch.tampers[0] = (struct wrg_tamper){ .request = t.xen.fetch.rings[1][0].requests + 1,
                                                   .fetch = 2,
                                                   .off = 4,
                                                   .len = 4,
@@ -109,7 +109,7 @@ static void tamper_case(uint8_t mode, uint64_t value, uint32_t want)
                                                   .value = value };
     t.xen.fetch.tamper_on = true;
     t.xen.fetch.tamper_seat = WRG_SEAT_BACK;
-    uint32_t slot = WRG_WIRE_RING + t.xen.fetch.rings[1].requests * 112;
+    uint32_t slot = WRG_WIRE_RING + t.xen.fetch.rings[1][0].requests * 112;
     uint8_t buf[16];
     wrg_xen_patch(&t.xen, r.frame, slot + 20, &word, sizeof(word));
     back_loads(r.back, slot, buf, 16);

@@ -155,6 +155,7 @@ struct piece { /* the part of an access that lies in one page */
     uint32_t frame, off, len;
     int seat;          /* of whose access it is, or -1 */
     uint32_t ring_off; /* in the ring of the seat, or WRG_FETCH_NOT_IN_RING */
+    uint8_t lane;      /* of that ring */
     uint8_t *bytes;    /* in the arena */
     uint8_t *buf;      /* the caller's */
 };
@@ -218,7 +219,8 @@ static inline uint64_t load_followed(struct wrg_xen *xen, const struct wrg_acces
                                            .frame = piece->frame,
                                            .off = piece->off,
                                            .len = piece->len,
-                                           .indirect = indirect };
+                                           .indirect = indirect,
+                                           .lane = piece->lane };
     struct wrg_fetch_result fetch = wrg_fetch_load(&xen->fetch, (uint8_t)piece->seat, &place);
 
     if (WRG_UNLIKELY(fetch.tamper))
@@ -226,7 +228,8 @@ static inline uint64_t load_followed(struct wrg_xen *xen, const struct wrg_acces
     load_bytes(access, piece);
     if (fetch.keep)
         wrg_copy(fetch.keep, piece->buf, fetch.keep_len);
-    return (uint64_t)fetch.class << 8 | (uint64_t)fetch.again << 16 | (uint64_t)fetch.request << 32;
+    return (uint64_t)fetch.class << 8 | (uint64_t)fetch.again << 16 |
+           wrg_event_scope(fetch.lane, fetch.request);
 }
 
 __attribute__((always_inline)) static inline void load_piece(struct wrg_xen *xen,
@@ -239,7 +242,7 @@ __attribute__((always_inline)) static inline void load_piece(struct wrg_xen *xen
 
     if (piece->ring_off < WRG_WIRE_RING) {
         load_bytes(access, piece);
-        what |= (uint64_t)WRG_SHARED_RING_INDEX << 8;
+        what |= (uint64_t)WRG_SHARED_RING_INDEX << 8 | wrg_event_scope(piece->lane, 0);
     } else if (piece->seat >= 0 && (piece->ring_off != WRG_FETCH_NOT_IN_RING || indirect)) {
         what |= load_followed(xen, access, piece, indirect);
     } else {
@@ -260,7 +263,7 @@ static inline void note_index(struct wrg_xen *xen, const struct piece *piece)
     if (piece->ring_off != own || piece->len != sizeof(index))
         return;
     memcpy(&index, piece->buf, sizeof(index));
-    wrg_fetch_published(&xen->fetch, (uint8_t)piece->seat, index);
+    wrg_fetch_published(&xen->fetch, (uint8_t)piece->seat, piece->lane, index);
 }
 
 static inline bool has_secret(const struct piece *piece)
@@ -313,7 +316,7 @@ __attribute__((always_inline)) static inline void store_piece(struct wrg_xen *xe
     wrg_xen_emit(xen, .kind = WRG_EV_STORE, .role = dom->role, .a = piece->frame,
                  .b = piece->off << 16 | piece->len,
                  .c = access->site | (uint64_t) class << 8 | (uint64_t)secret << 16 |
-                      (uint64_t)access->order << 24,
+                      (uint64_t)access->order << 24 | wrg_event_scope(piece->lane, 0),
                  .d = first_bytes(piece->buf, piece->len), .payload = payload, .len = 2 * shown);
 }
 
@@ -373,9 +376,10 @@ __attribute__((always_inline)) static inline void access_piece(struct wrg_xen *x
     piece.buf = (uint8_t *)access->buf + done;
     piece.seat = -1;
     piece.ring_off = WRG_FETCH_NOT_IN_RING;
+    piece.lane = 0;
     if (WRG_LIKELY(dom->role <= WRG_ROLE_BACK)) {
         piece.seat = dom->role;
-        piece.ring_off = wrg_fetch_ring_offset(&xen->fetch, dom->role, access->page, off);
+        piece.ring_off = wrg_fetch_ring_offset(&dom->spots, access->page, off, &piece.lane);
     }
     if (len != sizeof(uint32_t) && access->write)
         store_range(xen, dom, access, &piece);
