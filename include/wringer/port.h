@@ -443,6 +443,9 @@ struct wrg_params {
     bool barrier;         /* a back that offers feature-barrier, a front that looks for it */
     bool discard;         /* a front that looks for feature-discard */
     bool handoff;       /* a front of firmware: it leaves the device as it would like to find it */
+    bool persistent;    /* offers to keep grants of data, a back to keep them mapped */
+    bool copy;          /* a back that copies data through grants, and maps none of them */
+    uint16_t pool;      /* most grants that a back keeps mapped, of each queue */
     uint8_t abi;        /* a front's ring layout, enum wrg_abi */
     uint8_t ring_order; /* a front's ring pages, 2^n; a back's limit */
 };

@@ -250,6 +250,29 @@ static void abandoned_and_nothing_else_to_do__world_comes_to_rest(void **state)
     assert_int_equal(wrg_sched_now(&t.sched), 0);
 }
 
+static void pass_time(void *arg)
+{
+    struct wrg_timer_set again = { *(uint32_t *)arg, 1000 * MS };
+
+    (void)wrg_port_timer_set(g.back, &again);
+}
+
+static void timer_of_a_housekeeping_task__does_not_keep_the_world_busy(void **state)
+{
+    uint32_t self = 0;
+    struct wrg_task_create args = {
+        .fn = pass_time, .arg = &self, .name = "test", .worker = true, .housekeeping = true
+    };
+    struct wrg_timer_set first = { .delay_ns = 1000 * MS };
+
+    (void)state;
+    assert_int_equal(wrg_port_task_create(g.back, &args), 0);
+    self = first.task = args.task;
+    assert_int_equal(wrg_port_timer_set(g.back, &first), 0);
+    run_idle(); /* for ever, if it were work */
+    assert_int_equal(wrg_sched_now(&t.sched), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +287,7 @@ int main(void)
         P(many_abandoned__ten_a_second),
         P(one_that_stays_mapped__does_not_hold_up_the_others),
         P(abandoned_and_nothing_else_to_do__world_comes_to_rest),
+        P(timer_of_a_housekeeping_task__does_not_keep_the_world_busy),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,7 +72,8 @@ static int timer_set(struct wrg_guest *guest, void *ptr)
     if (args->delay_ns == WRG_FOREVER)
         return 0;
     const struct wrg_timer_args set = { .task = (int)args->task,
-                                        .deadline_ns = wrg_sched_now(sched) + args->delay_ns };
+                                        .deadline_ns = wrg_sched_now(sched) + args->delay_ns,
+                                        .housekeeping = sched->tasks[args->task].housekeeping };
     int id = wrg_sched_timer_set(sched, &set);
     if (id < 0)
         return id;

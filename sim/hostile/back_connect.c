@@ -22,7 +22,7 @@ static int write_features(void *self, uint32_t transaction)
         { "feature-max-indirect-segments", back->indirect_max, params->indirect_absent },
         { "feature-flush-cache", back->flush, false },
         { "feature-barrier", back->barrier, false },
-        { "feature-persistent", 0, false },
+        { "feature-persistent", params->persistent, false },
         { "feature-discard", back->discard, false },
         { "max-ring-page-order", params->ring_order, false },
         { "sectors", back->sectors, false },

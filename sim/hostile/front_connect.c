@@ -121,7 +121,8 @@ static int write_nodes(void *self, uint32_t transaction)
     if (!result)
         result = wrg_xenbus_write_text(bus, transaction, "protocol", wrg_wire_protocol_name(abi));
     if (!result)
-        result = wrg_xenbus_write_u64(bus, transaction, "feature-persistent", 0);
+        result = wrg_xenbus_write_u64(bus, transaction, "feature-persistent",
+                                      front->peer.port->params.persistent);
     return result;
 }
 

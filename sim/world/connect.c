@@ -42,6 +42,9 @@ static void set_params(struct wrg_world *w, unsigned seat)
     params->abi = (uint8_t)config->abi;
     params->ring_order = config->ring_order;
     params->strict_echo = config->front == WRG_CASE_FRONT_LINUX;
+    params->persistent = seat == WRG_SEAT_FRONT ? config->front_persistent : config->persistent;
+    params->copy = config->data == WRG_CASE_DATA_COPY;
+    params->pool = config->pool;
     if (seat == WRG_SEAT_FRONT) {
         params->indirect_max = config->front_indirect;
         params->discard = config->discard != WRG_CASE_DISCARD_NO;
@@ -51,6 +54,7 @@ static void set_params(struct wrg_world *w, unsigned seat)
         params->indirect_max = w->next_back.indirect_max;
         params->echo_outer = config->echo == WRG_CASE_ECHO_OUTER;
         params->ring_order = w->next_back.ring_order;
+        params->persistent = w->next_back.persistent;
         params->no_flush = w->next_back.no_flush || config->barrier == WRG_CASE_BARRIER_ONLY;
         params->barrier = config->barrier != WRG_CASE_BARRIER_NO;
     } else {
@@ -229,6 +233,7 @@ static void connect_afresh(struct wrg_world *w)
 {
     const struct wrg_vbd_spec spec = { .id = wrg_world_vbd,
                                        .readonly = w->config.readonly,
+                                       .untrusted = w->config.trusted == WRG_NO,
                                        .no_discard =
                                            w->config.discard == WRG_CASE_DISCARD_FORBIDDEN };
     uint16_t dom0;

@@ -80,6 +80,7 @@ static bool write_device(struct wrg_world *w)
 {
     const struct wrg_vbd_spec spec = { .id = wrg_world_vbd,
                                        .readonly = w->config.readonly,
+                                       .untrusted = w->config.trusted == WRG_NO,
                                        .no_discard =
                                            w->config.discard == WRG_CASE_DISCARD_FORBIDDEN };
     int result;
@@ -268,12 +269,15 @@ static void set_limits(struct wrg_world *w, const struct wrg_op_reconnect *op)
     if (!next->set)
         *next = (struct wrg_next_back){ .set = true,
                                         .indirect_max = w->config.indirect_max,
-                                        .ring_order = RING_ORDERS - 1 };
+                                        .ring_order = RING_ORDERS - 1,
+                                        .persistent = w->config.persistent };
     if (op->indirect_max != WRG_AUTO_32)
         next->indirect_max = op->indirect_max > HIGHEST_INDIRECT ? WRG_ABSENT : op->indirect_max;
     if (op->ring_order != WRG_AUTO_16)
         next->ring_order = (uint8_t)(op->ring_order % RING_ORDERS);
     next->no_flush = op->flush == WRG_NO;
+    if (op->persistent != WRG_CASE_OFFER_AUTO)
+        next->persistent = op->persistent == WRG_CASE_OFFER_YES;
 }
 
 bool wrg_op_reconnect(struct wrg_world *w, const struct wrg_op *op)

@@ -8,6 +8,7 @@
 #include "world/world_impl.h"
 
 #define STORE_TRIES 2
+#define LEDGER_ANY  UINT32_MAX
 
 static void set_disk(struct wrg_world *w)
 {
@@ -64,6 +65,24 @@ static void ledgers(struct wrg_world *w, unsigned seat, uint32_t counts[WRG_NR_L
         counts[WRG_LEDGER_PAGES] -= wrg_min_u32(buffers, counts[WRG_LEDGER_PAGES]);
 }
 
+/*
+ * What an end that is still connected may keep for the next request, as far as the case says that
+ * it may; how much of it was lost shows when it closes.
+ */
+static uint32_t allowance(const struct wrg_world *w, unsigned seat, unsigned kind)
+{
+    bool persistent = w->config.persistent && w->config.front_persistent;
+
+    if (seat == WRG_SEAT_FRONT)
+        return persistent && (kind == WRG_LEDGER_GRANTS || kind == WRG_LEDGER_PAGES ||
+                              kind == WRG_LEDGER_POOL_BLOCKS)
+                   ? LEDGER_ANY
+                   : 0;
+    if (kind == WRG_LEDGER_MAPPINGS && persistent)
+        return (uint32_t)w->config.pool * w->config.queues;
+    return kind == WRG_LEDGER_PAGES && w->config.data == WRG_CASE_DATA_COPY ? LEDGER_ANY : 0;
+}
+
 static void emit_ledgers(struct wrg_world *w, bool closed)
 {
     static const uint8_t roles[] = { WRG_ROLE_FRONT, WRG_ROLE_BACK };
@@ -79,8 +98,10 @@ static void emit_ledgers(struct wrg_world *w, bool closed)
             bool excused =
                 closed && held && (kind == WRG_LEDGER_GRANTS || kind == WRG_LEDGER_PAGES);
             if (!excused)
-                wrg_xen_emit(&w->xen, .kind = WRG_EV_LEDGER, .role = roles[seat], .a = kind,
-                             .b = counts[kind], .d = closed ? 0 : w->baseline[seat][kind]);
+                wrg_xen_emit(
+                    &w->xen, .kind = WRG_EV_LEDGER, .role = roles[seat], .a = kind,
+                    .b = counts[kind],
+                    .d = closed ? 0 : (uint64_t)w->baseline[seat][kind] + allowance(w, seat, kind));
         }
     }
 }

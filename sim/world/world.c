@@ -200,6 +200,11 @@ static void make_profile(struct wrg_world *w)
     profile->grant_version = config->grant_version;
     profile->barrier = config->barrier;
     profile->discard = config->discard;
+    profile->pool = config->pool;
+    profile->persistent = config->persistent;
+    profile->front_persistent = config->front_persistent;
+    profile->data = config->data;
+    profile->trusted = config->trusted;
 }
 
 static void set_seats(struct wrg_world *w)

@@ -45,7 +45,8 @@ struct wrg_profile {
     uint16_t front_indirect;
     uint16_t memory_mib;
     uint8_t abi, ring_order, readonly, victim, echo, front, grant_version, barrier, discard;
-    uint8_t pad[3];
+    uint16_t pool;
+    uint8_t persistent, front_persistent, data, trusted;
 };
 
 /* ---- the block edge ---- */
@@ -100,6 +101,7 @@ struct wrg_next_back {
     uint32_t indirect_max; /* WRG_ABSENT: not offered */
     uint8_t ring_order;
     bool no_flush;
+    bool persistent;
 };
 
 /* ---- snapshot ---- */
