@@ -10,6 +10,7 @@
 #include <wringer/port.h>
 #include <wringer/ring.h>
 #include <wringer/scan.h>
+#include <wringer/units.h>
 #include <wringer/wire.h>
 #include <wringer/xenbus.h>
 
