@@ -397,7 +397,8 @@ struct wrg_disk_info {
     bool flush;                         /* out: has a cache to flush */
     bool discard_secure;                /* out: can erase what it discards */
     uint32_t discard_granularity_bytes; /* out: forgets that much at a time; 0: nothing */
-    uint32_t queue_limit;               /* out: operations in flight */
+    uint32_t block_bytes; /* out: a power of two; what is moved begins and ends at a multiple */
+    uint32_t queue_limit; /* out: operations in flight */
 };
 struct
     wrg_disk_submit { /* -EAGAIN when queue_limit is reached; done is called by the disk's task */

@@ -165,9 +165,10 @@ bool wrg_disk_queue_is_busy(struct wrg_disk_queue *queue, uint32_t *executed)
 
 int wrg_disk_queue_info(struct wrg_disk_queue *queue, struct wrg_disk_info *args)
 {
+    args->block_bytes = WRG_SECTOR_SIZE; /* unless a link of the chain says otherwise */
     wrg_disk_info(queue->disk, args);
     args->queue_limit = WRG_DISK_QUEUE_MAX;
     wrg_xen_emit(queue->xen, .kind = WRG_EV_DISK_INFO, .role = queue->dom->role,
-                 .a = args->readonly, .c = args->sectors);
+                 .a = args->readonly, .b = args->block_bytes - WRG_SECTOR_SIZE, .c = args->sectors);
     return 0;
 }
