@@ -7,7 +7,8 @@
  *               case that leaves negotiation at a known profile starts from a snapshot of the
  *               connected world, with the hash of a fresh connect.
  * Layer         world
- * Bounds        one device, one queue; memory as the first case of the world says
+ * Bounds        WRG_WORLD_DEVICES devices, of as many guests at most, all served by one backend
+ *               domain; memory as the first case of the world says
  * Ownership     the caller's, from create to destroy; cases are borrowed while they run
  * Threads       one thread calls; the thread engine makes its own
  * Errors        -errno where something of the host fails; everything a case can do is a verdict
@@ -27,6 +28,9 @@
 #include "vocab/ops.h"
 
 struct wrg_world;
+struct wrg_disk;
+
+#define WRG_WORLD_DEVICES 4 /* most of them in a world */
 
 /* Which seat is under attack; a fuzz target overrides what the case says. */
 enum wrg_target { WRG_TARGET_CASE, WRG_TARGET_BACK, WRG_TARGET_FRONT, WRG_TARGET_XENSTORE };
@@ -43,6 +47,19 @@ struct wrg_world_options {
     wrg_trace_fn *tap;                       /* sees every event, or NULL */
     void *tap_ctx;
     struct wrg_reach_sink reach; /* needs oracles */
+    /*
+     * A program that does block I/O (program.h), beside what the case does: a task of the world,
+     * which begins when all devices are connected, and NULL where there is none. The run goes on
+     * until it has returned.
+     */
+    void (*program)(void *ctx, struct wrg_world *world);
+    void *program_ctx;
+    uint8_t devices; /* of the first guest: 0 and 1 mean one; 2 .. WRG_WORLD_DEVICES */
+    /*
+     * Below the backend of each of them; NULL: a disk in memory as the case's config says. The
+     * caller's, until the world is destroyed. Its reset is called at the start of each run.
+     */
+    struct wrg_disk *disks[WRG_WORLD_DEVICES];
 };
 
 /* A finished run. */
