@@ -57,6 +57,7 @@ void wrg_sched_reset(struct wrg_sched *s)
     s->timers_made = 0;
     s->ready_count = 0;
     s->now_ns = 0;
+    s->voice = 0;
     s->stopped = false;
     wrg_sched_begin(s, &quiet);
 }
@@ -114,6 +115,22 @@ void wrg_sched_alarm(struct wrg_sched *s, uint64_t step)
 
 /* ---- tasks ---- */
 
+static uint8_t *voice_of(struct wrg_sched *s)
+{
+    int id = wrg_sched_current(s);
+
+    return id == WRG_TASK_NONE ? &s->voice : &s->tasks[id].voice;
+}
+
+uint8_t wrg_sched_speak(struct wrg_sched *s, uint8_t voice)
+{
+    uint8_t *now = voice_of(s);
+    uint8_t before = *now;
+
+    *now = voice;
+    return before;
+}
+
 static uint8_t free_index(const struct wrg_sched *s, uint8_t role)
 {
     struct wrg_task_set used = { { 0, 0 } };
@@ -141,6 +158,7 @@ static void fill_task(struct wrg_sched *s, int id, const struct wrg_task_args *a
     t->role = args->role;
     t->index = index;
     t->actor = index <= INDEX_MAX ? (uint8_t)(args->role << 4 | index) : WRG_ACTOR_NONE;
+    t->voice = *voice_of(s);
     t->worker = args->worker;
     t->housekeeping = args->housekeeping;
     t->retired = false;

@@ -130,6 +130,7 @@ struct wrg_task {
     uint8_t role;
     uint8_t index;
     uint8_t actor;
+    uint8_t voice; /* whom it speaks for: a number that its creator had, and that it may change */
     bool worker;
     bool housekeeping;
     bool pending; /* a wake nobody has consumed */
@@ -169,7 +170,8 @@ struct wrg_sched {
     bool stopped;
     bool unwinding;
     bool closing;
-    int resume; /* the task that stood when an alarm or budget ended run */
+    uint8_t voice; /* of the controller */
+    int resume;    /* the task that stood when an alarm or budget ended run */
     uint32_t tasks_max;
     uint32_t tasks_high; /* no live task at or above */
     size_t stack_bytes;
@@ -239,6 +241,11 @@ void wrg_sched_timer_cancel(struct wrg_sched *s, int timer);
 uint64_t wrg_sched_now(const struct wrg_sched *s);
 /* The running task's id, WRG_TASK_NONE in the controller. */
 int wrg_sched_current(const struct wrg_sched *s);
+/*
+ * Whom the caller speaks for from now on, a task or the controller; tasks that it creates do so
+ * too. A number without a meaning here, 0 at first. Returns what it was.
+ */
+uint8_t wrg_sched_speak(struct wrg_sched *s, uint8_t voice);
 /* The task that stood when an alarm or a budget ended run, or WRG_TASK_NONE. */
 static inline int wrg_sched_stood(const struct wrg_sched *s)
 {

@@ -15,28 +15,27 @@
 extern const struct wrg_endpoint wrg_front_endpoint;
 extern const struct wrg_endpoint wrg_back_endpoint;
 
-const struct wrg_vbd_id wrg_world_vbd = { .front_domid = WRG_DOM_FRONT,
-                                          .back_domid = WRG_DOM_BACK,
-                                          .vdev = WRG_VDEV_XVDA };
-
 /* Steps that a run may take before anything was asked of it. */
 #define BUDGET_BASE_STEPS       20000
 #define BUDGET_TASK_POINTS      400000
 #define THREAD_DEADLINE_SECONDS 30.0
 
-static const struct wrg_endpoint *endpoint_of(const struct wrg_world *w, unsigned seat)
+static const struct wrg_endpoint *endpoint_of(const struct wrg_world_vbd *vbd, unsigned seat)
 {
-    if (wrg_world_scripted(w, seat))
+    const struct wrg_world_options *options = &vbd->w->options;
+
+    if (wrg_vbd_scripted(vbd, seat))
         return seat == WRG_SEAT_FRONT ? &wrg_hostile_front_endpoint : &wrg_hostile_back_endpoint;
     if (seat == WRG_SEAT_FRONT)
-        return w->options.front ? w->options.front : &wrg_front_endpoint;
-    return w->options.back ? w->options.back : &wrg_back_endpoint;
+        return options->front ? options->front : &wrg_front_endpoint;
+    return options->back ? options->back : &wrg_back_endpoint;
 }
 
-static void set_params(struct wrg_world *w, unsigned seat)
+static void set_params(struct wrg_world_vbd *vbd, unsigned seat)
 {
+    const struct wrg_world *w = vbd->w;
     const struct wrg_op_config *config = &w->config;
-    struct wrg_params *params = &w->guests[seat].port.params;
+    struct wrg_params *params = &vbd->guests[seat].port.params;
 
     memset(params, 0, sizeof(*params));
     params->abi = (uint8_t)config->abi;
@@ -67,41 +66,59 @@ static void set_params(struct wrg_world *w, unsigned seat)
     }
 }
 
-int wrg_world_start_seat(struct wrg_world *w, unsigned seat)
+void wrg_vbd_path(const struct wrg_world_vbd *vbd, unsigned seat, char path[WRG_VBD_PATH_MAX])
 {
-    struct wrg_port *port = &w->guests[seat].port;
+    if (seat == WRG_SEAT_FRONT)
+        wrg_vbd_front_path(&vbd->id, path);
+    else
+        wrg_vbd_back_path(&vbd->id, path);
+}
+
+int wrg_vbd_start_seat(struct wrg_world_vbd *vbd, unsigned seat)
+{
+    struct wrg_port *port = &vbd->guests[seat].port;
     char path[WRG_VBD_PATH_MAX];
 
-    w->endpoints[seat] = endpoint_of(w, seat);
-    set_params(w, seat);
-    if (seat == WRG_SEAT_FRONT)
-        wrg_vbd_front_path(&wrg_world_vbd, path);
-    else
-        wrg_vbd_back_path(&wrg_world_vbd, path);
+    vbd->endpoints[seat] = endpoint_of(vbd, seat);
+    set_params(vbd, seat);
+    wrg_vbd_path(vbd, seat, path);
     memcpy(port->nodename, path, sizeof(port->nodename));
-    w->self[seat] = NULL;
-    return w->endpoints[seat]->start(port, &w->self[seat]);
+    vbd->self[seat] = NULL;
+    uint8_t before = wrg_sched_speak(&vbd->w->sched, vbd->index);
+    int result = vbd->endpoints[seat]->start(port, &vbd->self[seat]);
+    (void)wrg_sched_speak(&vbd->w->sched, before);
+    return result;
 }
 
-void wrg_world_stop_seat(struct wrg_world *w, unsigned seat)
+void wrg_vbd_stop_seat(struct wrg_world_vbd *vbd, unsigned seat)
 {
-    if (w->self[seat])
-        w->endpoints[seat]->stop(w->self[seat]);
-    w->self[seat] = NULL;
+    uint8_t before = wrg_sched_speak(&vbd->w->sched, vbd->index);
+
+    if (vbd->self[seat])
+        vbd->endpoints[seat]->stop(vbd->self[seat]);
+    vbd->self[seat] = NULL;
+    (void)wrg_sched_speak(&vbd->w->sched, before);
 }
 
-static uint32_t read_state(struct wrg_world *w, unsigned seat)
+void wrg_vbd_detach(struct wrg_world_vbd *vbd, unsigned seat)
 {
+    uint8_t before = wrg_sched_speak(&vbd->w->sched, vbd->index);
+
+    if (vbd->self[seat])
+        vbd->endpoints[seat]->detach(vbd->self[seat]);
+    (void)wrg_sched_speak(&vbd->w->sched, before);
+}
+
+static uint32_t read_state(struct wrg_world_vbd *vbd, unsigned seat)
+{
+    struct wrg_world *w = vbd->w;
     char path[WRG_VBD_PATH_MAX + 8];
     char value[16];
     const struct wrg_xs_call dom0 = { .conn = w->xen.domains[WRG_DOM_TOOLSTACK].xs_conn };
     struct wrg_xs_reply reply = { .data = value, .cap = sizeof(value) };
     int32_t state = 0; /* as drivers read it: -1 is no state, but not a node that is gone either */
 
-    if (seat == WRG_SEAT_FRONT)
-        wrg_vbd_front_path(&wrg_world_vbd, path);
-    else
-        wrg_vbd_back_path(&wrg_world_vbd, path);
+    wrg_vbd_path(vbd, seat, path);
     strcat(path, "/state");
     if (wrg_xenstore_read(w->xen.store, &dom0, path, &reply) || reply.len >= sizeof(value) ||
         wrg_scan_i32(value, &state))
@@ -109,21 +126,21 @@ static uint32_t read_state(struct wrg_world *w, unsigned seat)
     return (uint32_t)state;
 }
 
-uint32_t wrg_world_state(struct wrg_world *w, unsigned seat)
+uint32_t wrg_vbd_state(struct wrg_world_vbd *vbd, unsigned seat)
 {
-    wrg_xen_lock(&w->xen);
-    if (!w->state_known[seat])
-        w->state[seat] = read_state(w, seat);
-    w->state_known[seat] = true;
-    uint32_t state = w->state[seat];
-    wrg_xen_unlock(&w->xen);
+    wrg_xen_lock(&vbd->w->xen);
+    if (!vbd->state_known[seat])
+        vbd->state[seat] = read_state(vbd, seat);
+    vbd->state_known[seat] = true;
+    uint32_t state = vbd->state[seat];
+    wrg_xen_unlock(&vbd->w->xen);
     return state;
 }
 
-bool wrg_world_connected(struct wrg_world *w)
+bool wrg_vbd_connected(struct wrg_world_vbd *vbd)
 {
-    return wrg_world_state(w, WRG_SEAT_FRONT) == WRG_XENBUS_CONNECTED &&
-           wrg_world_state(w, WRG_SEAT_BACK) == WRG_XENBUS_CONNECTED;
+    return wrg_vbd_state(vbd, WRG_SEAT_FRONT) == WRG_XENBUS_CONNECTED &&
+           wrg_vbd_state(vbd, WRG_SEAT_BACK) == WRG_XENBUS_CONNECTED;
 }
 
 /* ---- scheduler and checkers ---- */
@@ -204,8 +221,8 @@ void wrg_world_begin_checkers(struct wrg_world *w)
         .reach = w->options.reach,
     };
 
-    if (w->oracles)
-        wrg_oracles_begin(w->oracles, &w->trace, &oracle);
+    if (w->vbd.oracles)
+        wrg_oracles_begin(w->vbd.oracles, &w->trace, &oracle);
     else
         wrg_trace_unsubscribe_all(&w->trace);
     if (!w->options.hash)
@@ -224,14 +241,15 @@ void wrg_world_begin_checkers(struct wrg_world *w)
 static void set_grant_version(struct wrg_world *w)
 {
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
-        int result = wrg_gnttab_set_version(&w->xen, w->guests[seat].dom, w->config.grant_version);
+        int result =
+            wrg_gnttab_set_version(&w->xen, w->vbd.guests[seat].dom, w->config.grant_version);
         WRG_ASSERT(result == 0);
     }
 }
 
 static void connect_afresh(struct wrg_world *w)
 {
-    const struct wrg_vbd_spec spec = { .id = wrg_world_vbd,
+    const struct wrg_vbd_spec spec = { .id = w->vbd.id,
                                        .readonly = w->config.readonly,
                                        .untrusted = w->config.trusted == WRG_NO,
                                        .no_discard =
@@ -242,15 +260,15 @@ static void connect_afresh(struct wrg_world *w)
     wrg_sched_reset(&w->sched);
     wrg_trace_reset(&w->trace);
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
-        wrg_guest_reset(&w->guests[seat]);
+        wrg_guest_reset(&w->vbd.guests[seat]);
     wrg_trace_unsubscribe_all(&w->trace);
     wrg_xen_reset(&w->xen);
     set_grant_version(w);
     wrg_trace_reset(&w->trace);
     w->peer_hash = 0;
-    w->disk.tickets = 0;
-    w->state_known[WRG_SEAT_FRONT] = w->state_known[WRG_SEAT_BACK] = false;
-    wrg_edge_reset(w);
+    w->vbd.disk.tickets = 0;
+    w->vbd.state_known[WRG_SEAT_FRONT] = w->vbd.state_known[WRG_SEAT_BACK] = false;
+    wrg_edge_reset(&w->vbd);
     wrg_world_begin_checkers(w);
     wrg_world_begin_sched(w, true);
 
@@ -261,15 +279,15 @@ static void connect_afresh(struct wrg_world *w)
     if (!result)
         result = wrg_toolstack_add_vbd(w->xen.store, dom0, &spec);
     if (!result && !w->toolstack.hold)
-        result = wrg_toolstack_hotplug_done(w->xen.store, dom0, &wrg_world_vbd, 0xca, 0);
+        result = wrg_toolstack_hotplug_done(w->xen.store, dom0, &w->vbd.id, 0xca, 0);
     WRG_ASSERT(result == 0);
-    wrg_disk_queue_reset(&w->disk);
+    wrg_disk_queue_reset(&w->vbd.disk);
     wrg_world_emit_phase(w, WRG_PHASE_CONNECT);
     /* A driver that cannot start leaves its seat empty: the other side must cope. */
     for (unsigned seat = WRG_WORLD_SEATS; seat-- > 0;)
-        (void)!wrg_world_start_seat(w, seat);
+        (void)!wrg_vbd_start_seat(&w->vbd, seat);
     /* After the drivers, so that `preempt task=back` names the first task of the backend. */
-    result = wrg_disk_queue_start(&w->disk);
+    result = wrg_disk_queue_start(&w->vbd.disk);
     WRG_ASSERT(result == 0);
     if (w->toolstack.hold)
         wrg_toolstack_watch_over(w);

@@ -127,17 +127,17 @@ void wrg_director_kill(struct wrg_world *w, uint16_t domid)
         return;
     w->dead[seat] = true;
     w->closing = true;
-    w->self[seat] = NULL; /* what it had allocated goes with the world */
+    w->vbd.self[seat] = NULL; /* what it had allocated goes with the world */
     if (seat == WRG_SEAT_FRONT)
-        w->edge.state.ready = false;
-    wrg_guest_drop_locks(&w->guests[seat]);
+        w->vbd.edge.state.ready = false;
+    wrg_guest_drop_locks(&w->vbd.guests[seat]);
     wrg_xen_kill_domain(&w->xen, domid);
 }
 
 /* A scripted front that has put requests and says nothing of publishing means them to be seen. */
 static void publish_rest(struct wrg_world *w)
 {
-    void *front = w->self[WRG_SEAT_FRONT];
+    void *front = w->vbd.self[WRG_SEAT_FRONT];
 
     if (wrg_world_scripted(w, WRG_SEAT_FRONT) && front && wrg_hostile_unpublished(front))
         (void)wrg_hostile_publish(front, 0, 0);
@@ -145,10 +145,10 @@ static void publish_rest(struct wrg_world *w)
 
 void wrg_director_brief(struct wrg_world *w)
 {
-    if (wrg_world_scripted(w, WRG_SEAT_BACK) && w->self[WRG_SEAT_BACK])
-        wrg_hostile_plan(w->self[WRG_SEAT_BACK], w->answers, w->nanswers);
-    if (wrg_world_scripted(w, WRG_SEAT_FRONT) && w->self[WRG_SEAT_FRONT])
-        wrg_hostile_notify_task(w->self[WRG_SEAT_FRONT], (uint32_t)w->director);
+    if (wrg_world_scripted(w, WRG_SEAT_BACK) && w->vbd.self[WRG_SEAT_BACK])
+        wrg_hostile_plan(w->vbd.self[WRG_SEAT_BACK], w->answers, w->nanswers);
+    if (wrg_world_scripted(w, WRG_SEAT_FRONT) && w->vbd.self[WRG_SEAT_FRONT])
+        wrg_hostile_notify_task(w->vbd.self[WRG_SEAT_FRONT], (uint32_t)w->director);
 }
 
 void wrg_director_main(void *arg)
@@ -165,7 +165,7 @@ void wrg_director_main(void *arg)
     }
     if (!published)
         publish_rest(w);
-    if (wrg_world_scripted(w, WRG_SEAT_FRONT) && w->self[WRG_SEAT_FRONT])
-        wrg_hostile_notify_task(w->self[WRG_SEAT_FRONT], UINT32_MAX);
+    if (wrg_world_scripted(w, WRG_SEAT_FRONT) && w->vbd.self[WRG_SEAT_FRONT])
+        wrg_hostile_notify_task(w->vbd.self[WRG_SEAT_FRONT], UINT32_MAX);
     w->director_done = true;
 }

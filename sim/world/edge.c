@@ -18,34 +18,34 @@ enum { SECTORS_PER_PAGE = WRG_PAGE_SIZE / WRG_SECTOR_SIZE };
 #define SUBMIT_TRIES    1000
 #define SUBMIT_PAUSE_NS 1000
 
-int wrg_edge_init(struct wrg_world *w)
+int wrg_edge_init(struct wrg_world_vbd *vbd)
 {
-    w->edge.slots = calloc(WRG_WORLD_IO_SLOTS, sizeof(*w->edge.slots));
-    if (!w->edge.slots)
+    vbd->edge.slots = calloc(WRG_WORLD_IO_SLOTS, sizeof(*vbd->edge.slots));
+    if (!vbd->edge.slots)
         return -ENOMEM;
     /* One mapping for all vectors: 32 MiB of address space, touched only as far as it is used. */
     struct wrg_vec *vecs = calloc((size_t)WRG_WORLD_IO_SLOTS * WRG_WORLD_IO_PAGES, sizeof(*vecs));
     if (!vecs)
         return -ENOMEM;
     for (uint32_t i = 0; i < WRG_WORLD_IO_SLOTS; i++)
-        w->edge.slots[i].vec = vecs + (size_t)i * WRG_WORLD_IO_PAGES;
-    pthread_mutex_init(&w->edge.lock, NULL);
+        vbd->edge.slots[i].vec = vecs + (size_t)i * WRG_WORLD_IO_PAGES;
+    pthread_mutex_init(&vbd->edge.lock, NULL);
     return 0;
 }
 
-void wrg_edge_fini(struct wrg_world *w)
+void wrg_edge_fini(struct wrg_world_vbd *vbd)
 {
-    if (!w->edge.slots)
+    if (!vbd->edge.slots)
         return;
-    free(w->edge.slots[0].vec);
-    free(w->edge.slots);
-    pthread_mutex_destroy(&w->edge.lock);
+    free(vbd->edge.slots[0].vec);
+    free(vbd->edge.slots);
+    pthread_mutex_destroy(&vbd->edge.lock);
 }
 
 /* The pages themselves go with the world's memory. */
-void wrg_edge_reset(struct wrg_world *w)
+void wrg_edge_reset(struct wrg_world_vbd *vbd)
 {
-    struct wrg_edge_above *edge = &w->edge;
+    struct wrg_edge_above *edge = &vbd->edge;
 
     for (uint32_t i = 0; i < edge->high; i++) {
         edge->slots[i].page = WRG_NO_PAGE;
@@ -53,59 +53,59 @@ void wrg_edge_reset(struct wrg_world *w)
         edge->slots[i].busy = false;
     }
     edge->high = edge->next = 0;
-    edge->nslots = wrg_min_u32(2u * w->config.depth, WRG_WORLD_IO_SLOTS);
+    edge->nslots = wrg_min_u32(2u * vbd->w->config.depth, WRG_WORLD_IO_SLOTS);
     edge->outstanding = edge->submitted = edge->completed = edge->failed = 0;
     edge->lost_pages = 0;
     edge->waiting = edge->given_up = false;
     edge->state.ready = false;
 }
 
-static void lock(struct wrg_world *w)
+static void lock(struct wrg_world_vbd *vbd)
 {
-    if (w->xen.parallel)
-        pthread_mutex_lock(&w->edge.lock);
+    if (vbd->w->xen.parallel)
+        pthread_mutex_lock(&vbd->edge.lock);
 }
 
-static void unlock(struct wrg_world *w)
+static void unlock(struct wrg_world_vbd *vbd)
 {
-    if (w->xen.parallel)
-        pthread_mutex_unlock(&w->edge.lock);
+    if (vbd->w->xen.parallel)
+        pthread_mutex_unlock(&vbd->edge.lock);
 }
 
 /* ---- data ---- */
 
-static uint8_t *vec_bytes(struct wrg_world *w, const struct wrg_vec *vec)
+static uint8_t *vec_bytes(struct wrg_world_vbd *vbd, const struct wrg_vec *vec)
 {
-    const struct wrg_view *view = wrg_xen_view(&w->xen.domains[WRG_DOM_FRONT], vec->page);
+    const struct wrg_view *view = wrg_xen_view(vbd->guests[WRG_SEAT_FRONT].dom, vec->page);
 
     WRG_ASSERT(view);
-    wrg_memory_mark(&w->xen.memory, view->frame);
+    wrg_memory_mark(&vbd->w->xen.memory, view->frame);
     return view->base + vec->off;
 }
 
 /* The digests of its sectors: kept with the page, or made in scratch. */
-static const uint64_t *vec_digests(struct wrg_world *w, const struct wrg_vec *vec,
+static const uint64_t *vec_digests(struct wrg_world_vbd *vbd, const struct wrg_vec *vec,
                                    uint64_t scratch[SECTORS_PER_PAGE])
 {
-    const struct wrg_view *view = wrg_xen_view(&w->xen.domains[WRG_DOM_FRONT], vec->page);
+    const struct wrg_view *view = wrg_xen_view(vbd->guests[WRG_SEAT_FRONT].dom, vec->page);
 
     WRG_ASSERT(view);
-    if (vec->len == WRG_PAGE_SIZE && !w->xen.parallel)
-        return wrg_memory_digests(&w->xen.memory, view->frame);
+    if (vec->len == WRG_PAGE_SIZE && !vbd->w->xen.parallel)
+        return wrg_memory_digests(&vbd->w->xen.memory, view->frame);
     wrg_digest_sectors(view->base + vec->off, vec->len / WRG_SECTOR_SIZE, scratch);
     return scratch;
 }
 
 /* Stamps each sector: with what is written, or with something that no write stamps. */
-static void stamp(struct wrg_world *w, const struct wrg_io_slot *slot, uint32_t pattern)
+static void stamp(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot, uint32_t pattern)
 {
     bool write = slot->io.op == WRG_IO_WRITE || slot->io.op == WRG_IO_BARRIER;
-    uint64_t base = w->config.seed + (uint64_t)pattern * UINT64_C(0x9e3779b97f4a7c15) +
+    uint64_t base = vbd->w->config.seed + (uint64_t)pattern * UINT64_C(0x9e3779b97f4a7c15) +
                     slot->io.tag * UINT64_C(0xd1342543de82ef95);
     uint64_t sector = slot->io.sector;
 
     for (uint32_t i = 0; i < slot->io.nvec; i++) {
-        uint8_t *bytes = vec_bytes(w, &slot->vec[i]);
+        uint8_t *bytes = vec_bytes(vbd, &slot->vec[i]);
         for (uint32_t off = 0; off < slot->vec[i].len; off += WRG_SECTOR_SIZE, sector++) {
             uint64_t value = write ? base + sector : ~UINT64_C(0) - base;
             memcpy(bytes + off, &value, sizeof(value));
@@ -113,15 +113,15 @@ static void stamp(struct wrg_world *w, const struct wrg_io_slot *slot, uint32_t 
     }
 }
 
-static void emit_data(struct wrg_world *w, const struct wrg_io_slot *slot)
+static void emit_data(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot)
 {
     uint64_t scratch[SECTORS_PER_PAGE];
     uint64_t sector = slot->io.sector;
 
     for (uint32_t i = 0; i < slot->io.nvec; i++) {
-        const uint64_t *digests = vec_digests(w, &slot->vec[i], scratch);
+        const uint64_t *digests = vec_digests(vbd, &slot->vec[i], scratch);
         uint32_t n = slot->vec[i].len / WRG_SECTOR_SIZE;
-        wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_DATA, .role = WRG_ROLE_FRONT,
+        wrg_xen_emit(&vbd->w->xen, .kind = WRG_EV_BLK_DATA, .role = WRG_ROLE_FRONT,
                      .a = (uint32_t)slot->io.tag, .b = slot->io.op, .c = sector, .payload = digests,
                      .len = n * (uint32_t)sizeof(*digests));
         sector += n;
@@ -130,36 +130,36 @@ static void emit_data(struct wrg_world *w, const struct wrg_io_slot *slot)
 
 /* ---- submitting ---- */
 
-static bool ensure_buffer(struct wrg_world *w, struct wrg_io_slot *slot, uint32_t npages)
+static bool ensure_buffer(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot, uint32_t npages)
 {
-    struct wrg_domain *dom = &w->xen.domains[WRG_DOM_FRONT];
-    uint32_t index = (uint32_t)(slot - w->edge.slots);
+    struct wrg_domain *dom = vbd->guests[WRG_SEAT_FRONT].dom;
+    uint32_t index = (uint32_t)(slot - vbd->edge.slots);
 
     if (slot->npages >= npages)
         return true;
-    wrg_xen_lock(&w->xen);
+    wrg_xen_lock(&vbd->w->xen);
     if (slot->npages)
-        wrg_xen_page_free(&w->xen, dom, slot->page, slot->npages);
+        wrg_xen_page_free(&vbd->w->xen, dom, slot->page, slot->npages);
     slot->npages = 0;
-    slot->page = wrg_xen_page_alloc(&w->xen, dom, npages, true);
-    wrg_xen_unlock(&w->xen);
+    slot->page = wrg_xen_page_alloc(&vbd->w->xen, dom, npages, true);
+    wrg_xen_unlock(&vbd->w->xen);
     if (slot->page == WRG_NO_PAGE)
         return false;
     slot->npages = npages;
     for (uint32_t i = 0; i < npages; i++) {
         struct wrg_vec all = { .page = slot->page + i, .len = WRG_PAGE_SIZE };
-        uint8_t *bytes = vec_bytes(w, &all);
+        uint8_t *bytes = vec_bytes(vbd, &all);
         memset(bytes, (int)(index * 31 + i * 7 + 1), WRG_PAGE_SIZE);
     }
     return true;
 }
 
 /* A free slot, in turn, so that buffers rotate; NULL when as many as the depth are busy. */
-static struct wrg_io_slot *find_slot(struct wrg_world *w)
+static struct wrg_io_slot *find_slot(struct wrg_world_vbd *vbd)
 {
-    struct wrg_edge_above *edge = &w->edge;
+    struct wrg_edge_above *edge = &vbd->edge;
 
-    if (edge->outstanding >= w->config.depth)
+    if (edge->outstanding >= vbd->w->config.depth)
         return NULL;
     for (uint32_t i = 0; i < edge->nslots; i++) {
         struct wrg_io_slot *slot = &edge->slots[edge->next];
@@ -171,23 +171,24 @@ static struct wrg_io_slot *find_slot(struct wrg_world *w)
 }
 
 /* NULL: all are in use, and will be until something else happens. */
-static struct wrg_io_slot *take_slot(struct wrg_world *w)
+static struct wrg_io_slot *take_slot(struct wrg_world_vbd *vbd)
 {
-    while (!w->edge.given_up) {
-        lock(w);
-        struct wrg_io_slot *slot = find_slot(w);
-        w->edge.waiting = slot == NULL;
+    while (!vbd->edge.given_up) {
+        lock(vbd);
+        struct wrg_io_slot *slot = find_slot(vbd);
+        vbd->edge.waiting = slot == NULL;
+        vbd->edge.waiter = wrg_sched_current(&vbd->w->sched);
         if (slot) {
             slot->busy = true;
-            w->edge.outstanding++;
-            slot->io.tag = (uint64_t)++w->edge.submitted * WRG_WORLD_IO_SLOTS +
-                           (uint64_t)(slot - w->edge.slots);
-            w->edge.high = wrg_max_u32(w->edge.high, (uint32_t)(slot - w->edge.slots) + 1);
+            vbd->edge.outstanding++;
+            slot->io.tag = (uint64_t)++vbd->edge.submitted * WRG_WORLD_IO_SLOTS +
+                           (uint64_t)(slot - vbd->edge.slots);
+            vbd->edge.high = wrg_max_u32(vbd->edge.high, (uint32_t)(slot - vbd->edge.slots) + 1);
         }
-        unlock(w);
+        unlock(vbd);
         if (slot)
             return slot;
-        (void)!wrg_sched_wait(&w->sched, WRG_SCHED_FOREVER);
+        (void)!wrg_sched_wait(&vbd->w->sched, WRG_SCHED_FOREVER);
     }
     return NULL;
 }
@@ -210,47 +211,48 @@ static void fill_vectors(struct wrg_io_slot *slot, const struct wrg_edge_io *arg
     slot->io.vec = slot->vec;
 }
 
-static void give_back(struct wrg_world *w, struct wrg_io_slot *slot, int error, bool pages_kept)
+static void give_back(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot, int error,
+                      bool pages_kept)
 {
-    lock(w);
+    lock(vbd);
     slot->busy = false;
     if (pages_kept) { /* the peer may still write them: the slot gets new ones */
-        w->edge.lost_pages += slot->npages;
+        vbd->edge.lost_pages += slot->npages;
         slot->npages = 0;
     }
-    w->edge.outstanding--;
-    w->edge.completed++;
-    w->edge.failed += error != 0;
-    bool wake = w->edge.waiting;
-    w->edge.waiting = false;
-    unlock(w);
-    if (wake && !w->director_done)
-        wrg_sched_wake(&w->sched, w->director);
+    vbd->edge.outstanding--;
+    vbd->edge.completed++;
+    vbd->edge.failed += error != 0;
+    bool wake = vbd->edge.waiting;
+    vbd->edge.waiting = false;
+    unlock(vbd);
+    if (wake)
+        wrg_sched_wake(&vbd->w->sched, vbd->edge.waiter);
 }
 
-static void emit_end(struct wrg_world *w, const struct wrg_io_slot *slot, int error)
+static void emit_end(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot, int error)
 {
-    wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_COMPLETE, .role = WRG_ROLE_FRONT,
+    wrg_xen_emit(&vbd->w->xen, .kind = WRG_EV_BLK_COMPLETE, .role = WRG_ROLE_FRONT,
                  .a = (uint32_t)slot->io.tag, .b = (uint32_t)error);
 }
 
-static int submit_slot(struct wrg_world *w, struct wrg_io_slot *slot)
+static int submit_slot(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot)
 {
-    const struct wrg_endpoint *front = w->endpoints[WRG_SEAT_FRONT];
+    const struct wrg_endpoint *front = vbd->endpoints[WRG_SEAT_FRONT];
     int result = -EIO;
 
     for (uint32_t tries = 0; tries < SUBMIT_TRIES; tries++) {
-        result = w->self[WRG_SEAT_FRONT] && w->edge.state.ready
-                     ? front->submit(w->self[WRG_SEAT_FRONT], &slot->io)
+        result = vbd->self[WRG_SEAT_FRONT] && vbd->edge.state.ready
+                     ? front->submit(vbd->self[WRG_SEAT_FRONT], &slot->io)
                      : -EIO;
         if (result != -EAGAIN)
             return result;
-        (void)!wrg_sched_wait(&w->sched, SUBMIT_PAUSE_NS);
+        (void)!wrg_sched_wait(&vbd->w->sched, SUBMIT_PAUSE_NS);
     }
     return result;
 }
 
-bool wrg_edge_submit(struct wrg_world *w, const struct wrg_edge_io *args)
+bool wrg_edge_submit(struct wrg_world_vbd *vbd, const struct wrg_edge_io *args)
 {
     bool discard = wrg_disk_discards(args->op);
     uint32_t npages =
@@ -258,32 +260,32 @@ bool wrg_edge_submit(struct wrg_world *w, const struct wrg_edge_io *args)
     struct wrg_io_slot *slot;
     int result;
 
-    if (npages > WRG_WORLD_IO_PAGES || wrg_world_scripted(w, WRG_SEAT_FRONT))
+    if (npages > WRG_WORLD_IO_PAGES || wrg_vbd_scripted(vbd, WRG_SEAT_FRONT))
         return false;
-    slot = take_slot(w);
+    slot = take_slot(vbd);
     if (!slot)
         return false;
     slot->io.op = args->op;
     slot->io.sector = args->sector;
-    if (!ensure_buffer(w, slot, npages)) {
-        give_back(w, slot, -ENOMEM, false);
+    if (!ensure_buffer(vbd, slot, npages)) {
+        give_back(vbd, slot, -ENOMEM, false);
         return false;
     }
     slot->io.nvec = 0;
     slot->io.nsectors = discard ? args->count : 0;
     if (!discard)
         fill_vectors(slot, args);
-    if (w->instrumented)
-        stamp(w, slot, args->pattern);
-    wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_SUBMIT, .role = WRG_ROLE_FRONT,
+    if (vbd->w->instrumented)
+        stamp(vbd, slot, args->pattern);
+    wrg_xen_emit(&vbd->w->xen, .kind = WRG_EV_BLK_SUBMIT, .role = WRG_ROLE_FRONT,
                  .a = (uint32_t)slot->io.tag, .b = args->op, .c = args->sector, .d = args->count);
-    if ((args->op == WRG_IO_WRITE || args->op == WRG_IO_BARRIER) && w->trace.on)
-        emit_data(w, slot);
-    w->sched.budget_steps += 256 + 64 * (uint64_t)slot->io.nvec;
-    result = submit_slot(w, slot);
+    if ((args->op == WRG_IO_WRITE || args->op == WRG_IO_BARRIER) && vbd->w->trace.on)
+        emit_data(vbd, slot);
+    vbd->w->sched.budget_steps += 256 + 64 * (uint64_t)slot->io.nvec;
+    result = submit_slot(vbd, slot);
     if (result) {
-        emit_end(w, slot, result);
-        give_back(w, slot, result, false);
+        emit_end(vbd, slot, result);
+        give_back(vbd, slot, result, false);
     }
     return result == 0;
 }
@@ -292,37 +294,37 @@ bool wrg_edge_submit(struct wrg_world *w, const struct wrg_edge_io *args)
 
 static void blk_ready(void *ctx, const struct wrg_blk_ready *args)
 {
-    struct wrg_world *w = ctx;
+    struct wrg_world_vbd *vbd = ctx;
 
-    wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_READY, .role = WRG_ROLE_FRONT, .a = args->max_segments,
-                 .b = args->vdisk_info, .c = args->sectors);
-    w->edge.state.ready = true;
-    w->edge.state.sectors = args->sectors;
-    w->edge.state.max_segments = args->max_segments;
+    wrg_xen_emit(&vbd->w->xen, .kind = WRG_EV_BLK_READY, .role = WRG_ROLE_FRONT,
+                 .a = args->max_segments, .b = args->vdisk_info, .c = args->sectors);
+    vbd->edge.state.ready = true;
+    vbd->edge.state.sectors = args->sectors;
+    vbd->edge.state.max_segments = args->max_segments;
 }
 
 static void blk_complete(void *ctx, const struct wrg_blk_complete *args)
 {
-    struct wrg_world *w = ctx;
-    struct wrg_io_slot *slot = &w->edge.slots[args->tag % WRG_WORLD_IO_SLOTS];
+    struct wrg_world_vbd *vbd = ctx;
+    struct wrg_io_slot *slot = &vbd->edge.slots[args->tag % WRG_WORLD_IO_SLOTS];
 
     if (!slot->busy || slot->io.tag != args->tag) { /* the driver's lie: checkers will say so */
-        wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_COMPLETE, .role = WRG_ROLE_FRONT,
+        wrg_xen_emit(&vbd->w->xen, .kind = WRG_EV_BLK_COMPLETE, .role = WRG_ROLE_FRONT,
                      .a = (uint32_t)args->tag, .b = (uint32_t)args->error);
         return;
     }
-    if (!args->error && slot->io.op == WRG_IO_READ && w->trace.on)
-        emit_data(w, slot);
-    emit_end(w, slot, args->error);
-    give_back(w, slot, args->error, args->pages_kept);
+    if (!args->error && slot->io.op == WRG_IO_READ && vbd->w->trace.on)
+        emit_data(vbd, slot);
+    emit_end(vbd, slot, args->error);
+    give_back(vbd, slot, args->error, args->pages_kept);
 }
 
 static void blk_gone(void *ctx, const struct wrg_blk_gone *args)
 {
-    struct wrg_world *w = ctx;
+    struct wrg_world_vbd *vbd = ctx;
 
-    w->edge.state.ready = false;
-    wrg_xen_emit(&w->xen, .kind = WRG_EV_BLK_GONE, .role = WRG_ROLE_FRONT,
+    vbd->edge.state.ready = false;
+    wrg_xen_emit(&vbd->w->xen, .kind = WRG_EV_BLK_GONE, .role = WRG_ROLE_FRONT,
                  .a = (uint32_t)args->error);
 }
 
@@ -330,21 +332,21 @@ static void blk_gone(void *ctx, const struct wrg_blk_gone *args)
 
 static int disk_info(void *ctx, struct wrg_disk_info *args)
 {
-    struct wrg_world *w = ctx;
+    struct wrg_world_vbd *vbd = ctx;
 
-    return wrg_disk_queue_info(&w->disk, args);
+    return wrg_disk_queue_info(&vbd->disk, args);
 }
 
 static int disk_submit(void *ctx, struct wrg_disk_submit *args)
 {
-    struct wrg_world *w = ctx;
+    struct wrg_world_vbd *vbd = ctx;
 
-    return wrg_disk_queue_submit(&w->disk, args);
+    return wrg_disk_queue_submit(&vbd->disk, args);
 }
 
-struct wrg_edge wrg_edge_of(struct wrg_world *w)
+struct wrg_edge wrg_edge_of(struct wrg_world_vbd *vbd)
 {
-    return (struct wrg_edge){ .ctx = w,
+    return (struct wrg_edge){ .ctx = vbd,
                               .disk_info = disk_info,
                               .disk_submit = disk_submit,
                               .blk_ready = blk_ready,

@@ -69,7 +69,7 @@ static void storm__victims_kernel_slows_it_down(void **state)
         struct wrg_world *world = watched_world(&seen, false);
         struct wrg_case *c = fixture_case(storm[seat]);
         struct wrg_verdict verdict = fixture_run(world, c);
-        struct wrg_event_stats stats = wrg_late_eoi_stats(&world->guests[seat]);
+        struct wrg_event_stats stats = wrg_late_eoi_stats(&world->vbd.guests[seat]);
 
         check_clean(&verdict, storm[seat]); /* what came with the storm was served */
         assert_true(seen.delayed >= 3);

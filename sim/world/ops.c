@@ -10,7 +10,7 @@ typedef bool op_fn(struct wrg_world *w, const struct wrg_op *op);
 
 static void *script(struct wrg_world *w, unsigned seat)
 {
-    return wrg_world_scripted(w, seat) ? w->self[seat] : NULL;
+    return wrg_world_scripted(w, seat) ? w->vbd.self[seat] : NULL;
 }
 
 /* The scripted endpoint that an op speaks of, or NULL. */
@@ -55,9 +55,9 @@ static bool op_io(struct wrg_world *w, const struct wrg_op *op)
         io.count = io.first = 0;
     else if (io.count == 0)
         return false;
-    w->edge.given_up = false;
+    w->vbd.edge.given_up = false;
     for (uint32_t i = 0; i < op->io.times; i++) {
-        effect |= wrg_edge_submit(w, &io);
+        effect |= wrg_edge_submit(&w->vbd, &io);
         io.sector += op->io.stride;
     }
     return effect;
@@ -183,10 +183,7 @@ static bool xs_path(struct wrg_world *w, const struct wrg_op_xs *op, char *path,
         return false;
     path[0] = 0;
     if (name[0] != '/') {
-        if (xs_seat(w, op) == WRG_SEAT_FRONT)
-            wrg_vbd_front_path(&wrg_world_vbd, path);
-        else
-            wrg_vbd_back_path(&wrg_world_vbd, path);
+        wrg_vbd_path(&w->vbd, xs_seat(w, op), path);
         strcat(path, "/");
     }
     strcat(path, name);
@@ -233,14 +230,14 @@ static bool op_detach(struct wrg_world *w, const struct wrg_op *op)
     if (op->detach.by == WRG_CASE_DETACH_TOOLSTACK) {
         wrg_xen_lock(&w->xen);
         int result = wrg_toolstack_unplug(w->xen.store, w->xen.domains[WRG_DOM_TOOLSTACK].xs_conn,
-                                          &wrg_world_vbd);
+                                          &w->vbd.id);
         wrg_xen_unlock(&w->xen);
         return result == 0;
     }
     unsigned seat = op->detach.by == WRG_CASE_DETACH_FRONT ? WRG_SEAT_FRONT : WRG_SEAT_BACK;
-    if (!w->self[seat])
+    if (!w->vbd.self[seat])
         return false;
-    w->endpoints[seat]->detach(w->self[seat]);
+    wrg_vbd_detach(&w->vbd, seat);
     return true;
 }
 
@@ -265,14 +262,14 @@ static bool op_kill(struct wrg_world *w, const struct wrg_op *op)
 
 static bool op_resize(struct wrg_world *w, const struct wrg_op *op)
 {
-    const struct wrg_endpoint *back = w->endpoints[WRG_SEAT_BACK];
+    const struct wrg_endpoint *back = w->vbd.endpoints[WRG_SEAT_BACK];
 
     /* The disk's task reads the size without a lock. */
-    if (w->xen.parallel || w->memory_disk.sectors == op->resize.sectors)
+    if (w->xen.parallel || w->vbd.memory_disk.sectors == op->resize.sectors)
         return false;
-    wrg_memory_disk_resize(&w->memory_disk, op->resize.sectors);
-    if (w->self[WRG_SEAT_BACK] && back->resized)
-        back->resized(w->self[WRG_SEAT_BACK]);
+    wrg_memory_disk_resize(&w->vbd.memory_disk, op->resize.sectors);
+    if (w->vbd.self[WRG_SEAT_BACK] && back->resized)
+        back->resized(w->vbd.self[WRG_SEAT_BACK]);
     return true;
 }
 

@@ -26,7 +26,7 @@ static uint16_t dom0_conn(const struct wrg_world *w)
 
 static bool start_seat(struct wrg_world *w, unsigned seat)
 {
-    bool started = wrg_world_start_seat(w, seat) == 0;
+    bool started = wrg_vbd_start_seat(&w->vbd, seat) == 0;
 
     wrg_director_brief(w);
     return started;
@@ -38,10 +38,7 @@ static bool write_state(struct wrg_world *w, unsigned seat, const char *state)
     struct wrg_xs_call call = { .conn = w->xen.domains[wrg_world_domid(seat)].xs_conn };
     char path[WRG_VBD_PATH_MAX + 8];
 
-    if (seat == WRG_SEAT_FRONT)
-        wrg_vbd_front_path(&wrg_world_vbd, path);
-    else
-        wrg_vbd_back_path(&wrg_world_vbd, path);
+    wrg_vbd_path(&w->vbd, seat, path);
     strcat(path, "/state");
     wrg_xen_lock(&w->xen);
     w->scripting = true;
@@ -64,7 +61,7 @@ static bool restart(struct wrg_world *w, unsigned seat)
 static void stop_seat(struct wrg_world *w, unsigned seat)
 {
     wrg_sched_alarm(&w->sched, w->alarm_pause);
-    wrg_world_stop_seat(w, seat);
+    wrg_vbd_stop_seat(&w->vbd, seat);
     wrg_sched_alarm(&w->sched, wrg_min_u64(w->alarm_kill, w->alarm_pause));
 }
 
@@ -72,13 +69,13 @@ static void stop_seat(struct wrg_world *w, unsigned seat)
 static void stop_front(struct wrg_world *w)
 {
     stop_seat(w, WRG_SEAT_FRONT);
-    w->edge.state.ready = false;
+    w->vbd.edge.state.ready = false;
 }
 
 /* All that the toolstack writes for a device whose script has answered. */
 static bool write_device(struct wrg_world *w)
 {
-    const struct wrg_vbd_spec spec = { .id = wrg_world_vbd,
+    const struct wrg_vbd_spec spec = { .id = w->vbd.id,
                                        .readonly = w->config.readonly,
                                        .untrusted = w->config.trusted == WRG_NO,
                                        .no_discard =
@@ -88,7 +85,7 @@ static bool write_device(struct wrg_world *w)
     wrg_xen_lock(&w->xen);
     result = wrg_toolstack_add_vbd(w->xen.store, dom0_conn(w), &spec);
     if (!result)
-        result = wrg_toolstack_hotplug_done(w->xen.store, dom0_conn(w), &wrg_world_vbd, 0xca, 0);
+        result = wrg_toolstack_hotplug_done(w->xen.store, dom0_conn(w), &w->vbd.id, 0xca, 0);
     wrg_xen_unlock(&w->xen);
     return result == 0;
 }
@@ -106,8 +103,8 @@ static bool rebuild_back(struct wrg_world *w)
     /* Parts of the connection that a snapshot knows are gone for good. */
     wrg_world_drop_snapshot(w);
     wrg_director_kill(w, WRG_DOM_BACK);
-    wrg_disk_queue_drop(&w->disk);
-    wrg_guest_reset(&w->guests[WRG_SEAT_BACK]);
+    wrg_disk_queue_drop(&w->vbd.disk);
+    wrg_guest_reset(&w->vbd.guests[WRG_SEAT_BACK]);
     w->rebuilds++;
     result = wrg_xen_build_back(&w->xen);
     if (!result)
@@ -128,7 +125,7 @@ static void cut_power(struct wrg_world *w, uint32_t fate)
                                               .dom = &w->xen.domains[WRG_DOM_BACK] };
 
     if (w->config.cache != WRG_CASE_CACHE_NONE)
-        wrg_cache_disk_cut(&w->cache_disk, &args, &context);
+        wrg_cache_disk_cut(&w->vbd.cache_disk, &args, &context);
 }
 
 /*
@@ -138,7 +135,7 @@ static void cut_power(struct wrg_world *w, uint32_t fate)
 static bool start_rebuilt_back(struct wrg_world *w)
 {
     bool started = start_seat(w, WRG_SEAT_BACK);
-    int result = wrg_disk_queue_start(&w->disk);
+    int result = wrg_disk_queue_start(&w->vbd.disk);
 
     WRG_ASSERT(result == 0);
     return started;
@@ -151,7 +148,7 @@ bool wrg_world_add_again(struct wrg_world *w)
     struct wrg_vbd_view view;
 
     wait_until_quiet(w);
-    wrg_toolstack_look(w->xen.store, dom0_conn(w), &wrg_world_vbd, &view);
+    wrg_toolstack_look(w->xen.store, dom0_conn(w), &w->vbd.id, &view);
     if (!both_alive(w) || !wrg_vbd_is_closed(&view))
         return false;
     w->reconnected = true;
@@ -189,7 +186,7 @@ static bool by_restart(struct wrg_world *w, unsigned seat)
 {
     bool result;
 
-    w->endpoints[seat]->detach(w->self[seat]);
+    wrg_vbd_detach(&w->vbd, seat);
     if (!(seat == WRG_SEAT_FRONT ? wrg_wait_seat_closed(w, seat) : wrg_wait_closed(w)) ||
         !wrg_wait_closed(w))
         return false;
@@ -227,8 +224,8 @@ static bool is_handed_over(struct wrg_world *w, uint64_t n)
 static bool by_firmware(struct wrg_world *w, unsigned seat)
 {
     (void)seat;
-    w->guests[WRG_SEAT_FRONT].port.params.handoff = true;
-    w->endpoints[WRG_SEAT_FRONT]->detach(w->self[WRG_SEAT_FRONT]);
+    w->vbd.guests[WRG_SEAT_FRONT].port.params.handoff = true;
+    wrg_vbd_detach(&w->vbd, WRG_SEAT_FRONT);
     if (!wrg_wait_until(w, is_handed_over, 0, WRG_CLOSE_PATIENCE_NS))
         return false;
     wait_until_quiet(w);
@@ -242,14 +239,14 @@ static bool by_firmware(struct wrg_world *w, unsigned seat)
  */
 static bool by_migration(struct wrg_world *w, unsigned seat)
 {
-    const struct wrg_endpoint *front = w->endpoints[WRG_SEAT_FRONT];
+    const struct wrg_endpoint *front = w->vbd.endpoints[WRG_SEAT_FRONT];
 
     (void)seat;
     if (w->xen.parallel || !front->resume || w->rebuilds == REBUILDS_MAX || !rebuild_back(w))
         return false;
     bool written = write_device(w);
     if (written)
-        front->resume(w->self[WRG_SEAT_FRONT]);
+        front->resume(w->vbd.self[WRG_SEAT_FRONT]);
     bool started = start_rebuilt_back(w);
     return written && started;
 }
@@ -284,7 +281,7 @@ bool wrg_op_reconnect(struct wrg_world *w, const struct wrg_op *op)
 {
     unsigned seat = op->reconnect.by == WRG_CASE_DOM_FRONT ? WRG_SEAT_FRONT : WRG_SEAT_BACK;
 
-    if (!w->self[WRG_SEAT_FRONT] || !w->self[WRG_SEAT_BACK])
+    if (!w->vbd.self[WRG_SEAT_FRONT] || !w->vbd.self[WRG_SEAT_BACK])
         return false;
     w->reconnected = true;
     set_limits(w, &op->reconnect);

@@ -28,25 +28,25 @@ void wrg_world_take_snapshot(struct wrg_world *w)
 
     wrg_world_drop_snapshot(w);
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
-        if (!(w->endpoints[seat]->traits & WRG_TRAIT_SNAPSHOT))
+        if (!(w->vbd.endpoints[seat]->traits & WRG_TRAIT_SNAPSHOT))
             return;
     if (!wrg_sched_save(&w->sched, snap->sched, WRG_SCHED_SAVE_MAX))
         return;
-    if (w->oracles && !wrg_oracles_save(w->oracles, &snap->oracles))
+    if (w->vbd.oracles && !wrg_oracles_save(w->vbd.oracles, &snap->oracles))
         return;
     snap->xen = wrg_xen_save(&w->xen);
     if (!snap->xen)
         return;
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
-        snap->guests[seat] = wrg_guest_save(&w->guests[seat]);
-        snap->self[seat] = w->self[seat];
+        snap->guests[seat] = wrg_guest_save(&w->vbd.guests[seat]);
+        snap->self[seat] = w->vbd.self[seat];
     }
     wrg_trace_save(&w->trace, &snap->trace);
     memcpy(snap->fault_calls, w->fault.calls, sizeof(snap->fault_calls));
-    memcpy(snap->baseline, w->baseline, sizeof(snap->baseline));
-    snap->edge = w->edge.state;
+    memcpy(snap->baseline, w->vbd.baseline, sizeof(snap->baseline));
+    snap->edge = w->vbd.edge.state;
     snap->peer_hash = w->peer_hash;
-    snap->disk_tickets = w->disk.tickets;
+    snap->disk_tickets = w->vbd.disk.tickets;
     snap->profile = w->profile;
     snap->valid = true;
 }
@@ -88,24 +88,24 @@ bool wrg_world_restore(struct wrg_world *w)
         return false;
     wrg_sched_restore(&w->sched, snap->sched);
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
-        if (!wrg_guest_restore(&w->guests[seat], snap->guests[seat])) {
+        if (!wrg_guest_restore(&w->vbd.guests[seat], snap->guests[seat])) {
             snap->valid = false;
             return false;
         }
-        w->self[seat] = snap->self[seat];
+        w->vbd.self[seat] = snap->self[seat];
     }
     wrg_xen_restore(&w->xen, snap->xen);
-    wrg_disk_queue_reset(&w->disk);
-    wrg_edge_reset(w);
+    wrg_disk_queue_reset(&w->vbd.disk);
+    wrg_edge_reset(&w->vbd);
     wrg_world_begin_checkers(w);
-    if (w->oracles)
-        wrg_oracles_restore(w->oracles, &snap->oracles);
+    if (w->vbd.oracles)
+        wrg_oracles_restore(w->vbd.oracles, &snap->oracles);
     wrg_trace_restore(&w->trace, &snap->trace);
-    w->state_known[WRG_SEAT_FRONT] = w->state_known[WRG_SEAT_BACK] = false;
+    w->vbd.state_known[WRG_SEAT_FRONT] = w->vbd.state_known[WRG_SEAT_BACK] = false;
     memcpy(w->fault.calls, snap->fault_calls, sizeof(snap->fault_calls));
-    memcpy(w->baseline, snap->baseline, sizeof(w->baseline));
-    w->edge.state = snap->edge;
+    memcpy(w->vbd.baseline, snap->baseline, sizeof(w->vbd.baseline));
+    w->vbd.edge.state = snap->edge;
     w->peer_hash = snap->peer_hash;
-    w->disk.tickets = snap->disk_tickets;
+    w->vbd.disk.tickets = snap->disk_tickets;
     return true;
 }

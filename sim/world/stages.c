@@ -10,23 +10,6 @@
 #define STORE_TRIES 2
 #define LEDGER_ANY  UINT32_MAX
 
-static void set_disk(struct wrg_world *w)
-{
-    bool cache = w->config.cache != WRG_CASE_CACHE_NONE;
-
-    w->error_disk.disk.next = cache ? &w->cache_disk.disk : &w->memory_disk.disk;
-    w->disk.disk = w->config.delay ? &w->delay_disk.disk : &w->faulty_disk.disk;
-    wrg_delay_disk_set(&w->delay_disk, w->config.delay, w->config.seed);
-    w->disk.reorder = w->config.reorder;
-    w->disk.reorder_seed = w->config.seed;
-    wrg_disk_queue_reset(&w->disk);
-    wrg_memory_disk_resize(&w->memory_disk, w->config.sectors);
-    wrg_error_disk_set(&w->error_disk, w->config.error_first, w->config.error_count);
-    w->readonly_disk.on = w->config.readonly;
-    w->memory_disk.discard = w->config.discard != WRG_CASE_DISCARD_NO;
-    w->memory_disk.secure = w->config.discard == WRG_CASE_DISCARD_SECURE;
-}
-
 /* At the first run after start, when all options of the run are known. */
 static void begin_run(struct wrg_world *w)
 {
@@ -43,11 +26,11 @@ static void begin_run(struct wrg_world *w)
     w->toolstack.life = (struct wrg_vbd_life){ .phase = WRG_VBD_SETTLED };
     w->kill_dom = 0;
     w->alarm_kill = w->alarm_pause = UINT64_MAX;
-    set_disk(w);
+    wrg_vbd_set_disk(&w->vbd);
     w->fault.any_nth = w->fail_nth;
     wrg_fault_enable(&w->fault, true);
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
-        wrg_guest_set_hooks(&w->guests[seat],
+        wrg_guest_set_hooks(&w->vbd.guests[seat],
                             w->instrumented && w->options.engine == WRG_ENGINE_FIBER);
     wrg_world_prepare(w);
 }
@@ -56,11 +39,11 @@ static void begin_run(struct wrg_world *w)
 
 static void ledgers(struct wrg_world *w, unsigned seat, uint32_t counts[WRG_NR_LEDGERS])
 {
-    wrg_guest_ledger(&w->guests[seat], counts);
+    wrg_guest_ledger(&w->vbd.guests[seat], counts);
     /* The block layer's buffers and the grant frames are not the driver's. */
-    uint32_t buffers = w->edge.lost_pages;
-    for (uint32_t i = 0; i < w->edge.high; i++)
-        buffers += w->edge.slots[i].npages;
+    uint32_t buffers = w->vbd.edge.lost_pages;
+    for (uint32_t i = 0; i < w->vbd.edge.high; i++)
+        buffers += w->vbd.edge.slots[i].npages;
     if (seat == WRG_SEAT_FRONT)
         counts[WRG_LEDGER_PAGES] -= wrg_min_u32(buffers, counts[WRG_LEDGER_PAGES]);
 }
@@ -101,7 +84,7 @@ static void emit_ledgers(struct wrg_world *w, bool closed)
                 wrg_xen_emit(
                     &w->xen, .kind = WRG_EV_LEDGER, .role = roles[seat], .a = kind,
                     .b = counts[kind],
-                    .d = closed ? 0 : (uint64_t)w->baseline[seat][kind] + allowance(w, seat, kind));
+                    .d = closed ? 0 : (uint64_t)w->vbd.baseline[seat][kind] + allowance(w, seat, kind));
         }
     }
 }
@@ -126,14 +109,14 @@ static bool rings_are_quiet(struct wrg_world *w)
 /* An honest front may have left its block layer and failed to say so in the store. */
 static bool front_has_gone(struct wrg_world *w)
 {
-    return !wrg_world_scripted(w, WRG_SEAT_FRONT) && !w->edge.state.ready;
+    return !wrg_world_scripted(w, WRG_SEAT_FRONT) && !w->vbd.edge.state.ready;
 }
 
 static bool must_close(struct wrg_world *w)
 {
     if (w->config.end != WRG_CASE_END_AUTO || w->closing || w->reconnected || w->early)
         return true;
-    return !wrg_world_connected(w) || front_has_gone(w) || w->edge.outstanding ||
+    return !wrg_world_connected(w) || front_has_gone(w) || w->vbd.edge.outstanding ||
            !rings_are_quiet(w);
 }
 
@@ -178,7 +161,7 @@ static void enter_safety(struct wrg_world *w)
     w->closing |= !wrg_world_connected(w);
     if (!w->from_snapshot && !w->early) {
         for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
-            ledgers(w, seat, w->baseline[seat]);
+            ledgers(w, seat, w->vbd.baseline[seat]);
         /* The second world of a profile is worth a snapshot: the first might stay the only one. */
         bool again = memcmp(&w->seen, &w->profile, sizeof(w->seen)) == 0;
         w->seen = w->profile;
@@ -215,13 +198,13 @@ static bool kill_now(struct wrg_world *w)
  */
 static bool director_is_stuck(struct wrg_world *w)
 {
-    if (w->director_done || !w->edge.waiting)
+    if (w->director_done || !w->vbd.edge.waiting)
         return false;
     if (kill_now(w))
         return true;
-    w->edge.waiting = false;
-    w->edge.given_up = true;
-    wrg_sched_wake(&w->sched, w->director);
+    w->vbd.edge.waiting = false;
+    w->vbd.edge.given_up = true;
+    wrg_sched_wake(&w->sched, w->vbd.edge.waiter);
     return true;
 }
 
@@ -245,10 +228,10 @@ static void enter_liveness(struct wrg_world *w)
     wrg_sched_liveness(&w->sched);
     wrg_world_emit_phase(w, WRG_PHASE_LIVENESS);
     w->sched.budget_steps += 20000;
-    if (wrg_world_scripted(w, WRG_SEAT_FRONT) && w->self[WRG_SEAT_FRONT])
-        wrg_hostile_kick(w->self[WRG_SEAT_FRONT]);
-    if (wrg_world_scripted(w, WRG_SEAT_BACK) && w->self[WRG_SEAT_BACK])
-        wrg_hostile_repent(w->self[WRG_SEAT_BACK]);
+    if (wrg_world_scripted(w, WRG_SEAT_FRONT) && w->vbd.self[WRG_SEAT_FRONT])
+        wrg_hostile_kick(w->vbd.self[WRG_SEAT_FRONT]);
+    if (wrg_world_scripted(w, WRG_SEAT_BACK) && w->vbd.self[WRG_SEAT_BACK])
+        wrg_hostile_repent(w->vbd.self[WRG_SEAT_BACK]);
     w->stage = WRG_STAGE_LIVENESS;
 }
 
@@ -267,13 +250,12 @@ static void ask_to_close(struct wrg_world *w)
         wrg_director_kill(w, wrg_world_domid(seat));
         return;
     }
-    if (!w->self[seat])
+    if (!w->vbd.self[seat])
         seat = 1 - seat;
-    if (w->self[seat])
-        w->endpoints[seat]->detach(w->self[seat]);
+    wrg_vbd_detach(&w->vbd, seat);
     /* A driver that has given up on a failing store has nothing to wake it now that it works. */
-    if (store_has_failed(w) && w->self[1 - seat])
-        w->endpoints[1 - seat]->detach(w->self[1 - seat]);
+    if (store_has_failed(w))
+        wrg_vbd_detach(&w->vbd, 1 - seat);
 }
 
 /*
@@ -289,7 +271,7 @@ static bool back_is_excused(const struct wrg_world *w)
 
 static void leave_liveness(struct wrg_world *w)
 {
-    if (!w->edge.outstanding || !back_is_excused(w))
+    if (!w->vbd.edge.outstanding || !back_is_excused(w))
         wrg_world_emit_phase(w, WRG_PHASE_QUIET);
     if (!must_close(w)) {
         emit_ledgers(w, false);
@@ -312,7 +294,7 @@ static void leave_close(struct wrg_world *w)
         wrg_world_emit_phase(w, WRG_PHASE_QUIET);
     wrg_world_emit_phase(w, WRG_PHASE_CLOSED);
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
-        wrg_world_stop_seat(w, seat);
+        wrg_vbd_stop_seat(&w->vbd, seat);
     emit_ledgers(w, true);
     w->stage = WRG_STAGE_DONE;
 }

@@ -15,7 +15,7 @@ static struct wrg_vbd_place place_of(struct wrg_world *w)
 {
     return (struct wrg_vbd_place){ .xs = w->xen.store,
                                    .conn = w->xen.domains[WRG_DOM_TOOLSTACK].xs_conn,
-                                   .id = &wrg_world_vbd };
+                                   .id = &w->vbd.id };
 }
 
 static uint64_t now_of(const struct wrg_world *w)
@@ -170,8 +170,8 @@ static void wake(struct wrg_world *w)
     char front[WRG_VBD_PATH_MAX], back[WRG_VBD_PATH_MAX];
 
     if (ts->task == WRG_TASK_NONE) {
-        wrg_vbd_front_path(&wrg_world_vbd, front);
-        wrg_vbd_back_path(&wrg_world_vbd, back);
+        wrg_vbd_path(&w->vbd, WRG_SEAT_FRONT, front);
+        wrg_vbd_path(&w->vbd, WRG_SEAT_BACK, back);
         wrg_xen_lock(&w->xen);
         ts->task = wrg_sched_task_create(&w->sched, &args);
         WRG_ASSERT(ts->task >= 0);

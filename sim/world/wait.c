@@ -29,10 +29,10 @@ bool wrg_wait_until(struct wrg_world *w, bool (*reached)(struct wrg_world *w, ui
 
 static bool has_responses(struct wrg_world *w, uint64_t n)
 {
-    void *front = w->self[WRG_SEAT_FRONT];
+    void *front = w->vbd.self[WRG_SEAT_FRONT];
 
     if (!wrg_world_scripted(w, WRG_SEAT_FRONT) || !front)
-        return w->edge.completed >= n;
+        return w->vbd.edge.completed >= n;
     return wrg_hostile_responses(front) >= n;
 }
 
@@ -78,7 +78,7 @@ static bool sleep_until_eoi(struct wrg_world *w)
     wrg_xen_lock(&w->xen);
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
         uint64_t at;
-        if (wrg_late_eoi_blocks(&w->guests[seat], &at))
+        if (wrg_late_eoi_blocks(&w->vbd.guests[seat], &at))
             due = wrg_min_u64(due, at);
     }
     wrg_xen_unlock(&w->xen);
@@ -93,11 +93,12 @@ bool wrg_wait_disk(struct wrg_world *w)
 {
     uint32_t before, after;
 
-    if (!w->config.delay || w->dead[WRG_SEAT_BACK] || !wrg_disk_queue_is_busy(&w->disk, &before))
+    if (!w->config.delay || w->dead[WRG_SEAT_BACK] ||
+        !wrg_disk_queue_is_busy(&w->vbd.disk, &before))
         return false;
     if (!wrg_wait_idle(w, w->config.delay * NS_PER_US))
         return true;
-    (void)wrg_disk_queue_is_busy(&w->disk, &after);
+    (void)wrg_disk_queue_is_busy(&w->vbd.disk, &after);
     return after != before; /* else it is the disk of a domain that has stopped */
 }
 

@@ -10,13 +10,12 @@
 
 /* Enough for 32 requests of 4,096 segments, mapped at one time. */
 #define MAPPINGS_MAX 140000
-#define DISK_CHUNKS  2048 /* of 64 KiB: what one run may write */
 
 static struct wrg_guest *guest_of_conn(struct wrg_world *w, uint16_t conn)
 {
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
-        if (w->guests[seat].dom->xs_conn == conn)
-            return &w->guests[seat];
+        if (w->vbd.guests[seat].dom->xs_conn == conn)
+            return &w->vbd.guests[seat];
     return NULL;
 }
 
@@ -39,7 +38,7 @@ static void on_store_change(void *ctx, uint16_t domid, const char *path, const c
     size_t path_len = strnlen(path, sizeof(payload) - 1);
     uint8_t role = domid < WRG_DOMAINS ? w->xen.domains[domid].role : WRG_ROLE_SCRIPT;
 
-    w->state_known[WRG_SEAT_FRONT] = w->state_known[WRG_SEAT_BACK] = false;
+    w->vbd.state_known[WRG_SEAT_FRONT] = w->vbd.state_known[WRG_SEAT_BACK] = false;
     if (w->scripting) /* an op of the case in the name of an honest driver */
         role = WRG_ROLE_SCRIPT;
 
@@ -58,42 +57,6 @@ static void on_store_change(void *ctx, uint16_t domid, const char *path, const c
 
 /* ---- building ---- */
 
-static int build_disk(struct wrg_world *w)
-{
-    const struct wrg_memory_disk_args args = { .sectors = w->config.sectors,
-                                               .chunks = DISK_CHUNKS,
-                                               .prefault = w->options.prefault_disk };
-    int result = wrg_memory_disk_init(&w->memory_disk, &args);
-
-    if (result)
-        return result;
-    result = wrg_cache_disk_init(&w->cache_disk, &w->memory_disk.disk);
-    if (result) {
-        wrg_memory_disk_fini(&w->memory_disk);
-        return result;
-    }
-    wrg_error_disk_init(&w->error_disk, &w->memory_disk.disk);
-    wrg_readonly_disk_init(&w->readonly_disk, &w->error_disk.disk);
-    wrg_faulty_disk_init(&w->faulty_disk, &w->readonly_disk.disk);
-    wrg_delay_disk_init(&w->delay_disk, &w->faulty_disk.disk);
-    wrg_disk_queue_init(&w->disk, &w->xen, &w->xen.domains[WRG_DOM_BACK], &w->faulty_disk.disk);
-    return 0;
-}
-
-static int build_guests(struct wrg_world *w)
-{
-    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
-        const struct wrg_guest_args args = { .xen = &w->xen,
-                                             .domid = wrg_world_domid(seat),
-                                             .peer_domid = wrg_world_domid(1 - seat),
-                                             .edge = wrg_edge_of(w) };
-        int result = wrg_guest_init(&w->guests[seat], &args);
-        if (result)
-            return result;
-    }
-    return 0;
-}
-
 /* What depends on the amount of guest memory, which the first case of a world decides. */
 static int build(struct wrg_world *w)
 {
@@ -110,9 +73,7 @@ static int build(struct wrg_world *w)
         return result;
     w->xen.memory.parallel = w->xen.parallel;
     wrg_xenstore_set_observer(w->xen.store, &observer);
-    result = build_guests(w);
-    if (!result)
-        result = build_disk(w);
+    result = wrg_vbd_build(&w->vbd);
     w->built = result == 0;
     return result;
 }
@@ -123,11 +84,7 @@ static void demolish(struct wrg_world *w)
         return;
     wrg_world_drop_snapshot(w);
     wrg_sched_reset(&w->sched);
-    wrg_disk_queue_fini(&w->disk);
-    wrg_cache_disk_fini(&w->cache_disk);
-    wrg_memory_disk_fini(&w->memory_disk);
-    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
-        wrg_guest_fini(&w->guests[seat]);
+    wrg_vbd_demolish(&w->vbd);
     wrg_xen_fini(&w->xen);
     w->built = false;
 }
@@ -151,13 +108,12 @@ struct wrg_world *wrg_world_create(const struct wrg_world_options *options)
     w->xen.fault = &w->fault;
     w->xen.parallel = w->trace.parallel;
     w->snapshot.sched = malloc(WRG_SCHED_SAVE_MAX);
-    w->oracles = options->oracles ? wrg_oracles_create() : NULL;
     if (wrg_sched_init(&w->sched, &limits)) {
         free(w->snapshot.sched);
         free(w);
         return NULL;
     }
-    if (wrg_edge_init(w) || !w->snapshot.sched || (options->oracles && !w->oracles)) {
+    if (wrg_vbd_init(&w->vbd, w, 0) || !w->snapshot.sched) {
         wrg_world_destroy(w);
         return NULL;
     }
@@ -171,9 +127,7 @@ void wrg_world_destroy(struct wrg_world *w)
     demolish(w);
     wrg_store_stage_fini(w);
     wrg_sched_fini(&w->sched);
-    wrg_edge_fini(w);
-    if (w->oracles)
-        wrg_oracles_destroy(w->oracles);
+    wrg_vbd_fini(&w->vbd);
     wrg_trace_fini(&w->trace);
     free(w->snapshot.sched);
     free(w);
@@ -315,10 +269,10 @@ void wrg_world_verdict(const struct wrg_world *w, struct wrg_verdict *verdict)
     verdict->steps = w->sched.steps;
     verdict->requests = w->instrumented && !w->xen.parallel
                             ? wrg_fetch_answered(&w->xen.fetch, WRG_SEAT_BACK)
-                            : w->edge.completed;
-    verdict->ios = w->edge.completed;
-    verdict->ios_failed = w->edge.failed;
-    verdict->ios_outstanding = w->edge.outstanding;
+                            : w->vbd.edge.completed;
+    verdict->ios = w->vbd.edge.completed;
+    verdict->ios_failed = w->vbd.edge.failed;
+    verdict->ios_outstanding = w->vbd.edge.outstanding;
     if (w->victim == WRG_CASE_VICTIM_XENSTORE) { /* there is no device: these are of another run */
         verdict->steps = w->store_calls;
         verdict->requests = verdict->ios = verdict->ios_failed = verdict->ios_outstanding = 0;
@@ -327,7 +281,7 @@ void wrg_world_verdict(const struct wrg_world *w, struct wrg_verdict *verdict)
     for (uint16_t i = 0; i < w->c->nops; i++)
         if (!w->effective[i])
             verdict->dead[verdict->dead_ops++] = i;
-    verdict->blind = w->oracles ? wrg_oracles_blind(w->oracles) : 0;
+    verdict->blind = w->vbd.oracles ? wrg_oracles_blind(w->vbd.oracles) : 0;
     verdict->from_snapshot = w->from_snapshot;
     verdict->fallible_calls = wrg_fault_all_calls(&w->fault);
 }

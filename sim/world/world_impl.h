@@ -12,23 +12,11 @@
 
 #include <pthread.h>
 
-#include "disk/cache.h"
-#include "disk/delay.h"
-#include "disk/error.h"
-#include "disk/faulty.h"
-#include "disk/memory_disk.h"
-#include "disk/queue.h"
-#include "disk/readonly.h"
-#include "guest/guest.h"
 #include "hostile/hostile.h"
-#include "oracle/oracle.h"
 #include "toolstack/life.h"
+#include "world/vbd.h"
 #include "world/world.h"
 #include "xen/hypervisor.h"
-
-#define WRG_WORLD_SEATS    2
-#define WRG_WORLD_IO_SLOTS 1024 /* two for each request of the largest depth: buffers rotate */
-#define WRG_WORLD_IO_PAGES 4096 /* of the largest I/O: 16 MiB */
 
 enum wrg_stage {
     WRG_STAGE_CONNECT,
@@ -47,34 +35,6 @@ struct wrg_profile {
     uint8_t abi, ring_order, readonly, victim, echo, front, grant_version, barrier, discard;
     uint16_t pool;
     uint8_t persistent, front_persistent, data, trusted;
-};
-
-/* ---- the block edge ---- */
-
-struct wrg_io_slot {
-    struct wrg_io io;
-    struct wrg_vec *vec;
-    uint32_t page, npages; /* buffer: neighbours, handles page .. page + npages - 1 */
-    bool busy;
-};
-
-struct wrg_edge_state { /* what a snapshot copies */
-    bool ready;         /* the frontend takes I/O */
-    uint64_t sectors;
-    uint32_t max_segments;
-};
-
-struct wrg_edge_above {
-    struct wrg_edge_state state;
-    struct wrg_io_slot *slots; /* WRG_WORLD_IO_SLOTS */
-    uint32_t nslots;           /* used in this run: twice the depth */
-    uint32_t next;             /* slot to try first */
-    uint32_t high;             /* no slot at or above it was used in this run */
-    uint32_t outstanding, submitted, completed, failed;
-    uint32_t lost_pages;  /* of buffers that the peer might still write */
-    bool waiting;         /* the director sleeps until something completes */
-    bool given_up;        /* nothing will, so the op that it waits in is over */
-    pthread_mutex_t lock; /* thread engine */
 };
 
 /* ---- the toolstack ---- */
@@ -128,18 +88,9 @@ struct wrg_world {
     struct wrg_sched sched;
     struct wrg_fault fault;
     struct wrg_xen xen;
-    struct wrg_guest guests[WRG_WORLD_SEATS]; /* by enum wrg_seat */
-    const struct wrg_endpoint *endpoints[WRG_WORLD_SEATS];
-    void *self[WRG_WORLD_SEATS]; /* NULL: not started */
-    struct wrg_oracles *oracles;
-    struct wrg_edge_above edge;
-    struct wrg_memory_disk memory_disk;
-    struct wrg_cache_disk cache_disk; /* part of the chain only where the case says so; */
-    struct wrg_delay_disk delay_disk; /* likewise */
-    struct wrg_error_disk error_disk;
-    struct wrg_readonly_disk readonly_disk;
-    struct wrg_faulty_disk faulty_disk;
-    struct wrg_disk_queue disk;
+    struct wrg_world_vbd vbd;                            /* device 0, which cases speak of */
+    struct wrg_world_vbd *others[WRG_WORLD_DEVICES - 1]; /* NULL until first asked for */
+    unsigned nvbds;                                      /* of this run */
     struct wrg_world_toolstack toolstack;
     struct wrg_snapshot snapshot;
     struct wrg_profile seen; /* of the last fresh connect: a snapshot is taken at the second one */
@@ -160,10 +111,8 @@ struct wrg_world {
     bool dead[WRG_WORLD_SEATS]; /* domains */
     bool reconnected;           /* the connection is not the one of the start */
     struct wrg_next_back next_back;
-    uint32_t rebuilds;                 /* of the back's domain, in this run */
-    bool closing;                      /* an op has closed or killed something */
-    bool state_known[WRG_WORLD_SEATS]; /* since the last change of the store */
-    uint32_t state[WRG_WORLD_SEATS];
+    uint32_t rebuilds; /* of the back's domain, in this run */
+    bool closing;      /* an op has closed or killed something */
     bool ended;
     bool scripting; /* an op writes to the store */
     int director;
@@ -176,7 +125,6 @@ struct wrg_world {
     uint32_t fail_nth;
     uint32_t fallible[WRG_COUNT_SITE]; /* calls until faults stopped */
     uint64_t peer_hash;
-    uint32_t baseline[WRG_WORLD_SEATS][WRG_NR_LEDGERS];
     uint32_t npreempts, nanswers;
     struct wrg_sched_preempt preempts[WRG_CASE_OPS_MAX];
     struct wrg_sched_preempt deviations[256];
@@ -196,17 +144,25 @@ static inline uint16_t wrg_world_domid(unsigned seat)
     return seat == WRG_SEAT_FRONT ? WRG_DOM_FRONT : WRG_DOM_BACK;
 }
 
-extern const struct wrg_vbd_id wrg_world_vbd;
+static inline struct wrg_world_vbd *wrg_world_device(struct wrg_world *w, unsigned index)
+{
+    return index == 0 ? &w->vbd : w->others[index - 1];
+}
 
 /* connect.c */
 void wrg_world_prepare(struct wrg_world *w); /* fresh or from the snapshot: at stage CONNECT */
 void wrg_world_begin_sched(struct wrg_world *w, bool negotiating);
 void wrg_world_begin_checkers(struct wrg_world *w);
-WRG_MUST_USE int wrg_world_start_seat(struct wrg_world *w, unsigned seat);
-void wrg_world_stop_seat(struct wrg_world *w, unsigned seat);
-/* State of a seat in the store, as anybody can read it; 0 if its node is gone. */
-uint32_t wrg_world_state(struct wrg_world *w, unsigned seat);
-bool wrg_world_connected(struct wrg_world *w);
+
+/* Of the device of the case. */
+static inline uint32_t wrg_world_state(struct wrg_world *w, unsigned seat)
+{
+    return wrg_vbd_state(&w->vbd, seat);
+}
+static inline bool wrg_world_connected(struct wrg_world *w)
+{
+    return wrg_vbd_connected(&w->vbd);
+}
 
 /* snapshot.c */
 void wrg_world_take_snapshot(struct wrg_world *w); /* of a quiet, connected, unspoilt world */
@@ -218,22 +174,6 @@ bool wrg_world_restore(struct wrg_world *w);
 WRG_MUST_USE int wrg_store_stage_prepare(struct wrg_world *w); /* -ENOMEM */
 void wrg_store_stage_fini(struct wrg_world *w);
 void wrg_store_stage_run(struct wrg_world *w);
-
-/* edge.c */
-WRG_MUST_USE int wrg_edge_init(struct wrg_world *w);
-void wrg_edge_fini(struct wrg_world *w);
-/* Buffers are given back, nothing is outstanding. */
-void wrg_edge_reset(struct wrg_world *w);
-struct wrg_edge wrg_edge_of(struct wrg_world *w);
-struct wrg_edge_io {
-    uint8_t op; /* enum wrg_io_op */
-    uint8_t first;
-    uint32_t count;
-    uint32_t pattern;
-    uint64_t sector;
-};
-/* From the director: submits one I/O, waiting for room. False: the device takes none. */
-bool wrg_edge_submit(struct wrg_world *w, const struct wrg_edge_io *args);
 
 /* director.c */
 void wrg_director_main(void *world);
