@@ -37,6 +37,14 @@ void wrg_disk_tell(const struct wrg_disk_context *context, const struct wrg_disk
                  .len = count * (uint32_t)sizeof(*digests));
 }
 
+void wrg_disk_tell_discard(const struct wrg_disk_context *context,
+                           const struct wrg_disk_request *request)
+{
+    wrg_xen_emit(context->xen, .kind = WRG_EV_DISK_DISCARD, .role = context->dom->role,
+                 .a = context->ticket, .b = request->op, .c = request->sector,
+                 .d = request->nsectors);
+}
+
 int wrg_disk_pass_transfer(struct wrg_disk *disk, const struct wrg_disk_run *run)
 {
     return wrg_disk_transfer(disk->next, run);

@@ -10,7 +10,7 @@
  * Units         sectors of 512 bytes
  * Ownership     links are the caller's, linked by pointers that it keeps alive
  * Threads       one task at a time executes
- * Errors        0; -EIO the medium, -EROFS a write to a read-only disk, -EINVAL a vector that is no
+ * Errors        0; -EINPROGRESS see wrg_disk_context; -EIO the medium, -EROFS a write to a read-only disk, -EINVAL a vector that is no
  *               multiple of sectors, -EFAULT a page that the domain may not use; faulty.h may
  *               inject others. After an error any part of the data may have been moved
  * Source        the port's wrg_disk_submit (wringer/port.h)
@@ -41,10 +41,21 @@ static inline bool wrg_disk_discards(uint8_t op)
     return op == WRG_IO_DISCARD || op == WRG_IO_SECURE_ERASE;
 }
 
+/* Where the end of a chain says later how a request has ended. From the thread that runs the
+   world, and not from within execute; a request and its vectors live until then. */
+struct wrg_disk_landing {
+    void (*land)(void *ctx, uint32_t token, int error);
+    void *ctx;
+    uint32_t token;
+};
+
 struct wrg_disk_context { /* on whose behalf, and what it is called in the trace */
     struct wrg_xen *xen;
     struct wrg_domain *dom;
     uint32_t ticket;
+    /* NULL: the request is over when execute returns. Else the end of the chain may copy this,
+       return -EINPROGRESS, and land the request later. */
+    const struct wrg_disk_landing *landing;
 };
 
 struct wrg_disk_run { /* sectors in a row, and private memory to move them from or to */
@@ -109,6 +120,9 @@ WRG_MUST_USE int wrg_disk_check(const struct wrg_disk_request *request, uint64_t
 void wrg_disk_tell(const struct wrg_disk_context *context, const struct wrg_disk_request *request,
                    uint64_t sector, const struct wrg_vec *vec, const uint8_t *page,
                    const uint64_t *digests);
+/* Tells them of a discard that was done. */
+void wrg_disk_tell_discard(const struct wrg_disk_context *context,
+                           const struct wrg_disk_request *request);
 
 /* For filters that keep no data. */
 WRG_MUST_USE int wrg_disk_pass_transfer(struct wrg_disk *disk, const struct wrg_disk_run *run);

@@ -5,6 +5,7 @@
 #include "disk/delay.h"
 #include "disk/error.h"
 #include "disk/faulty.h"
+#include "disk/log.h"
 #include "disk/null.h"
 #include "disk/readonly.h"
 
@@ -195,6 +196,73 @@ static void delays__within_the_bound_and_of_the_seed(void **state)
     assert_true(same < 10);
 }
 
+static void null__discards_what_is_in_range(void **state)
+{
+    struct wrg_null_disk null;
+    struct wrg_disk_info info = { 0 };
+    struct wrg_disk_request request = { .op = WRG_IO_DISCARD, .sector = 60, .nsectors = 4 };
+
+    (void)state;
+    wrg_null_disk_init(&null, 64);
+    wrg_disk_info(&null.disk, &info);
+    assert_int_equal(info.discard_granularity_bytes, 512);
+    assert_true(info.discard_secure);
+    assert_int_equal(wrg_disk_execute(&null.disk, &request, &d.context), 0);
+    assert_int_equal(count_events(WRG_EV_DISK_DISCARD), 1);
+    assert_int_equal(nth_event(WRG_EV_DISK_DISCARD, 0)->ev.d, 4);
+    request.op = WRG_IO_SECURE_ERASE;
+    assert_int_equal(wrg_disk_execute(&null.disk, &request, &d.context), 0);
+    request.nsectors = 5;
+    assert_int_equal(wrg_disk_execute(&null.disk, &request, &d.context), -EIO);
+    request.sector = UINT64_MAX;
+    assert_int_equal(wrg_disk_execute(&null.disk, &request, &d.context), -EIO);
+}
+
+struct journal {
+    uint32_t count;
+    char lines[4][64];
+};
+
+static void keep_line(void *ctx, const struct wrg_disk_record *record)
+{
+    struct journal *journal = ctx;
+
+    if (journal->count < WRG_ARRAY_LEN(journal->lines))
+        wrg_disk_record_print(record, journal->lines[journal->count], 64);
+    journal->count++;
+}
+
+static void log__a_record_a_request_with_its_result(void **state)
+{
+    struct wrg_readonly_disk ro;
+    struct wrg_log_disk log;
+    struct journal journal = { 0 };
+    const struct wrg_disk_request discard = { .op = WRG_IO_DISCARD, .sector = 8, .nsectors = 24 };
+
+    (void)state;
+    wrg_readonly_disk_init(&ro, &d.md.disk);
+    wrg_log_disk_init(&log, &ro.disk, keep_line, &journal);
+    assert_int_equal(run_on(&log.disk, WRG_IO_WRITE, 16, 2), -EROFS);
+    assert_int_equal(run_on(&log.disk, WRG_IO_READ, 3, 1), 0);
+    assert_int_equal(run_on(&log.disk, WRG_IO_FLUSH, 0, 0), 0);
+    assert_int_equal(wrg_disk_execute(&log.disk, &discard, &d.context), -EROFS);
+    assert_int_equal(journal.count, 4);
+    assert_string_equal(journal.lines[0], "7 write 16+16 EROFS");
+    assert_string_equal(journal.lines[1], "7 read 3+8 ok");
+    assert_string_equal(journal.lines[2], "7 flush 0+0 ok");
+    assert_string_equal(journal.lines[3], "7 discard 8+24 EROFS");
+}
+
+static void log_of_what_goes_on_and_of_what_nobody_knows__named_so(void **state)
+{
+    const struct wrg_disk_record record = { .ticket = 1, .op = UINT8_MAX, .error = -EINPROGRESS };
+    char line[64];
+
+    (void)state;
+    wrg_disk_record_print(&record, line, sizeof(line));
+    assert_string_equal(line, "1 unknown 0+0 started");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +275,9 @@ int main(void)
         D(whole_chain__each_filter_in_its_turn),
         D(null__reads_zeros_after_a_write),
         D(null__refuses_what_a_disk_refuses),
+        D(null__discards_what_is_in_range),
+        D(log__a_record_a_request_with_its_result),
+        D(log_of_what_goes_on_and_of_what_nobody_knows__named_so),
         D(delays__within_the_bound_and_of_the_seed),
     };
 

@@ -443,9 +443,7 @@ static int discard(struct wrg_memory_disk *md, const struct wrg_disk_request *re
     if (request->sector > md->sectors || request->nsectors > md->sectors - request->sector)
         return -EIO;
     discard_range(md, request->sector, request->sector + request->nsectors, secure);
-    wrg_xen_emit(context->xen, .kind = WRG_EV_DISK_DISCARD, .role = context->dom->role,
-                 .a = context->ticket, .b = request->op, .c = request->sector,
-                 .d = request->nsectors);
+    wrg_disk_tell_discard(context, request);
     return 0;
 }
 

@@ -6,6 +6,15 @@
 
 #include "base/digest.h"
 
+static int discard(const struct wrg_null_disk *null, const struct wrg_disk_request *request,
+                   const struct wrg_disk_context *context)
+{
+    if (request->sector > null->sectors || request->nsectors > null->sectors - request->sector)
+        return -EIO;
+    wrg_disk_tell_discard(context, request);
+    return 0;
+}
+
 static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request,
                    struct wrg_disk_context *context)
 {
@@ -17,6 +26,8 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
 
     if (request->op == WRG_IO_FLUSH)
         return 0;
+    if (wrg_disk_discards(request->op))
+        return discard(null, request, context);
     if (!read && request->op != WRG_IO_WRITE)
         return -EINVAL;
     error = wrg_disk_check(request, null->sectors);
@@ -54,6 +65,8 @@ static void info(const struct wrg_disk *disk, struct wrg_disk_info *out)
     out->sectors = ((const struct wrg_null_disk *)(const void *)disk)->sectors;
     out->readonly = false;
     out->flush = true;
+    out->discard_granularity_bytes = WRG_SECTOR_SIZE;
+    out->discard_secure = true; /* nothing of anything is left */
 }
 
 static void reset(struct wrg_disk *disk)
