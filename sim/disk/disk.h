@@ -10,9 +10,10 @@
  * Units         sectors of 512 bytes
  * Ownership     links are the caller's, linked by pointers that it keeps alive
  * Threads       one task at a time executes
- * Errors        0; -EINPROGRESS see wrg_disk_context; -EIO the medium, -EROFS a write to a read-only disk, -EINVAL a vector that is no
- *               multiple of sectors, -EFAULT a page that the domain may not use; faulty.h may
- *               inject others. After an error any part of the data may have been moved
+ * Errors        0; -EINPROGRESS see wrg_disk_context; -EIO the medium, -EROFS a write to a
+ *               read-only disk, -EINVAL a vector that is no multiple of sectors, -EFAULT a page
+ *               that the domain may not use; faulty.h may inject others. After an error any part of
+ *               the data may have been moved
  * Source        the port's wrg_disk_submit (wringer/port.h)
  * Left out      barriers
  */

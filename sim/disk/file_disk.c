@@ -12,6 +12,8 @@
 
 static const struct wrg_disk_ops ops;
 
+static void on_done(struct wrg_aio_op *op, int64_t result);
+
 static struct wrg_file_disk *self_of(struct wrg_disk *disk)
 {
     return (struct wrg_file_disk *)(void *)disk;
@@ -71,6 +73,34 @@ static void try_direct(struct wrg_file_disk *disk)
         (void)!fcntl(disk->fd, F_SETFL, flags);
 }
 
+/* What a file can forget is what its file system allocates. */
+static uint32_t hole_size(int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) || st.st_blksize < (blksize_t)WRG_SECTOR_SIZE || st.st_blksize > 1 << 20)
+        return WRG_SECTOR_SIZE;
+    return (uint32_t)st.st_blksize;
+}
+
+/* One block of memory: the moves, and behind them their vectors. */
+static int make_moves(struct wrg_file_disk *disk)
+{
+    size_t count = disk->aio ? WRG_FILE_FLIGHTS + 1 : 1;
+    struct iovec *iov;
+
+    disk->moves = calloc(count, sizeof(*disk->moves) + WRG_FILE_IOVS * sizeof(*iov));
+    if (!disk->moves)
+        return -ENOMEM;
+    iov = (struct iovec *)(void *)(disk->moves + count);
+    for (size_t i = 0; i < count; i++) {
+        disk->moves[i].disk = disk;
+        disk->moves[i].op.done = on_done;
+        disk->moves[i].iov = iov + i * WRG_FILE_IOVS;
+    }
+    return 0;
+}
+
 int wrg_file_disk_open(struct wrg_file_disk *disk, const struct wrg_file_disk_args *args)
 {
     /* Not to wait for whoever opens the other end of a pipe; a file and a disk never wait here. */
@@ -78,14 +108,16 @@ int wrg_file_disk_open(struct wrg_file_disk *disk, const struct wrg_file_disk_ar
     off_t size = 0;
     int error;
 
-    *disk = (struct wrg_file_disk){ .disk = { .ops = &ops }, .readonly = args->readonly };
+    *disk = (struct wrg_file_disk){ .disk = { .ops = &ops },
+                                    .readonly = args->readonly,
+                                    .aio = args->aio };
     disk->fd = open(args->path, flags);
     if (disk->fd < 0)
         return errno == ENXIO ? -ENODEV : -errno;
     error = measure(disk->fd, &size);
     disk->buffer = error ? NULL : aligned_alloc(WRG_PAGE_SIZE, WRG_PAGE_SIZE);
-    if (!error && !disk->buffer)
-        error = -ENOMEM;
+    if (!error)
+        error = disk->buffer ? make_moves(disk) : -ENOMEM;
     if (error) {
         wrg_file_disk_close(disk);
         return error;
@@ -93,6 +125,8 @@ int wrg_file_disk_open(struct wrg_file_disk *disk, const struct wrg_file_disk_ar
     disk->sectors = (uint64_t)size >> WRG_DISK_SECTOR_SHIFT;
     if (args->direct)
         try_direct(disk);
+    if (args->discard && !args->readonly)
+        disk->hole_bytes = hole_size(disk->fd);
     return 0;
 }
 
@@ -100,6 +134,7 @@ void wrg_file_disk_close(struct wrg_file_disk *disk)
 {
     (void)!close(disk->fd);
     free(disk->buffer);
+    free(disk->moves);
     *disk = (struct wrg_file_disk){ .fd = -1 };
 }
 
@@ -116,15 +151,10 @@ static int move(struct wrg_file_disk *disk, bool write, uint64_t sector, uint32_
         if (n < 0 && errno != EINTR)
             return -errno;
         if (n == 0) /* somebody has made the file shorter */
-            return -EIO;
+            return -ENODATA;
         done += n > 0 ? (uint32_t)n : 0;
     }
     return 0;
-}
-
-static int flush(struct wrg_file_disk *disk)
-{
-    return fdatasync(disk->fd) ? -errno : 0;
 }
 
 /* ---- requests ---- */
@@ -155,24 +185,120 @@ static int move_vec(struct wrg_file_disk *disk, const struct wrg_disk_request *r
     return 0;
 }
 
-static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request,
-                   struct wrg_disk_context *context)
+/* What a request is told, and what whoever reports needs to know. */
+static int blame_file(struct wrg_file_disk *file, int error)
 {
-    struct wrg_file_disk *file = self_of(disk);
-    uint64_t sector = request->sector;
-    int error;
+    if (error && error != -EFAULT && error != -EOPNOTSUPP && !file->error)
+        file->error = error;
+    return error == -ENODATA ? -EIO : error;
+}
 
-    if (request->op == WRG_IO_FLUSH)
-        return flush(file);
-    if (request->op != WRG_IO_READ && request->op != WRG_IO_WRITE)
-        return -EINVAL;
-    if (request->op == WRG_IO_WRITE && file->readonly)
-        return -EROFS;
-    error = wrg_disk_check(request, file->sectors);
+/* Page by page, because somebody listens. */
+static int move_watched(struct wrg_file_disk *file, const struct wrg_disk_request *request,
+                        const struct wrg_disk_context *context)
+{
+    uint64_t sector = request->sector;
+    int error = 0;
+
     for (uint32_t i = 0; i < request->nvec && !error; i++) {
         error = move_vec(file, request, context, &request->vec[i], sector);
         sector += request->vec[i].len >> WRG_DISK_SECTOR_SHIFT;
     }
+    return error;
+}
+
+/* ---- requests that end later ---- */
+
+static void on_done(struct wrg_aio_op *op, int64_t result)
+{
+    struct wrg_file_move *move = (struct wrg_file_move *)(void *)op;
+    int error = wrg_file_move_step(move, result);
+
+    if (error == -EINPROGRESS)
+        error = wrg_aio_submit(move->disk->aio, op) ? -EIO : -EINPROGRESS;
+    if (error == -EINPROGRESS)
+        return;
+    move->busy = false;
+    move->landing.land(move->landing.ctx, move->landing.token, blame_file(move->disk, error));
+}
+
+/* NULL: as many as there may be are on their way. */
+static struct wrg_file_move *free_move(struct wrg_file_disk *file)
+{
+    for (uint32_t i = 1; file->aio && i <= WRG_FILE_FLIGHTS; i++)
+        if (!file->moves[i].busy)
+            return &file->moves[i];
+    return NULL;
+}
+
+/* -EAGAIN: it has to be waited for. */
+static int start(struct wrg_file_disk *file, const struct wrg_disk_request *request,
+                 const struct wrg_disk_context *context)
+{
+    struct wrg_file_move *move = context->landing ? free_move(file) : NULL;
+    int error;
+
+    if (!move)
+        return -EAGAIN;
+    error = wrg_file_move_begin(move, file->fd, request, context);
+    if (error)
+        return error;
+    move->landing = *context->landing;
+    if (wrg_aio_submit(file->aio, &move->op))
+        return -EAGAIN;
+    move->busy = true;
+    return -EINPROGRESS;
+}
+
+/* ---- requests ---- */
+
+static int move_now(struct wrg_file_disk *file, const struct wrg_disk_request *request,
+                    const struct wrg_disk_context *context)
+{
+    struct wrg_file_move *move = &file->moves[0];
+    int error = wrg_file_move_begin(move, file->fd, request, context);
+
+    if (error)
+        return error;
+    do
+        error = wrg_file_move_step(move, wrg_aio_perform(&move->op));
+    while (error == -EINPROGRESS);
+    return error;
+}
+
+static int check(const struct wrg_file_disk *file, const struct wrg_disk_request *request)
+{
+    bool discard = request->op == WRG_IO_DISCARD;
+
+    if (request->op == WRG_IO_FLUSH)
+        return 0;
+    if (request->op == WRG_IO_SECURE_ERASE || (discard && !file->hole_bytes))
+        return -EOPNOTSUPP;
+    if (request->op != WRG_IO_READ && request->op != WRG_IO_WRITE && !discard)
+        return -EINVAL;
+    if (request->op != WRG_IO_READ && file->readonly)
+        return -EROFS;
+    return wrg_disk_check(request, file->sectors);
+}
+
+static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request,
+                   struct wrg_disk_context *context)
+{
+    struct wrg_file_disk *file = self_of(disk);
+    bool pages = request->op == WRG_IO_READ || request->op == WRG_IO_WRITE;
+    bool watched = context->xen->trace->on;
+    int error = check(file, request);
+
+    if (error)
+        return error;
+    if (watched && pages)
+        return blame_file(file, move_watched(file, request, context));
+    error = watched ? -EAGAIN : start(file, request, context);
+    if (error != -EAGAIN)
+        return error;
+    error = blame_file(file, move_now(file, request, context));
+    if (request->op == WRG_IO_DISCARD && !error)
+        wrg_disk_tell_discard(context, request);
     return error;
 }
 
@@ -195,7 +321,7 @@ static int transfer(struct wrg_disk *disk, const struct wrg_disk_run *run)
         if (!error && !run->write)
             memcpy(bytes, file->buffer, len);
     }
-    return error;
+    return error == -ENODATA ? -EIO : error;
 }
 
 static void info(const struct wrg_disk *disk, struct wrg_disk_info *out)
@@ -205,6 +331,7 @@ static void info(const struct wrg_disk *disk, struct wrg_disk_info *out)
     out->sectors = file->sectors;
     out->readonly = file->readonly;
     out->flush = true;
+    out->discard_granularity_bytes = file->hole_bytes;
 }
 
 static void reset(struct wrg_disk *disk)

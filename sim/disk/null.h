@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The end of a chain that keeps nothing: writes vanish, reads bring zeros, and it discards, securely
- * too, what it never had. For measuring what is above a disk; no case has it, because a frontend would be right to complain. Layer: disk. Units:
- * sectors. Errors and events as those of a memory disk (memory_disk.h), with the digests of zeros
- * for whatever was moved. Nothing is allocated.
+ * The end of a chain that keeps nothing: writes vanish, reads bring zeros, and it discards,
+ * securely too, what it never had. For measuring what is above a disk; no case has it, because a
+ * frontend would be right to complain. Layer: disk. Units: sectors. Errors and events as those of a
+ * memory disk (memory_disk.h), with the digests of zeros for whatever was moved. Nothing is
+ * allocated.
  */
 #ifndef WRG_DISK_NULL_H
 #define WRG_DISK_NULL_H

@@ -36,16 +36,30 @@ void wrg_disk_queue_fini(struct wrg_disk_queue *queue)
 
 void wrg_disk_queue_reset(struct wrg_disk_queue *queue)
 {
+    WRG_ASSERT(queue->nflying == 0);
     queue->head = queue->tail = queue->tickets = 0;
     wrg_disk_reset(queue->disk);
 }
 
+static void emit_done(struct wrg_disk_queue *queue, uint32_t ticket, int error)
+{
+    wrg_xen_emit(queue->xen, .kind = WRG_EV_DISK_DONE, .role = queue->dom->role, .a = ticket,
+                 .b = (uint32_t)error);
+}
+
 void wrg_disk_queue_drop(struct wrg_disk_queue *queue)
 {
+    for (uint32_t i = 0; queue->nflying && i < WRG_DISK_FLIGHTS; i++) {
+        struct wrg_disk_flight *flight = &queue->flights[i];
+        if (!flight->used)
+            continue;
+        emit_done(queue, flight->queued.ticket, -EIO);
+        flight->queued.done = NULL;
+        flight->used = !flight->landed;
+        queue->nflying -= flight->landed;
+    }
     for (; queue->head != queue->tail; queue->head++)
-        wrg_xen_emit(queue->xen, .kind = WRG_EV_DISK_DONE, .role = queue->dom->role,
-                     .a = queue->ring[queue->head % WRG_DISK_QUEUE_MAX].ticket,
-                     .b = (uint32_t)-EIO);
+        emit_done(queue, queue->ring[queue->head % WRG_DISK_QUEUE_MAX].ticket, -EIO);
 }
 
 /* Another request takes the place of the oldest one. */
@@ -78,15 +92,88 @@ static bool next_request(struct wrg_disk_queue *queue, struct wrg_disk_queued *q
     return any;
 }
 
-static void finish_request(struct wrg_disk_queue *queue, const struct wrg_disk_queued *queued,
-                           int error)
+/* It leaves the ring. */
+static void take_off(struct wrg_disk_queue *queue)
 {
     lock_ring(queue);
     queue->head++;
     unlock_ring(queue);
-    wrg_xen_emit(queue->xen, .kind = WRG_EV_DISK_DONE, .role = queue->dom->role,
-                 .a = queued->ticket, .b = (uint32_t)error);
+}
+
+static void finish_request(struct wrg_disk_queue *queue, const struct wrg_disk_queued *queued,
+                           int error)
+{
+    emit_done(queue, queued->ticket, error);
     queued->done(queued->ctx, error);
+}
+
+/* ---- requests that land later ---- */
+
+static void land(void *ctx, uint32_t token, int error)
+{
+    struct wrg_disk_queue *queue = ctx;
+    struct wrg_disk_flight *flight = &queue->flights[token];
+
+    WRG_ASSERT(flight->used && !flight->landed);
+    flight->landed = true;
+    flight->error = error;
+    if (flight->queued.done) {
+        wrg_sched_wake(queue->xen->sched, queue->task);
+        return;
+    }
+    flight->used = false; /* nobody waits for it any more */
+    queue->nflying--;
+}
+
+/* NULL: requests have to be waited for. */
+static struct wrg_disk_flight *free_flight(struct wrg_disk_queue *queue)
+{
+    if (!queue->async || queue->xen->parallel || queue->nflying == WRG_DISK_FLIGHTS)
+        return NULL;
+    for (uint32_t i = 0; i < WRG_DISK_FLIGHTS; i++)
+        if (!queue->flights[i].used)
+            return &queue->flights[i];
+    return NULL;
+}
+
+/* Calls done of what has landed. */
+static void greet(struct wrg_disk_queue *queue)
+{
+    for (uint32_t i = 0; queue->nflying && i < WRG_DISK_FLIGHTS; i++) {
+        struct wrg_disk_flight *flight = &queue->flights[i];
+        if (!flight->used || !flight->landed)
+            continue;
+        struct wrg_disk_queued queued = flight->queued;
+        int error = flight->error;
+        flight->used = false;
+        queue->nflying--;
+        finish_request(queue, &queued, error);
+    }
+}
+
+/* ---- the worker ---- */
+
+static void execute(struct wrg_disk_queue *queue, const struct wrg_disk_queued *queued)
+{
+    struct wrg_disk_flight *flight = free_flight(queue);
+    const struct wrg_disk_landing landing = {
+        .land = land, .ctx = queue, .token = flight ? (uint32_t)(flight - queue->flights) : 0
+    };
+    struct wrg_disk_context context = { .xen = queue->xen,
+                                        .dom = queue->dom,
+                                        .ticket = queued->ticket,
+                                        .landing = flight ? &landing : NULL };
+    int error = wrg_disk_execute(queue->disk, &queued->request, &context);
+
+    if (error == -EINPROGRESS) {
+        WRG_ASSERT(flight);
+        *flight = (struct wrg_disk_flight){ .queued = *queued, .used = true };
+        queue->nflying++;
+        take_off(queue);
+        return;
+    }
+    take_off(queue);
+    finish_request(queue, queued, error);
 }
 
 static void work(void *arg)
@@ -94,13 +181,10 @@ static void work(void *arg)
     struct wrg_disk_queue *queue = arg;
     struct wrg_disk_queued queued;
 
+    greet(queue);
     while (next_request(queue, &queued)) {
-        struct wrg_disk_context context = { .xen = queue->xen,
-                                            .dom = queue->dom,
-                                            .ticket = queued.ticket };
         wrg_sched_point(queue->xen->sched, WRG_POINT_DISK);
-        int error = wrg_disk_execute(queue->disk, &queued.request, &context);
-        finish_request(queue, &queued, error);
+        execute(queue, &queued);
     }
 }
 
@@ -132,7 +216,7 @@ int wrg_disk_queue_submit(struct wrg_disk_queue *queue, const struct wrg_disk_su
     struct wrg_disk_queued *queued;
 
     lock_ring(queue);
-    if (queue->tail - queue->head == WRG_DISK_QUEUE_MAX) {
+    if (wrg_disk_queue_pending(queue) == WRG_DISK_QUEUE_MAX) {
         unlock_ring(queue);
         return -EAGAIN;
     }
@@ -158,7 +242,7 @@ bool wrg_disk_queue_is_busy(struct wrg_disk_queue *queue, uint32_t *executed)
 
     lock_ring(queue);
     *executed = queue->head;
-    busy = queue->head != queue->tail;
+    busy = wrg_disk_queue_pending(queue) != 0;
     unlock_ring(queue);
     return busy;
 }
