@@ -8,14 +8,15 @@
 #include "case/value.h"
 #include "vocab/word.h"
 
-/* More dimensions than a test needs; the product is bounded anyway. */
-#define VARS_MAX 8u
+/* More columns than a table has that one can read; the product of the lines is bounded anyway. */
+#define VARS_MAX 16u
 
-/* A `repeat` line. */
+/* A name in a `repeat` line. */
 struct var {
     struct wrg_span name;
     struct wrg_span values; /* v1,v2,... */
     size_t nvalues;
+    size_t stride; /* cases from one value to the next; the same for all names of a line */
     struct wrg_span chosen;
     const char *stands_at; /* for the message that nobody uses it */
     unsigned line;
@@ -152,6 +153,7 @@ static struct var *find_var(struct parser *p, struct wrg_span name)
     return NULL;
 }
 
+/* p->count: the cases that the lines above make. */
 static int add_var(struct parser *p, struct wrg_span name, struct wrg_span values)
 {
     struct var *var = &p->vars[p->nvars];
@@ -162,35 +164,53 @@ static int add_var(struct parser *p, struct wrg_span name, struct wrg_span value
             return fail(p, nth_value(values, i).at, "'repeat' has an empty value");
     if (p->count * n > WRG_CASE_REPEATS_MAX)
         return fail(p, name.at, "'repeat' makes more than %u cases", WRG_CASE_REPEATS_MAX);
-    *var = (struct var){
-        .name = name, .values = values, .nvalues = n, .stands_at = name.at, .line = p->line_number
-    };
+    *var = (struct var){ .name = name,
+                         .values = values,
+                         .nvalues = n,
+                         .stride = p->count,
+                         .stands_at = name.at,
+                         .line = p->line_number };
     var->chosen = nth_value(values, p->index / p->count % n);
-    p->count *= n;
     p->nvars++;
     return 0;
 }
 
-static int parse_repeat(struct parser *p, const char *at)
+/* One name with its values, at *at, which is behind them then. */
+static int parse_var(struct parser *p, const char **at)
 {
-    struct wrg_span name, values;
+    struct wrg_span name = word_at(p, *at, '='), values;
+    const char *equals = *at + name.len;
     char shown[WRG_SHOWN_BYTES];
-    const char *rest;
 
-    at = skip_blanks(p, at);
-    name = word_at(p, at, '=');
-    at += name.len;
-    if (name.len == 0 || at == p->eol || *at != '=')
-        return fail(p, name.at, "'repeat' takes name=value,value,...");
-    values = word_at(p, at + 1, ' ');
+    if (name.len == 0 || equals == p->eol || *equals != '=')
+        return fail(p, name.at, "'repeat' takes name=value,value,... without blanks between");
+    values = word_at(p, equals + 1, ' ');
     if (find_var(p, name))
         return fail(p, name.at, "'%s' is repeated twice", wrg_span_show(name, shown));
     if (p->nvars == VARS_MAX)
-        return fail(p, name.at, "more than %u lines of 'repeat'", VARS_MAX);
-    rest = skip_blanks(p, values.at + values.len);
-    if (rest != p->eol)
-        return fail(p, rest, "'repeat' takes one name, and values without blanks between");
+        return fail(p, name.at, "more than %u names in 'repeat'", VARS_MAX);
+    *at = skip_blanks(p, values.at + values.len);
     return add_var(p, name, values);
+}
+
+/* Names of one line are columns of a table, and step together; lines multiply. */
+static int parse_repeat(struct parser *p, const char *at)
+{
+    const struct var *first = &p->vars[p->nvars];
+    char shown[WRG_SHOWN_BYTES];
+
+    at = skip_blanks(p, at);
+    do {
+        const struct var *var = &p->vars[p->nvars];
+
+        if (parse_var(p, &at))
+            return -EINVAL;
+        if (var->nvalues != first->nvalues)
+            return fail(p, var->name.at, "'%s' has %zu values, and the first of its line %zu",
+                        wrg_span_show(var->name, shown), var->nvalues, first->nvalues);
+    } while (at < p->eol);
+    p->count *= first->nvalues;
+    return 0;
 }
 
 /* What `$name` stands for; other values stand for themselves. */
@@ -443,17 +463,13 @@ static int check_case(const struct parser *p, const char *text, size_t len, size
  */
 static int check_values(const struct parser *p, const char *text, size_t len, struct wrg_case *out)
 {
-    size_t stride = 1;
-
     for (size_t i = 1; p->crossed && i < p->count; i++)
         if (check_case(p, text, len, i, out))
             return -EINVAL;
-    for (unsigned v = 0; v < p->nvars; v++) {
+    for (unsigned v = 0; v < p->nvars; v++)
         for (size_t i = 1; i < p->vars[v].nvalues; i++)
-            if (check_case(p, text, len, i * stride, out))
+            if (check_case(p, text, len, i * p->vars[v].stride, out))
                 return -EINVAL;
-        stride *= p->vars[v].nvalues;
-    }
     return 0;
 }
 

@@ -179,6 +179,27 @@ static void repeat__every_combination_once(void **state)
     wrg_case_list_fini(&list);
 }
 
+static void names_of_one_line__step_together(void **state)
+{
+    struct wrg_case_list list;
+    bool seen[3][2] = { 0 };
+    char label[64];
+
+    parse_good("wringer 1\nrepeat n=1,2,3 s=16,32,48\nrepeat how=read,write\n"
+               "req nseg=$n sector=$s op=$how\nexpect clean\n",
+               &list);
+    assert_int_equal(list.count, 6);
+    for (size_t i = 0; i < list.count; i++) {
+        wrg_case_list_get(&list, i, &one);
+        assert_int_equal(one.ops[0].req.sector, 16 * one.ops[0].req.nseg);
+        seen[one.ops[0].req.nseg - 1][one.ops[0].req.op] = true;
+    }
+    for (unsigned i = 0; i < 6; i++)
+        assert_true(seen[i / 2][i % 2]);
+    assert_string_equal(wrg_case_list_label(&list, 4, label, sizeof(label)), "n=2 s=32 how=write");
+    wrg_case_list_fini(&list);
+}
+
 static void repeat_of_rules__expected_one_by_one(void **state)
 {
     struct wrg_case_list list;
@@ -266,11 +287,13 @@ static const struct {
       "f.wring:4:11: unknown name of a 'repeat' 'abd'; did you mean 'abc'?" },
     { V "repeat n=1,2\nreq", "f.wring:2:8: nothing uses '$n'" },
     { V "repeat n=1,,2\n", "f.wring:2:12: 'repeat' has an empty value" },
-    { V "repeat n=1, 2\n",
-      "f.wring:2:13: 'repeat' takes one name, and values without blanks between" },
+    { V "repeat n=1, 2\n", "f.wring:2:12: 'repeat' has an empty value" },
     { V "repeat n=1 2\n",
-      "f.wring:2:12: 'repeat' takes one name, and values without blanks between" },
-    { V "repeat n\n", "f.wring:2:8: 'repeat' takes name=value,value,..." },
+      "f.wring:2:12: 'repeat' takes name=value,value,... without blanks between" },
+    { V "repeat n=1,2 m=1,2,3\n", "f.wring:2:14: 'm' has 3 values, and the first of its line 2" },
+    { V "repeat n=1,2 m=1,70000\nreq nseg=$m sector=$n",
+      "f.wring:3:10: 'nseg' takes 0..65535, not '70000'" },
+    { V "repeat n\n", "f.wring:2:8: 'repeat' takes name=value,value,... without blanks between" },
     { V "repeat n=1\nrepeat n=2\n", "f.wring:3:8: 'n' is repeated twice" },
     { V "repeat n=1,70000\nreq nseg=$n", "f.wring:3:10: 'nseg' takes 0..65535, not '70000'" },
     { V "repeat a=1,2\nrepeat n=1,70000\nreq nseg=$n sector=$a",
@@ -354,6 +377,7 @@ int main(void)
         cmocka_unit_test(example_of_the_manual__read_as_meant),
         cmocka_unit_test(printed__only_what_differs),
         cmocka_unit_test(repeat__every_combination_once),
+        cmocka_unit_test(names_of_one_line__step_together),
         cmocka_unit_test(repeat_of_rules__expected_one_by_one),
         cmocka_unit_test(mistake__one_line_with_place_and_expectation),
         cmocka_unit_test(too_many__refused),
