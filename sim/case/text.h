@@ -6,8 +6,9 @@
  * `#` begins a comment (after a blank, or the line). Operands left out take their defaults;
  * `expect` takes its rule without a name. `repeat name=v1,v2` makes one case of each value, to
  * stand in later lines as `operand=$name`; several such lines multiply, the first one varies
- * fastest, while several names in one line step together, as the columns of a table. Text is for people, so unlike bytes it may be wrong: one message then, of one line,
- * `file:line:column: what, and what was expected`.
+ * fastest, while several names in one line step together, as the columns of a table. Text is for
+ * people, so unlike bytes it may be wrong: one message then, of one line, `file:line:column: what,
+ * and what was expected`.
  *
  * Layer: case. Owner: a list owns a copy of its source; wrg_case_list_fini frees it. A list is made
  * before a world is. Threads: a list may be read by several. Bounds: text of 1 MiB,
