@@ -81,10 +81,11 @@ static void emit_ledgers(struct wrg_world *w, bool closed)
             bool excused =
                 closed && held && (kind == WRG_LEDGER_GRANTS || kind == WRG_LEDGER_PAGES);
             if (!excused)
-                wrg_xen_emit(
-                    &w->xen, .kind = WRG_EV_LEDGER, .role = roles[seat], .a = kind,
-                    .b = counts[kind],
-                    .d = closed ? 0 : (uint64_t)w->vbd.baseline[seat][kind] + allowance(w, seat, kind));
+                wrg_xen_emit(&w->xen, .kind = WRG_EV_LEDGER, .role = roles[seat], .a = kind,
+                             .b = counts[kind],
+                             .d = closed ? 0
+                                         : (uint64_t)w->vbd.baseline[seat][kind] +
+                                               allowance(w, seat, kind));
         }
     }
 }
