@@ -163,7 +163,7 @@ static void xenbus_work(void *arg)
     look_for_device(back);
     state = (uint32_t)wrg_xenbus_read_other_state(&back->bus);
     /* A connection that began to close does so, whatever the frontend says meanwhile. */
-    if (back->close_tries || (back->queue && (back->hold & BACK_STOPPING)))
+    if (back->close_tries || (back->queues[0].ring && (back->hold & BACK_STOPPING)))
         leave(back);
     if (back->gone)
         return;
@@ -182,56 +182,27 @@ static void xenbus_work(void *arg)
 
 /* ---- driver ---- */
 
-static int create_locks(struct wrg_back *back)
-{
-    struct wrg_lock_create ring = { .lock = 0 };
-    struct wrg_lock_create rsp = { .lock = 0 };
-    int result = wrg_port_lock_create(back->port, &ring);
-
-    if (!result)
-        result = wrg_port_lock_create(back->port, &rsp);
-    back->ring_lock = ring.lock;
-    back->rsp_lock = rsp.lock;
-    return result;
-}
-
-static void destroy_locks(struct wrg_back *back)
-{
-    struct wrg_lock_destroy ring = { .lock = back->ring_lock };
-    struct wrg_lock_destroy rsp = { .lock = back->rsp_lock };
-
-    (void)wrg_port_lock_destroy(back->port, &ring);
-    (void)wrg_port_lock_destroy(back->port, &rsp);
-}
-
 static int create_tasks(struct wrg_back *back)
 {
-    struct wrg_task_create ring = {
-        .fn = wrg_back_drain, .arg = back, .name = "back.ring", .worker = true
-    };
     struct wrg_task_create bus = {
         .fn = xenbus_work, .arg = back, .name = "back.xenbus", .worker = true
     };
-    int result = wrg_port_task_create(back->port, &ring);
+    int result = wrg_back_create_queue(back);
 
     if (result)
         return result;
-    back->ring_task = ring.task;
     result = wrg_port_task_create(back->port, &bus);
     back->xenbus_task = bus.task;
-    if (result) {
-        struct wrg_task_exit exit = { .task = back->ring_task };
-        (void)wrg_port_task_exit(back->port, &exit);
-    }
+    if (result)
+        wrg_back_destroy_queues(back);
     return result;
 }
 
 static void exit_tasks(struct wrg_back *back)
 {
-    struct wrg_task_exit ring = { .task = back->ring_task };
     struct wrg_task_exit bus = { .task = back->xenbus_task };
 
-    (void)wrg_port_task_exit(back->port, &ring);
+    wrg_back_destroy_queues(back);
     (void)wrg_port_task_exit(back->port, &bus);
 }
 
@@ -255,19 +226,14 @@ static int start(struct wrg_port *port, void **self)
     back->port = port;
     result = wrg_xenbus_init(&back->bus, port, "frontend");
     if (!result)
-        result = create_locks(back);
+        result = create_tasks(back);
     if (result) {
         free_back(back);
         return result;
     }
-    result = create_tasks(back);
-    if (!result) {
-        result = wrg_xenbus_watch_state(&back->bus, back->xenbus_task);
-        if (result)
-            exit_tasks(back);
-    }
+    result = wrg_xenbus_watch_state(&back->bus, back->xenbus_task);
     if (result) {
-        destroy_locks(back);
+        exit_tasks(back);
         free_back(back);
         return result;
     }
@@ -282,7 +248,6 @@ static void stop(void *self)
     (void)wrg_back_disconnect(back);
     wrg_xenbus_fini(&back->bus);
     exit_tasks(back);
-    destroy_locks(back);
     free_back(back);
 }
 

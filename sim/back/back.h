@@ -2,15 +2,16 @@
 /*
  * The reference backend: blkback, hardened, in the open.
  *
- * What it is    One device, one queue. Tasks: `back.xenbus` walks the states, `back.ring` drains
- *               the ring; the disk's task calls back with what is done. A request lives in one
- *               object, from its copy off the ring to its response.
+ * What it is    One device of several queues. Tasks: `back.xenbus` walks the states, a `back.ring`
+ *               for each queue drains its ring; the disk's task calls back with what is done. A
+ *               request lives in one object, from its copy off the ring to its response.
  * Layer         back; sees include/wringer only
  * Bounds        rings of 1..16 pages; indirect requests of 1..4096 segments
  * Ownership     everything belongs to struct wrg_back and goes back to the port at stop
- * Threads       two locks: the queue may come and go only under ring_lock, and while
- *               requests are in flight it stays; responses are put under rsp_lock
- * Errors        a peer that breaks the ring is cut off: no further request is read, no EOI is given
+ * Threads       two locks a queue: a ring may come and go only under ring_lock, and while
+ *               requests are in flight it stays; responses are put under rsp_lock. Who takes the
+ *               ring_lock of several queues takes them in order
+ * Errors        a peer that breaks a ring is cut off: no further request is read, no EOI is given
  * Waits         for the hotplug script: the device is announced at once, and connected when the
  *               node physical-device is there
  * Source        xen/io/blkif.h; where implementations differ, Linux's answers
@@ -23,11 +24,14 @@
 #define BACK_RETRY_NS    (UINT64_C(1000) * 1000 * 1000)
 #define BACK_CLOSE_TRIES 8 /* then the device's own directory is gone, most likely */
 
+enum { BACK_QUEUES = 12 };
+
 struct wrg_back;
+struct back_queue;
 
 /* One request in flight. Arrays of nseg entries follow it in the same block. */
 struct back_request {
-    struct wrg_back *back;
+    struct back_queue *queue;
     uint64_t id;
     uint8_t operation; /* that the response will echo */
     uint8_t io_op;     /* enum wrg_io_op */
@@ -47,19 +51,35 @@ enum back_hold {
     BACK_BARRIER = 2,  /* a barrier waits for what came before it, or has not ended */
 };
 
-struct back_queue {
+/* What a queue has of one connection. */
+struct back_ring {
     struct wrg_back_ring ring;
+    uint32_t taken;    /* requests off the ring; written by the ring's task */
+    uint32_t answered; /* of them; written under rsp_lock */
+    uint32_t requests; /* names the sections */
     uint32_t evtchn;
-    uint32_t ring_page;
-    uint8_t ring_pages;
-    bool broken;       /* the peer's index was out of range */
-    uint32_t requests; /* fetched since connect: names the sections */
+    uint32_t page;
+    uint8_t npages;
+    bool broken; /* the peer's index was out of range */
+};
+
+/* A queue is there from the first connection that has so many of them on, until stop. */
+struct back_queue {
+    struct wrg_back *back;
+    struct wrg_port *port;        /* of the device */
+    struct back_ring *ring;       /* NULL: not connected */
+    struct back_request *waiting; /* a barrier that has not begun; the ring's task's own */
+    uint32_t task;
+    uint32_t ring_lock; /* held while the ring is drained, set up or torn down */
+    uint32_t rsp_lock;  /* held while responses are put and pushed */
 };
 
 struct wrg_back {
     struct wrg_port *port;
     struct wrg_xenbus_device bus;
-    uint32_t xenbus_task, ring_task;
+    uint32_t xenbus_task;
+    uint8_t nqueues; /* that are there */
+    uint8_t hold;    /* no new requests: enum back_hold */
     uint64_t sectors;
     uint32_t indirect_max; /* 0: BLKIF_OP_INDIRECT is not supported */
     bool readonly;
@@ -70,18 +90,12 @@ struct wrg_back {
     bool properties_due; /* those of the disk are not published yet, or have changed */
     bool resized;        /* the disk has another size than was published */
     bool detaching;
-    bool leaving;                 /* the device goes with this connection */
-    bool gone;                    /* it has: whatever the frontend does, nobody listens */
-    uint32_t major, minor;        /* of the device, while it is open */
-    uint8_t closing_tries;        /* to say Closing */
-    uint8_t close_tries;          /* to say Closed */
-    uint8_t hold;                 /* no new requests: enum back_hold */
-    struct back_request *waiting; /* a barrier that has not begun; the ring's task's own */
-    uint32_t taken;               /* requests off the ring; written by the ring's task */
-    uint32_t answered;            /* of them; written under rsp_lock */
-    uint32_t ring_lock;           /* held while the ring is drained, set up or torn down */
-    uint32_t rsp_lock;            /* held while responses are put and pushed */
-    struct back_queue *queue;
+    bool leaving;          /* the device goes with this connection */
+    bool gone;             /* it has: whatever the frontend does, nobody listens */
+    uint32_t major, minor; /* of the device, while it is open */
+    uint8_t closing_tries; /* to say Closing */
+    uint8_t close_tries;   /* to say Closed */
+    struct back_queue queues[BACK_QUEUES];
 };
 
 /* Driver (back.c). */
@@ -105,22 +119,28 @@ int wrg_back_connect(struct wrg_back *back);
 bool wrg_back_disconnect(struct wrg_back *back);
 
 /* The ring (queue.c). */
-void wrg_back_drain(void *back);
+/* A queue more: its locks and its task. */
+int wrg_back_create_queue(struct wrg_back *back);
+void wrg_back_destroy_queues(struct wrg_back *back);
+void wrg_back_drain(void *queue);
 /* Whether every request that was taken off the ring has been answered. */
-bool wrg_back_is_idle(struct wrg_back *back);
-void wrg_back_respond(struct wrg_back *back, uint64_t id, uint8_t operation, int16_t status);
+bool wrg_back_is_idle(struct back_queue *queue);
+void wrg_back_respond(struct back_queue *queue, uint64_t id, uint8_t operation, int16_t status);
+/* Keeps the tasks of all rings off them, in order. */
+void wrg_back_lock_rings(struct wrg_back *back);
+void wrg_back_unlock_rings(struct wrg_back *back);
 
 /* Requests (request.c). */
-void wrg_back_dispatch(struct wrg_back *back, const struct wrg_blkif_request *wire);
+void wrg_back_dispatch(struct back_queue *queue, const struct wrg_blkif_request *wire);
 /* Unmap, then answer: a frontend that is answered takes its grants back at once. */
 void wrg_back_finish(struct back_request *req, int16_t status);
 int16_t wrg_back_status_of(struct wrg_back *back, const struct back_request *req, int error);
 
 /* Barriers (barrier.c). */
-/* Nothing is taken off the ring until this has ended. */
+/* Nothing is taken off a ring until this has ended. */
 void wrg_back_hold(struct back_request *req);
 /* By the ring's task, under ring_lock: lets the barrier begin if nothing else is in flight. */
-void wrg_back_look_at_barrier(struct wrg_back *back);
+void wrg_back_look_at_barrier(struct back_queue *queue);
 
 /* What a request must satisfy before anything is mapped (validate.c). All give BLKIF_RSP_*. */
 int16_t wrg_back_check_header(const struct wrg_back *back, const struct wrg_blkif_request *wire);

@@ -13,8 +13,8 @@ static void submit(struct back_request *req);
 
 static void end(struct back_request *req, int error)
 {
-    struct wrg_back *back = req->back;
-    struct wrg_task_wake wake = { .task = back->ring_task };
+    struct wrg_back *back = req->queue->back;
+    struct wrg_task_wake wake = { .task = req->queue->task };
 
     (void)__atomic_fetch_and(&back->hold, (uint8_t)~BACK_BARRIER, __ATOMIC_SEQ_CST);
     wrg_back_finish(req, wrg_back_status_of(back, req, error));
@@ -25,7 +25,7 @@ static void on_disk_done(void *ctx, int error)
 {
     struct back_request *req = ctx;
 
-    wrg_port_section(req->back->port, WRG_AT_RESPONSE, (uint32_t)req->id);
+    wrg_port_section(req->queue->port, WRG_AT_RESPONSE, (uint32_t)req->id);
     if (error || req->nseg == 0 || req->step == BEHIND) {
         end(req, error);
         return;
@@ -43,39 +43,40 @@ static void submit(struct back_request *req)
                                     .vec = req->vecs,
                                     .done = on_disk_done,
                                     .ctx = req };
-    int result = wrg_port_disk_submit(req->back->port, &disk);
+    int result = wrg_port_disk_submit(req->queue->port, &disk);
 
     if (result)
         end(req, result);
 }
 
-static bool is_alone(struct wrg_back *back)
+static bool is_alone(struct back_queue *queue)
 {
+    struct wrg_port *port = queue->port;
     uint32_t left;
 
-    wrg_port_lock(back->port, back->rsp_lock);
-    left = __atomic_load_n(&back->taken, __ATOMIC_RELAXED) - back->answered;
-    wrg_port_unlock(back->port, back->rsp_lock);
+    wrg_port_lock(port, queue->rsp_lock);
+    left = __atomic_load_n(&queue->ring->taken, __ATOMIC_RELAXED) - queue->ring->answered;
+    wrg_port_unlock(port, queue->rsp_lock);
     return left == 1;
 }
 
-void wrg_back_look_at_barrier(struct wrg_back *back)
+void wrg_back_look_at_barrier(struct back_queue *queue)
 {
-    struct back_request *req = back->waiting;
+    struct back_request *req = queue->waiting;
 
-    if (!req || !is_alone(back))
+    if (!req || !is_alone(queue))
         return;
-    back->waiting = NULL;
+    queue->waiting = NULL;
     submit(req);
 }
 
 void wrg_back_hold(struct back_request *req)
 {
-    struct wrg_back *back = req->back;
+    struct back_queue *queue = req->queue;
 
     req->step = BEFORE;
-    back->waiting = req;
+    queue->waiting = req;
     /* Who answers a request from now on sees this, or is_alone sees the answer. */
-    (void)__atomic_fetch_or(&back->hold, BACK_BARRIER, __ATOMIC_SEQ_CST);
-    wrg_back_look_at_barrier(back);
+    (void)__atomic_fetch_or(&queue->back->hold, BACK_BARRIER, __ATOMIC_SEQ_CST);
+    wrg_back_look_at_barrier(queue);
 }

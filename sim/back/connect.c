@@ -58,112 +58,114 @@ static int read_frontend(struct wrg_back *back, struct frontend *peer)
 
 /* ---- the ring ---- */
 
-static int map_ring(struct wrg_back *back, const struct frontend *peer)
+static int map_ring(struct back_queue *queue, const struct frontend *peer)
 {
+    struct wrg_port *port = queue->port;
     struct wrg_gnttab_map_op ops[WRG_BLKIF_MAX_RING_PAGES];
     struct wrg_gnttab_map map = {
-        .domid = back->bus.other_domid, .contiguous = true, .count = peer->npages, .ops = ops
+        .domid = queue->back->bus.other_domid, .contiguous = true, .count = peer->npages, .ops = ops
     };
 
     memset(ops, 0, sizeof(ops));
     for (unsigned i = 0; i < peer->npages; i++)
         ops[i].gref = peer->grefs[i];
-    int result = wrg_port_gnttab_map(back->port, &map);
+    int result = wrg_port_gnttab_map(port, &map);
     if (result)
         return result;
-    back->queue->ring_page = ops[0].page;
-    back->queue->ring_pages = peer->npages;
+    queue->ring->page = ops[0].page;
+    queue->ring->npages = peer->npages;
     return 0;
 }
 
-static void unmap_ring(struct wrg_back *back)
+static void unmap_ring(struct back_queue *queue)
 {
+    struct back_ring *ring = queue->ring;
     uint32_t pages[WRG_BLKIF_MAX_RING_PAGES];
-    struct wrg_gnttab_unmap unmap = { .count = back->queue->ring_pages, .pages = pages };
+    struct wrg_gnttab_unmap unmap = { .count = ring->npages, .pages = pages };
 
-    for (unsigned i = 0; i < back->queue->ring_pages; i++)
-        pages[i] = back->queue->ring_page + i;
-    (void)wrg_port_gnttab_unmap(back->port, &unmap);
-    back->queue->ring_pages = 0;
+    for (unsigned i = 0; i < ring->npages; i++)
+        pages[i] = ring->page + i;
+    (void)wrg_port_gnttab_unmap(queue->port, &unmap);
+    ring->npages = 0;
 }
 
-static int bind_events(struct wrg_back *back, const struct frontend *peer)
+static int bind_events(struct back_queue *queue, const struct frontend *peer)
 {
-    struct wrg_evtchn_bind_interdomain bind = { .remote_domid = back->bus.other_domid,
+    struct wrg_port *port = queue->port;
+    struct wrg_evtchn_bind_interdomain bind = { .remote_domid = queue->back->bus.other_domid,
                                                 .remote_evtchn = peer->evtchn };
-    int result = wrg_port_evtchn_bind_interdomain(back->port, &bind);
+    int result = wrg_port_evtchn_bind_interdomain(port, &bind);
 
     if (result)
         return result;
-    back->queue->evtchn = bind.evtchn;
-    struct wrg_evtchn_listen listen = { .evtchn = bind.evtchn, .task = back->ring_task };
-    return wrg_port_evtchn_listen(back->port, &listen);
+    queue->ring->evtchn = bind.evtchn;
+    struct wrg_evtchn_listen listen = { .evtchn = bind.evtchn, .task = queue->task };
+    return wrg_port_evtchn_listen(port, &listen);
 }
 
-static int attach_ring(struct wrg_back *back, const struct frontend *peer)
+static int attach_ring(struct back_queue *queue, const struct frontend *peer)
 {
-    const struct wrg_ring_args args = { .port = back->port,
-                                        .page = back->queue->ring_page,
+    const struct wrg_ring_args args = { .port = queue->port,
+                                        .page = queue->ring->page,
                                         .npages = peer->npages,
                                         .abi = (uint8_t)peer->abi };
 
-    return wrg_back_ring_attach(&back->queue->ring, &args);
+    return wrg_back_ring_attach(&queue->ring->ring, &args);
 }
 
-static int alloc_queue(struct wrg_back *back)
+static int alloc_ring(struct back_queue *queue)
 {
-    struct wrg_alloc alloc = { .size = sizeof(*back->queue), .kind = WRG_ALLOC_HEAP, .zero = true };
-    int result = wrg_port_alloc(back->port, &alloc);
+    struct wrg_alloc alloc = { .size = sizeof(*queue->ring), .kind = WRG_ALLOC_HEAP, .zero = true };
+    int result = wrg_port_alloc(queue->port, &alloc);
 
     if (!result)
-        back->queue = alloc.ptr;
+        queue->ring = alloc.ptr;
     return result;
 }
 
-static void free_queue(struct wrg_back *back)
+static void free_ring(struct back_queue *queue)
 {
-    struct wrg_free args = { .ptr = back->queue };
+    struct wrg_free args = { .ptr = queue->ring };
 
-    back->queue = NULL;
-    (void)wrg_port_free(back->port, &args);
+    queue->ring = NULL;
+    (void)wrg_port_free(queue->port, &args);
 }
 
-static void tear_down(struct wrg_back *back)
+static void tear_down(struct back_queue *queue)
 {
-    struct back_queue *queue = back->queue;
+    struct back_ring *ring = queue->ring;
 
-    if (queue->evtchn) {
-        struct wrg_evtchn_close close = { .evtchn = queue->evtchn };
-        (void)wrg_port_evtchn_close(back->port, &close);
+    if (ring->evtchn) {
+        struct wrg_evtchn_close close = { .evtchn = ring->evtchn };
+        (void)wrg_port_evtchn_close(queue->port, &close);
     }
-    if (queue->ring_pages) {
-        if (queue->ring.ring.port)
-            wrg_ring_retire(&queue->ring.ring);
-        unmap_ring(back);
+    if (ring->npages) {
+        if (ring->ring.ring.port)
+            wrg_ring_retire(&ring->ring.ring);
+        unmap_ring(queue);
     }
-    free_queue(back);
+    free_ring(queue);
 }
 
-static int set_up(struct wrg_back *back, const struct frontend *peer)
+static int set_up(struct back_queue *queue, const struct frontend *peer)
 {
-    int result = alloc_queue(back);
+    int result = alloc_ring(queue);
 
     if (!result)
-        result = map_ring(back, peer);
+        result = map_ring(queue, peer);
     if (!result)
-        result = attach_ring(back, peer);
+        result = attach_ring(queue, peer);
     if (!result)
-        result = bind_events(back, peer);
-    if (result && back->queue)
-        tear_down(back);
+        result = bind_events(queue, peer);
+    if (result && queue->ring)
+        tear_down(queue);
     return result;
 }
 
 int wrg_back_connect(struct wrg_back *back)
 {
     struct frontend peer = { .abi = absent_abi };
-    struct wrg_lock_take take = { .lock = back->ring_lock };
-    struct wrg_lock_drop drop = { .lock = back->ring_lock };
+    struct back_queue *queue = &back->queues[0];
     int result;
 
     wrg_port_section(back->port, WRG_AT_CONNECT, 1);
@@ -172,30 +174,30 @@ int wrg_back_connect(struct wrg_back *back)
         result = wrg_back_publish_properties(back);
     if (result)
         return result;
-    (void)wrg_port_lock_take(back->port, &take);
+    wrg_back_lock_rings(back);
     back->hold = 0;
-    result = set_up(back, &peer);
-    (void)wrg_port_lock_drop(back->port, &drop);
+    result = set_up(queue, &peer);
+    wrg_back_unlock_rings(back);
     if (result)
         return result;
     /* The frontend may have put requests before it was heard. */
-    struct wrg_task_wake wake = { .task = back->ring_task };
+    struct wrg_task_wake wake = { .task = queue->task };
     return wrg_port_task_wake(back->port, &wake);
 }
 
 bool wrg_back_disconnect(struct wrg_back *back)
 {
-    struct wrg_lock_take take = { .lock = back->ring_lock };
-    struct wrg_lock_drop drop = { .lock = back->ring_lock };
-    bool idle;
+    bool idle = true;
 
     wrg_port_section(back->port, WRG_AT_CLOSE, 1);
     (void)__atomic_fetch_or(&back->hold, BACK_STOPPING, __ATOMIC_SEQ_CST);
-    (void)wrg_port_lock_take(back->port, &take);
+    wrg_back_lock_rings(back);
     /* The disk still moves bytes of these: the last one that ends wakes the xenbus task again. */
-    idle = wrg_back_is_idle(back);
-    if (idle && back->queue)
-        tear_down(back);
-    (void)wrg_port_lock_drop(back->port, &drop);
+    for (unsigned i = 0; i < back->nqueues && idle; i++)
+        idle = wrg_back_is_idle(&back->queues[i]);
+    for (unsigned i = 0; i < back->nqueues && idle; i++)
+        if (back->queues[i].ring)
+            tear_down(&back->queues[i]);
+    wrg_back_unlock_rings(back);
     return idle;
 }

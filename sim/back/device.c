@@ -191,16 +191,14 @@ static int write_size(void *ctx, uint32_t transaction)
 int wrg_back_tell_size(struct wrg_back *back)
 {
     struct wrg_disk_info disk = { .sectors = 0 };
-    struct wrg_lock_take take = { .lock = back->ring_lock };
-    struct wrg_lock_drop drop = { .lock = back->ring_lock };
     int result;
 
     if (!back->open || wrg_port_disk_info(back->port, &disk) || disk.sectors == back->sectors)
         return 0;
-    /* The ring's task judges requests by it. */
-    (void)wrg_port_lock_take(back->port, &take);
+    /* The tasks of the rings judge requests by it. */
+    wrg_back_lock_rings(back);
     back->sectors = disk.sectors;
-    (void)wrg_port_lock_drop(back->port, &drop);
+    wrg_back_unlock_rings(back);
     back->properties_due = true;
     if (back->bus.state != WRG_XENBUS_CONNECTED)
         return 0; /* the next connection will tell */

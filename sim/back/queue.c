@@ -10,89 +10,165 @@ static uint8_t held(const struct wrg_back *back)
     return __atomic_load_n(&back->hold, __ATOMIC_ACQUIRE);
 }
 
-/* Requests between two looks at the ring's producer index; 0: none left; -EPROTO. */
-static int take_batch(struct wrg_back *back)
+/* ---- life ---- */
+
+int wrg_back_create_queue(struct wrg_back *back)
 {
-    struct back_queue *queue = back->queue;
-    int pending = wrg_back_ring_pending(&queue->ring);
+    struct back_queue *queue = &back->queues[back->nqueues];
+    struct wrg_lock_create ring = { .lock = 0 };
+    struct wrg_lock_create rsp = { .lock = 0 };
+    struct wrg_task_create task = {
+        .fn = wrg_back_drain, .arg = queue, .name = "back.ring", .worker = true
+    };
+    int result = wrg_port_lock_create(back->port, &ring);
+
+    if (result)
+        return result;
+    result = wrg_port_lock_create(back->port, &rsp);
+    if (!result) {
+        result = wrg_port_task_create(back->port, &task);
+        if (result) {
+            struct wrg_lock_destroy destroy = { .lock = rsp.lock };
+            (void)wrg_port_lock_destroy(back->port, &destroy);
+        }
+    }
+    if (result) {
+        struct wrg_lock_destroy destroy = { .lock = ring.lock };
+        (void)wrg_port_lock_destroy(back->port, &destroy);
+        return result;
+    }
+    *queue = (struct back_queue){ .back = back,
+                                  .port = back->port,
+                                  .task = task.task,
+                                  .ring_lock = ring.lock,
+                                  .rsp_lock = rsp.lock };
+    back->nqueues++;
+    return 0;
+}
+
+void wrg_back_destroy_queues(struct wrg_back *back)
+{
+    for (unsigned i = 0; i < back->nqueues; i++) {
+        const struct back_queue *queue = &back->queues[i];
+        struct wrg_task_exit exit = { .task = queue->task };
+        struct wrg_lock_destroy ring = { .lock = queue->ring_lock };
+        struct wrg_lock_destroy rsp = { .lock = queue->rsp_lock };
+        (void)wrg_port_task_exit(back->port, &exit);
+        (void)wrg_port_lock_destroy(back->port, &ring);
+        (void)wrg_port_lock_destroy(back->port, &rsp);
+    }
+    back->nqueues = 0;
+}
+
+void wrg_back_lock_rings(struct wrg_back *back)
+{
+    for (unsigned i = 0; i < back->nqueues; i++) {
+        struct wrg_lock_take take = { .lock = back->queues[i].ring_lock };
+        (void)wrg_port_lock_take(back->port, &take);
+    }
+}
+
+void wrg_back_unlock_rings(struct wrg_back *back)
+{
+    for (unsigned i = back->nqueues; i-- > 0;) {
+        struct wrg_lock_drop drop = { .lock = back->queues[i].ring_lock };
+        (void)wrg_port_lock_drop(back->port, &drop);
+    }
+}
+
+/* ---- requests ---- */
+
+/* Requests between two looks at the ring's producer index; 0: none left; -EPROTO. */
+static int take_batch(struct back_queue *queue)
+{
+    const struct wrg_back *back = queue->back;
+    struct back_ring *ring = queue->ring;
+    int pending = wrg_back_ring_pending(&ring->ring);
 
     for (int i = 0; i < pending && !held(back); i++) {
         struct wrg_blkif_request wire;
-        wrg_port_section(back->port, WRG_AT_REQUEST, ++queue->requests);
-        wrg_back_ring_get(&queue->ring, &wire);
-        __atomic_store_n(&back->taken, back->taken + 1, __ATOMIC_RELAXED);
-        wrg_back_dispatch(back, &wire);
+        wrg_port_section(queue->port, WRG_AT_REQUEST, ++ring->requests);
+        wrg_back_ring_get(&ring->ring, &wire);
+        __atomic_store_n(&ring->taken, ring->taken + 1, __ATOMIC_RELAXED);
+        wrg_back_dispatch(queue, &wire);
     }
     return pending;
 }
 
-static void cut_off(struct wrg_back *back)
+static void cut_off(struct back_queue *queue)
 {
     struct wrg_log log = { .text = "frontend's request index is out of range, ring stopped" };
 
-    back->queue->broken = true;
-    (void)wrg_port_log(back->port, &log);
+    queue->ring->broken = true;
+    (void)wrg_port_log(queue->port, &log);
 }
 
 /* Whether anything was found; sleeps only after the ring was asked for an event and looked at once
  * more. */
-static bool drain(struct wrg_back *back)
+static bool drain(struct back_queue *queue)
 {
-    struct back_queue *queue = back->queue;
+    const struct wrg_back *back = queue->back;
+    struct back_ring *ring = queue->ring;
     bool found = false;
     bool more;
 
     do {
         int taken;
         do {
-            taken = take_batch(back);
+            taken = take_batch(queue);
             found |= taken > 0 && !(held(back) & BACK_STOPPING);
         } while (taken > 0 && !held(back));
         if (taken < 0) {
-            cut_off(back);
+            cut_off(queue);
             return found;
         }
         if (held(back))
             return found;
-        wrg_port_section(back->port, WRG_AT_FINAL_CHECK, queue->requests);
-        more = wrg_back_ring_final_check(&queue->ring);
+        wrg_port_section(queue->port, WRG_AT_FINAL_CHECK, ring->requests);
+        more = wrg_back_ring_final_check(&ring->ring);
     } while (more);
     return found;
 }
 
 void wrg_back_drain(void *arg)
 {
-    struct wrg_back *back = arg;
+    struct back_queue *queue = arg;
+    const struct wrg_back *back = queue->back;
 
-    wrg_port_lock(back->port, back->ring_lock);
-    if (back->queue && (held(back) & BACK_BARRIER))
-        wrg_back_look_at_barrier(back);
-    if (back->queue && !back->queue->broken && !(held(back) & BACK_STOPPING)) {
-        struct wrg_evtchn_eoi eoi = { .evtchn = back->queue->evtchn };
+    wrg_port_lock(queue->port, queue->ring_lock);
+    if (queue->ring && (held(back) & BACK_BARRIER))
+        wrg_back_look_at_barrier(queue);
+    if (queue->ring && !queue->ring->broken && !(held(back) & BACK_STOPPING)) {
+        struct wrg_evtchn_eoi eoi = { .evtchn = queue->ring->evtchn };
         /* What came while a barrier holds the ring up is looked for when it has ended. */
-        eoi.spurious = !held(back) && !drain(back);
+        eoi.spurious = !held(back) && !drain(queue);
         /* A broken peer gets no EOI: the channel stays masked, it can send what it likes. */
-        if (!back->queue->broken)
-            (void)wrg_port_evtchn_eoi(back->port, &eoi);
+        if (!queue->ring->broken)
+            (void)wrg_port_evtchn_eoi(queue->port, &eoi);
     }
-    wrg_port_unlock(back->port, back->ring_lock);
+    wrg_port_unlock(queue->port, queue->ring_lock);
 }
 
-bool wrg_back_is_idle(struct wrg_back *back)
+bool wrg_back_is_idle(struct back_queue *queue)
 {
+    struct wrg_port *port = queue->port;
+    const struct back_ring *ring = queue->ring;
     bool idle;
 
-    wrg_port_lock(back->port, back->rsp_lock);
-    idle = back->answered == __atomic_load_n(&back->taken, __ATOMIC_RELAXED);
-    wrg_port_unlock(back->port, back->rsp_lock);
+    wrg_port_lock(port, queue->rsp_lock);
+    idle = !ring || ring->answered == __atomic_load_n(&ring->taken, __ATOMIC_RELAXED);
+    wrg_port_unlock(port, queue->rsp_lock);
     return idle;
 }
 
+/* ---- responses ---- */
+
 /* So many requests are in flight, and no new ones are taken. */
-static void wake_who_waits(struct wrg_back *back, uint8_t hold, uint32_t left)
+static void wake_who_waits(struct back_queue *queue, uint8_t hold, uint32_t left)
 {
+    struct wrg_back *back = queue->back;
     struct wrg_task_wake xenbus = { .task = back->xenbus_task };
-    struct wrg_task_wake ring = { .task = back->ring_task };
+    struct wrg_task_wake ring = { .task = queue->task };
 
     if (left == 0 && (hold & BACK_STOPPING))
         (void)wrg_port_task_wake(back->port, &xenbus);
@@ -100,28 +176,30 @@ static void wake_who_waits(struct wrg_back *back, uint8_t hold, uint32_t left)
         (void)wrg_port_task_wake(back->port, &ring);
 }
 
-void wrg_back_respond(struct wrg_back *back, uint64_t id, uint8_t operation, int16_t status)
+void wrg_back_respond(struct back_queue *queue, uint64_t id, uint8_t operation, int16_t status)
 {
     const struct wrg_blkif_response response = { .id = id,
                                                  .operation = operation,
                                                  .status = status };
+    struct wrg_port *port = queue->port;
+    struct back_ring *ring = queue->ring;
     uint32_t left;
     uint8_t hold;
 
-    wrg_port_lock(back->port, back->rsp_lock);
-    wrg_back_ring_put(&back->queue->ring, &response);
-    if (wrg_back_ring_push(&back->queue->ring)) {
-        struct wrg_evtchn_send send = { .evtchn = back->queue->evtchn };
-        (void)wrg_port_evtchn_send(back->port, &send);
+    wrg_port_lock(port, queue->rsp_lock);
+    wrg_back_ring_put(&ring->ring, &response);
+    if (wrg_back_ring_push(&ring->ring)) {
+        struct wrg_evtchn_send send = { .evtchn = ring->evtchn };
+        (void)wrg_port_evtchn_send(port, &send);
     }
     /*
-     * The queue may be gone as soon as this is counted. Whoever closes says so first and counts
+     * The ring may be gone as soon as this is counted. Whoever closes says so first and counts
      * then, under this lock: one of the two sees both.
      */
-    back->answered++;
-    hold = held(back);
-    left = hold ? __atomic_load_n(&back->taken, __ATOMIC_RELAXED) - back->answered : 0;
-    wrg_port_unlock(back->port, back->rsp_lock);
+    ring->answered++;
+    hold = held(queue->back);
+    left = hold ? __atomic_load_n(&ring->taken, __ATOMIC_RELAXED) - ring->answered : 0;
+    wrg_port_unlock(port, queue->rsp_lock);
     if (hold)
-        wake_who_waits(back, hold, left);
+        wake_who_waits(queue, hold, left);
 }

@@ -9,17 +9,17 @@
 
 enum { MAP_BATCH = 64, GNTST_OKAY = 0 };
 
-static struct back_request *alloc_request(struct wrg_back *back, uint32_t nseg)
+static struct back_request *alloc_request(struct back_queue *queue, uint32_t nseg)
 {
     size_t each = sizeof(struct wrg_blkif_segment) + sizeof(struct wrg_vec) + sizeof(uint32_t);
     struct wrg_alloc alloc = { .size = sizeof(struct back_request) + nseg * each,
                                .kind = WRG_ALLOC_POOL };
 
-    if (wrg_port_alloc(back->port, &alloc))
+    if (wrg_port_alloc(queue->port, &alloc))
         return NULL;
     struct back_request *req = alloc.ptr;
     memset(req, 0, sizeof(*req));
-    req->back = back;
+    req->queue = queue;
     req->nseg = (uint16_t)nseg;
     req->segs = (struct wrg_blkif_segment *)(void *)(req + 1);
     req->vecs = (struct wrg_vec *)(void *)(req->segs + nseg);
@@ -31,7 +31,7 @@ static void free_request(struct back_request *req)
 {
     struct wrg_free args = { .ptr = req };
 
-    (void)wrg_port_free(req->back->port, &args);
+    (void)wrg_port_free(req->queue->port, &args);
 }
 
 /* ---- indirect segments ---- */
@@ -78,7 +78,7 @@ static void unmap_data(struct back_request *req)
     struct wrg_gnttab_unmap unmap = { .count = req->nmapped, .pages = req->pages };
 
     if (req->nmapped)
-        (void)wrg_port_gnttab_unmap(req->back->port, &unmap);
+        (void)wrg_port_gnttab_unmap(req->queue->port, &unmap);
     req->nmapped = 0;
 }
 
@@ -86,7 +86,7 @@ static void unmap_data(struct back_request *req)
 static int map_batch(struct back_request *req, uint32_t first, uint32_t count)
 {
     struct wrg_gnttab_map_op ops[MAP_BATCH];
-    struct wrg_gnttab_map map = { .domid = req->back->bus.other_domid,
+    struct wrg_gnttab_map map = { .domid = req->queue->back->bus.other_domid,
                                   .readonly = req->io_op == WRG_IO_WRITE,
                                   .count = count,
                                   .ops = ops };
@@ -94,7 +94,7 @@ static int map_batch(struct back_request *req, uint32_t first, uint32_t count)
 
     for (uint32_t i = 0; i < count; i++)
         ops[i] = (struct wrg_gnttab_map_op){ .gref = req->segs[first + i].gref };
-    if (wrg_port_gnttab_map(req->back->port, &map))
+    if (wrg_port_gnttab_map(req->queue->port, &map))
         return -EFAULT;
     for (uint32_t i = 0; i < count; i++) {
         const struct wrg_blkif_segment *seg = &req->segs[first + i];
@@ -127,13 +127,13 @@ static int map_data(struct back_request *req)
 
 void wrg_back_finish(struct back_request *req, int16_t status)
 {
-    struct wrg_back *back = req->back;
+    struct back_queue *queue = req->queue;
     uint64_t id = req->id;
     uint8_t operation = req->operation;
 
     unmap_data(req);
     free_request(req);
-    wrg_back_respond(back, id, operation, status);
+    wrg_back_respond(queue, id, operation, status);
 }
 
 /* The disk cannot flush after all: nobody is promised that any more. */
@@ -164,8 +164,8 @@ static void on_disk_done(void *ctx, int error)
 {
     struct back_request *req = ctx;
 
-    wrg_port_section(req->back->port, WRG_AT_RESPONSE, (uint32_t)req->id);
-    wrg_back_finish(req, wrg_back_status_of(req->back, req, error));
+    wrg_port_section(req->queue->port, WRG_AT_RESPONSE, (uint32_t)req->id);
+    wrg_back_finish(req, wrg_back_status_of(req->queue->back, req, error));
 }
 
 static void submit(struct back_request *req)
@@ -178,7 +178,7 @@ static void submit(struct back_request *req)
                                     .done = on_disk_done,
                                     .ctx = req };
 
-    if (wrg_port_disk_submit(req->back->port, &disk))
+    if (wrg_port_disk_submit(req->queue->port, &disk))
         wrg_back_finish(req, WRG_BLKIF_RSP_ERROR);
 }
 
@@ -244,19 +244,20 @@ static int16_t prepare(struct wrg_back *back, const struct wrg_blkif_request *wi
     return status;
 }
 
-void wrg_back_dispatch(struct wrg_back *back, const struct wrg_blkif_request *wire)
+void wrg_back_dispatch(struct back_queue *queue, const struct wrg_blkif_request *wire)
 {
+    struct wrg_back *back = queue->back;
     uint8_t echo = echo_of(back, wire);
     int16_t status = wrg_back_check_header(back, wire);
     struct back_request *req;
 
     if (status != WRG_BLKIF_RSP_OKAY) {
-        wrg_back_respond(back, wire->id, echo, status);
+        wrg_back_respond(queue, wire->id, echo, status);
         return;
     }
-    req = alloc_request(back, wire->nr_segments);
+    req = alloc_request(queue, wire->nr_segments);
     if (!req) {
-        wrg_back_respond(back, wire->id, echo, WRG_BLKIF_RSP_ERROR);
+        wrg_back_respond(queue, wire->id, echo, WRG_BLKIF_RSP_ERROR);
         return;
     }
     req->id = wire->id;

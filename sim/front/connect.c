@@ -9,8 +9,9 @@
 
 /* ---- the ring ---- */
 
-static int alloc_ring(struct wrg_front *front, uint32_t npages)
+static int alloc_ring(struct front_queue *queue, uint32_t npages)
 {
+    struct wrg_front *front = queue->front;
     enum wrg_abi abi = (enum wrg_abi)front->port->params.abi;
     uint32_t entries = wrg_wire_ring_entries(abi, npages);
     struct wrg_alloc alloc = { .size =
@@ -21,16 +22,17 @@ static int alloc_ring(struct wrg_front *front, uint32_t npages)
 
     if (result)
         return result;
-    front->ring = alloc.ptr;
-    front->ring->npages = npages;
+    queue->ring = alloc.ptr;
+    queue->ring->npages = npages;
     for (uint32_t i = 0; i < entries; i++)
-        front->ring->slots[i].next_free = (uint16_t)(i + 1 < entries ? i + 1 : FRONT_NO_SLOT);
+        queue->ring->slots[i].next_free = (uint16_t)(i + 1 < entries ? i + 1 : FRONT_NO_SLOT);
     return 0;
 }
 
-static int share_ring(struct wrg_front *front)
+static int share_ring(struct front_queue *queue)
 {
-    struct front_ring *ring = front->ring;
+    struct wrg_front *front = queue->front;
+    struct front_ring *ring = queue->ring;
     uint32_t pages[WRG_BLKIF_MAX_RING_PAGES];
     struct wrg_page_alloc alloc = { .count = ring->npages, .zero = true };
     int result = wrg_port_page_alloc(front->port, &alloc);
@@ -54,16 +56,28 @@ static int share_ring(struct wrg_front *front)
     return result;
 }
 
-static int open_events(struct wrg_front *front)
+static int open_events(struct front_queue *queue)
 {
+    struct wrg_front *front = queue->front;
     struct wrg_evtchn_alloc_unbound alloc = { .remote_domid = front->bus.other_domid };
     int result = wrg_port_evtchn_alloc_unbound(front->port, &alloc);
 
     if (result)
         return result;
-    front->ring->evtchn = alloc.evtchn;
-    struct wrg_evtchn_listen listen = { .evtchn = alloc.evtchn, .task = front->ring_task };
+    queue->ring->evtchn = alloc.evtchn;
+    struct wrg_evtchn_listen listen = { .evtchn = alloc.evtchn, .task = queue->task };
     return wrg_port_evtchn_listen(front->port, &listen);
+}
+
+static int set_up_queue(struct front_queue *queue, uint32_t npages)
+{
+    int result = alloc_ring(queue, npages);
+
+    if (!result)
+        result = share_ring(queue);
+    if (!result)
+        result = open_events(queue);
+    return result;
 }
 
 /* ---- nodes ---- */
@@ -80,13 +94,14 @@ static int write_ring_ref(struct wrg_front *front, uint32_t transaction)
     int result = wrg_port_xs_rm(front->port, &stale); /* 0 also where there is none */
 
     if (!result)
-        result = wrg_xenbus_write_u64(&front->bus, transaction, "ring-ref", front->ring->grefs[0]);
+        result = wrg_xenbus_write_u64(&front->bus, transaction, "ring-ref",
+                                      front->queues[0].ring->grefs[0]);
     return result;
 }
 
 static int write_ring_refs(struct wrg_front *front, uint32_t transaction)
 {
-    const struct front_ring *ring = front->ring;
+    const struct front_ring *ring = front->queues[0].ring;
     char name[] = "ring-ref00";
     int result;
 
@@ -108,8 +123,8 @@ static int write_nodes(void *ctx, uint32_t transaction)
     int result = write_ring_refs(front, transaction);
 
     if (!result)
-        result =
-            wrg_xenbus_write_u64(&front->bus, transaction, "event-channel", front->ring->evtchn);
+        result = wrg_xenbus_write_u64(&front->bus, transaction, "event-channel",
+                                      front->queues[0].ring->evtchn);
     if (!result)
         result = wrg_xenbus_write_text(&front->bus, transaction, "protocol",
                                        wrg_wire_protocol_name(abi));
@@ -126,11 +141,7 @@ int wrg_front_set_up(struct wrg_front *front)
     wrg_port_section(front->port, WRG_AT_CONNECT, 1);
     if (order > front->port->params.ring_order)
         order = front->port->params.ring_order;
-    result = alloc_ring(front, 1u << order);
-    if (!result)
-        result = share_ring(front);
-    if (!result)
-        result = open_events(front);
+    result = set_up_queue(&front->queues[0], 1u << order);
     if (!result)
         result = wrg_xenbus_transact(&front->bus, write_nodes, front);
     if (result)
@@ -215,51 +226,54 @@ int wrg_front_look_again(struct wrg_front *front)
 
 /* ---- the end ---- */
 
-static void fail_outstanding(struct wrg_front *front)
+static void fail_outstanding(struct front_queue *queue)
 {
-    struct front_ring *ring = front->ring;
+    struct front_ring *ring = queue->ring;
     uint32_t entries = ring->ring.ring.entries;
 
     for (uint32_t i = 0; i < entries; i++)
         if (ring->slots[i].io)
-            wrg_front_finish(front, &ring->slots[i], -EIO);
+            wrg_front_finish(queue, &ring->slots[i], -EIO);
 }
 
-static void unshare_ring(struct wrg_front *front)
+static void unshare_ring(struct front_queue *queue)
 {
-    struct front_ring *ring = front->ring;
+    struct front_ring *ring = queue->ring;
     bool granted = ring->grefs[0] != WRG_NO_GREF;
 
     for (uint32_t i = 0; ring->page && i < ring->npages; i++)
-        (void)wrg_front_unshare(front, granted ? ring->grefs[i] : WRG_NO_GREF, ring->page + i);
+        (void)wrg_front_unshare(queue, granted ? ring->grefs[i] : WRG_NO_GREF, ring->page + i);
 }
 
-static void free_ring(struct wrg_front *front)
+static void free_ring(struct front_queue *queue)
 {
-    struct front_ring *ring = front->ring;
+    struct wrg_port *port = queue->port;
+    struct front_ring *ring = queue->ring;
 
     if (ring->page) {
-        fail_outstanding(front);
+        fail_outstanding(queue);
         wrg_ring_retire(&ring->ring.ring);
     }
     if (ring->evtchn) {
         struct wrg_evtchn_close close = { .evtchn = ring->evtchn };
-        (void)wrg_port_evtchn_close(front->port, &close);
+        (void)wrg_port_evtchn_close(port, &close);
     }
-    unshare_ring(front);
+    unshare_ring(queue);
     struct wrg_free args = { .ptr = ring };
-    front->ring = NULL;
-    (void)wrg_port_free(front->port, &args);
+    queue->ring = NULL;
+    (void)wrg_port_free(port, &args);
 }
 
 void wrg_front_tear_down(struct wrg_front *front)
 {
-    struct wrg_lock_take take = { .lock = front->ring_lock };
-    struct wrg_lock_drop drop = { .lock = front->ring_lock };
-
-    (void)wrg_port_lock_take(front->port, &take);
-    wrg_port_section(front->port, WRG_AT_CLOSE, 1);
-    if (front->ring)
-        free_ring(front);
-    (void)wrg_port_lock_drop(front->port, &drop);
+    for (unsigned i = 0; i < front->nqueues; i++) {
+        struct front_queue *queue = &front->queues[i];
+        struct wrg_lock_take take = { .lock = queue->ring_lock };
+        struct wrg_lock_drop drop = { .lock = queue->ring_lock };
+        (void)wrg_port_lock_take(front->port, &take);
+        wrg_port_section(front->port, WRG_AT_CLOSE, 1);
+        if (queue->ring)
+            free_ring(queue);
+        (void)wrg_port_lock_drop(front->port, &drop);
+    }
 }

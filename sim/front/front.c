@@ -10,53 +10,28 @@ void wrg_front_wake_xenbus(struct wrg_front *front)
     (void)wrg_port_task_wake(front->port, &wake);
 }
 
-static int create_locks(struct wrg_front *front)
-{
-    struct wrg_lock_create ring = { .lock = 0 };
-    struct wrg_lock_create list = { .lock = 0 };
-    int result = wrg_port_lock_create(front->port, &ring);
-
-    if (!result)
-        result = wrg_port_lock_create(front->port, &list);
-    front->ring_lock = ring.lock;
-    front->list_lock = list.lock;
-    return result;
-}
-
-static void destroy_locks(struct wrg_front *front)
-{
-    struct wrg_lock_destroy ring = { .lock = front->ring_lock };
-    struct wrg_lock_destroy list = { .lock = front->list_lock };
-
-    (void)wrg_port_lock_destroy(front->port, &ring);
-    (void)wrg_port_lock_destroy(front->port, &list);
-}
-
-static void exit_task(struct wrg_front *front, uint32_t task)
-{
-    struct wrg_task_exit exit = { .task = task };
-
-    (void)wrg_port_task_exit(front->port, &exit);
-}
-
 static int create_tasks(struct wrg_front *front)
 {
-    struct wrg_task_create ring = {
-        .fn = wrg_front_work, .arg = front, .name = "front.ring", .worker = true
-    };
     struct wrg_task_create bus = {
         .fn = wrg_front_xenbus_work, .arg = front, .name = "front.xenbus", .worker = true
     };
-    int result = wrg_port_task_create(front->port, &ring);
+    int result = wrg_front_create_queue(front);
 
     if (result)
         return result;
     result = wrg_port_task_create(front->port, &bus);
-    front->ring_task = ring.task;
     front->xenbus_task = bus.task;
     if (result)
-        exit_task(front, ring.task);
+        wrg_front_destroy_queues(front);
     return result;
+}
+
+static void exit_tasks(struct wrg_front *front)
+{
+    struct wrg_task_exit bus = { .task = front->xenbus_task };
+
+    wrg_front_destroy_queues(front);
+    (void)wrg_port_task_exit(front->port, &bus);
 }
 
 static void free_front(struct wrg_front *front)
@@ -68,20 +43,13 @@ static void free_front(struct wrg_front *front)
 
 static int start_parts(struct wrg_front *front)
 {
-    int result = create_locks(front);
+    int result = create_tasks(front);
 
     if (result)
         return result;
-    result = create_tasks(front);
-    if (!result) {
-        result = wrg_xenbus_watch_state(&front->bus, front->xenbus_task);
-        if (result) {
-            exit_task(front, front->ring_task);
-            exit_task(front, front->xenbus_task);
-        }
-    }
+    result = wrg_xenbus_watch_state(&front->bus, front->xenbus_task);
     if (result)
-        destroy_locks(front);
+        exit_tasks(front);
     return result;
 }
 
@@ -134,9 +102,7 @@ static void stop(void *self)
     wrg_front_abandon_kept(front);
     wrg_front_stop_timer(front);
     wrg_xenbus_fini(&front->bus);
-    exit_task(front, front->ring_task);
-    exit_task(front, front->xenbus_task);
-    destroy_locks(front);
+    exit_tasks(front);
     free_front(front);
 }
 

@@ -2,15 +2,16 @@
 /*
  * The reference frontend: blkfront, hardened, in the open.
  *
- * What it is    One device, one queue. Tasks: `front.ring` puts requests and takes responses,
- *               `front.xenbus` walks the states. What was asked is kept in private slots and never
- *               read back from the ring; a response is copied once and checked against its slot.
+ * What it is    One device of several queues. Tasks: a `front.ring` for each queue puts requests
+ *               and takes responses, `front.xenbus` walks the states. What was asked is kept in
+ *               private slots and never read back from the ring; a response is copied once and
+ *               checked against its slot.
  * Layer         front; sees include/wringer only
  * Bounds        rings of 1..16 pages; requests of up to what the backend offers, at most 4096
  *               segments
  * Ownership     everything belongs to struct wrg_front and goes back to the port at stop
- * Threads       ring and slots belong to the ring task, under ring_lock; the list of waiting I/O
- *               has a lock of its own, inside of the other
+ * Threads       a ring and its slots belong to the task of its queue, under ring_lock; the list of
+ *               waiting I/O has a lock of its own, inside of the other
  * Errors        a backend that breaks the protocol puts the device into its error state: the ring
  *               is not touched any more, outstanding I/O fails, pages that are still mapped are
  *               kept
@@ -25,6 +26,7 @@
 #define FRONT_CLOSE_TRIES 8 /* then the device's own directory is gone, most likely */
 
 enum {
+    FRONT_QUEUES = 12,
     FRONT_NO_SLOT = UINT16_MAX,
     FRONT_INLINE_GREFS = WRG_BLKIF_MAX_DIRECT_SEGMENTS,
     /* How long a backend may take to answer what is in flight, or to follow into Closing. */
@@ -72,6 +74,7 @@ struct front_slot {
     uint8_t nindirect;
 };
 
+/* What a queue has of one connection. */
 struct front_ring {
     struct wrg_front_ring ring;
     uint32_t page;
@@ -99,12 +102,26 @@ struct front_kept {
     uint32_t grefs[];
 };
 
+/* A queue is there from the first connection that has so many of them on, until stop. */
+struct front_queue {
+    struct wrg_front *front;
+    struct wrg_port *port;   /* of the device */
+    struct front_ring *ring; /* NULL: not connected */
+    uint32_t task;
+    uint32_t ring_lock, list_lock;
+    uint32_t responses;                /* seen: names the sections */
+    uint32_t requests;                 /* likewise */
+    struct front_io *todo, *todo_tail; /* to be put on the ring, under ring_lock */
+    struct front_io *head, *tail;      /* submitted, under list_lock */
+    struct front_kept *kept;           /* under ring_lock, while there is a ring */
+};
+
 struct wrg_front {
     struct wrg_port *port;
     struct wrg_xenbus_device bus;
-    uint32_t ring_task, xenbus_task;
-    uint32_t ring_lock, list_lock;
+    uint32_t xenbus_task;
     uint8_t state;       /* enum front_state */
+    uint8_t nqueues;     /* that are there */
     bool flush, barrier; /* offered */
     bool discard, discard_secure;
     uint32_t discard_granularity_bytes, discard_alignment_bytes;
@@ -118,12 +135,7 @@ struct wrg_front {
     uint32_t max_segments;
     uint64_t sectors;     /* of the disk, as the block layer was told */
     uint64_t deadline_ns; /* of the wait in state CLOSING, 0: none yet */
-    struct front_ring *ring;
-    struct front_io *head, *tail;      /* submitted, under list_lock */
-    struct front_io *todo, *todo_tail; /* to be put on the ring, under ring_lock */
-    uint32_t responses;                /* seen: names the sections */
-    uint32_t requests;
-    struct front_kept *kept;
+    struct front_queue queues[FRONT_QUEUES];
 };
 
 /* Driver (front.c). */
@@ -137,7 +149,7 @@ void wrg_front_stop_timer(struct wrg_front *front);
 /* Negotiation (connect.c). */
 int wrg_front_set_up(struct wrg_front *front);
 int wrg_front_connect(struct wrg_front *front);
-/* Fails what is outstanding and gives the ring back. */
+/* Fails what is outstanding and gives the rings back. */
 void wrg_front_tear_down(struct wrg_front *front);
 
 /* The backend has written Connected again: the disk may have another size. */
@@ -148,32 +160,36 @@ void wrg_front_resume(void *front);
 /* What was in flight waits for the next backend, at whose directories we are then. */
 int wrg_front_recover(struct wrg_front *front);
 
-/* The ring's task (queue.c). */
-void wrg_front_work(void *front);
-/* Under ring_lock: no more ring, ever. */
+/* Queues (queue.c). */
+/* One more: its locks and its task. */
+int wrg_front_create_queue(struct wrg_front *front);
+void wrg_front_destroy_queues(struct wrg_front *front);
+/* The ring's task. */
+void wrg_front_work(void *queue);
+/* Under a ring_lock: no more ring, ever. */
 void wrg_front_enter_error(struct wrg_front *front, const char *why);
 
 /* Requests (request.c). */
 int wrg_front_submit(void *front, struct wrg_io *io);
 /* Puts what waits while there is room; under ring_lock. */
-void wrg_front_issue(struct wrg_front *front);
+void wrg_front_issue(struct front_queue *queue);
 /* Fails all that waits. */
 void wrg_front_fail_waiting(struct wrg_front *front, int error);
 
 /* Pages that the backend would not let go of (kept.c). */
-void wrg_front_keep(struct wrg_front *front, uint32_t *grefs, uint32_t count, uint32_t page);
+void wrg_front_keep(struct front_queue *queue, uint32_t *grefs, uint32_t count, uint32_t page);
 /* Takes a grant back and frees its page; false: the backend still maps it, both are kept. */
-bool wrg_front_unshare(struct wrg_front *front, uint32_t gref, uint32_t page);
+bool wrg_front_unshare(struct front_queue *queue, uint32_t gref, uint32_t page);
 /* Tries again with all that was kept. */
 void wrg_front_retry_kept(struct wrg_front *front);
 /* The driver goes; what is still in use is the kernel's from now on. */
 void wrg_front_abandon_kept(struct wrg_front *front);
 
 /* Responses and the slots they belong to (response.c). */
-void wrg_front_take(struct wrg_front *front, const struct wrg_blkif_response *response);
+void wrg_front_take(struct front_queue *queue, const struct wrg_blkif_response *response);
 /* Gives grants back; the slot is free afterwards, and its I/O has a part less on the ring. */
-void wrg_front_let_go(struct wrg_front *front, struct front_slot *slot);
+void wrg_front_let_go(struct front_queue *queue, struct front_slot *slot);
 /* The same, and completes the part. */
-void wrg_front_finish(struct wrg_front *front, struct front_slot *slot, int error);
+void wrg_front_finish(struct front_queue *queue, struct front_slot *slot, int error);
 
 #endif

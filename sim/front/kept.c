@@ -18,8 +18,9 @@ static void abandon(struct wrg_front *front, uint32_t *grefs, uint32_t count, ui
         (void)wrg_port_page_free(front->port, &free_page);
 }
 
-void wrg_front_keep(struct wrg_front *front, uint32_t *grefs, uint32_t count, uint32_t page)
+void wrg_front_keep(struct front_queue *queue, uint32_t *grefs, uint32_t count, uint32_t page)
 {
+    struct wrg_front *front = queue->front;
     struct wrg_alloc alloc = { .size = sizeof(struct front_kept) + count * sizeof(*grefs),
                                .kind = WRG_ALLOC_POOL };
 
@@ -28,11 +29,11 @@ void wrg_front_keep(struct wrg_front *front, uint32_t *grefs, uint32_t count, ui
         return;
     }
     struct front_kept *kept = alloc.ptr;
-    *kept = (struct front_kept){ .next = front->kept, .page = page };
+    *kept = (struct front_kept){ .next = queue->kept, .page = page };
     for (uint32_t i = 0; i < count; i++)
         if (grefs[i] != WRG_NO_GREF)
             kept->grefs[kept->count++] = grefs[i];
-    front->kept = kept;
+    queue->kept = kept;
 }
 
 /* One atomic step each: a grant is gone, or it was in use; never first a look and then the deed. */
@@ -49,17 +50,17 @@ static bool take_back(struct wrg_front *front, uint32_t *grefs, uint32_t count, 
     return true;
 }
 
-bool wrg_front_unshare(struct wrg_front *front, uint32_t gref, uint32_t page)
+bool wrg_front_unshare(struct front_queue *queue, uint32_t gref, uint32_t page)
 {
-    if (take_back(front, &gref, 1, page))
+    if (take_back(queue->front, &gref, 1, page))
         return true;
-    wrg_front_keep(front, &gref, 1, page);
+    wrg_front_keep(queue, &gref, 1, page);
     return false;
 }
 
-void wrg_front_retry_kept(struct wrg_front *front)
+static void retry(struct wrg_front *front, struct front_queue *queue)
 {
-    struct front_kept **link = &front->kept;
+    struct front_kept **link = &queue->kept;
 
     while (*link) {
         struct front_kept *kept = *link;
@@ -73,13 +74,22 @@ void wrg_front_retry_kept(struct wrg_front *front)
     }
 }
 
+void wrg_front_retry_kept(struct wrg_front *front)
+{
+    for (unsigned i = 0; i < front->nqueues; i++)
+        retry(front, &front->queues[i]);
+}
+
 void wrg_front_abandon_kept(struct wrg_front *front)
 {
-    while (front->kept) {
-        struct front_kept *kept = front->kept;
-        struct wrg_free args = { .ptr = kept };
-        abandon(front, kept->grefs, kept->count, kept->page);
-        front->kept = kept->next;
-        (void)wrg_port_free(front->port, &args);
+    for (unsigned i = 0; i < front->nqueues; i++) {
+        struct front_queue *queue = &front->queues[i];
+        while (queue->kept) {
+            struct front_kept *kept = queue->kept;
+            struct wrg_free args = { .ptr = kept };
+            abandon(front, kept->grefs, kept->count, kept->page);
+            queue->kept = kept->next;
+            (void)wrg_port_free(front->port, &args);
+        }
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ring's task: responses first, they make room for requests.
+ * A queue and the task of its ring: responses first, they make room for requests.
  */
 #include <errno.h>
 
@@ -16,84 +16,141 @@ void wrg_front_enter_error(struct wrg_front *front, const char *why)
     wrg_front_wake_xenbus(front);
 }
 
-static bool ring_is_usable(const struct wrg_front *front)
-{
-    uint8_t state = __atomic_load_n(&front->state, __ATOMIC_ACQUIRE);
+/* ---- life ---- */
 
-    return front->ring && (state == FRONT_UP || state == FRONT_CLOSING);
+int wrg_front_create_queue(struct wrg_front *front)
+{
+    struct front_queue *queue = &front->queues[front->nqueues];
+    struct wrg_lock_create ring = { .lock = 0 };
+    struct wrg_lock_create list = { .lock = 0 };
+    struct wrg_task_create task = {
+        .fn = wrg_front_work, .arg = queue, .name = "front.ring", .worker = true
+    };
+    int result = wrg_port_lock_create(front->port, &ring);
+
+    if (result)
+        return result;
+    result = wrg_port_lock_create(front->port, &list);
+    if (!result) {
+        result = wrg_port_task_create(front->port, &task);
+        if (result) {
+            struct wrg_lock_destroy destroy = { .lock = list.lock };
+            (void)wrg_port_lock_destroy(front->port, &destroy);
+        }
+    }
+    if (result) {
+        struct wrg_lock_destroy destroy = { .lock = ring.lock };
+        (void)wrg_port_lock_destroy(front->port, &destroy);
+        return result;
+    }
+    *queue = (struct front_queue){ .front = front,
+                                   .port = front->port,
+                                   .task = task.task,
+                                   .ring_lock = ring.lock,
+                                   .list_lock = list.lock };
+    front->nqueues++;
+    return 0;
+}
+
+void wrg_front_destroy_queues(struct wrg_front *front)
+{
+    for (unsigned i = 0; i < front->nqueues; i++) {
+        const struct front_queue *queue = &front->queues[i];
+        struct wrg_task_exit exit = { .task = queue->task };
+        struct wrg_lock_destroy ring = { .lock = queue->ring_lock };
+        struct wrg_lock_destroy list = { .lock = queue->list_lock };
+        (void)wrg_port_task_exit(front->port, &exit);
+        (void)wrg_port_lock_destroy(front->port, &ring);
+        (void)wrg_port_lock_destroy(front->port, &list);
+    }
+    front->nqueues = 0;
+}
+
+/* ---- the ring's task ---- */
+
+static bool ring_is_usable(const struct front_queue *queue)
+{
+    uint8_t state = __atomic_load_n(&queue->front->state, __ATOMIC_ACQUIRE);
+
+    return queue->ring && (state == FRONT_UP || state == FRONT_CLOSING);
 }
 
 /* How many responses there were. */
-static uint32_t take_responses(struct wrg_front *front)
+static uint32_t take_responses(struct front_queue *queue)
 {
-    int pending = wrg_front_ring_pending(&front->ring->ring);
+    struct wrg_front *front = queue->front;
+    int pending = wrg_front_ring_pending(&queue->ring->ring);
 
     if (pending < 0)
         wrg_front_enter_error(front, "backend's response index is out of range");
-    for (int i = 0; i < pending && ring_is_usable(front); i++) {
+    for (int i = 0; i < pending && ring_is_usable(queue); i++) {
         struct wrg_blkif_response response;
-        wrg_port_section(front->port, WRG_AT_RESPONSE, ++front->responses);
-        wrg_front_ring_get(&front->ring->ring, &response);
-        wrg_front_take(front, &response);
+        wrg_port_section(queue->port, WRG_AT_RESPONSE, ++queue->responses);
+        wrg_front_ring_get(&queue->ring->ring, &response);
+        wrg_front_take(queue, &response);
     }
     return pending < 0 ? 0 : (uint32_t)pending;
 }
 
-static void push(struct wrg_front *front)
+static void push(struct front_queue *queue)
 {
-    if (wrg_front_ring_push(&front->ring->ring)) {
-        struct wrg_evtchn_send send = { .evtchn = front->ring->evtchn };
-        (void)wrg_port_evtchn_send(front->port, &send);
+    if (wrg_front_ring_push(&queue->ring->ring)) {
+        struct wrg_evtchn_send send = { .evtchn = queue->ring->evtchn };
+        (void)wrg_port_evtchn_send(queue->port, &send);
     }
 }
 
-static bool work_once(struct wrg_front *front)
+static bool work_once(struct front_queue *queue)
 {
-    uint32_t taken = take_responses(front);
+    uint32_t taken = take_responses(queue);
 
-    if (!ring_is_usable(front))
+    if (!ring_is_usable(queue))
         return false;
-    wrg_front_issue(front);
-    push(front);
+    wrg_front_issue(queue);
+    push(queue);
     return taken != 0;
 }
 
-static void work(struct wrg_front *front)
+static void work(struct front_queue *queue)
 {
+    struct wrg_port *port = queue->port;
     bool found = false;
 
     do {
-        while (work_once(front))
+        while (work_once(queue))
             found = true;
-        if (!ring_is_usable(front))
+        if (!ring_is_usable(queue))
             return; /* no EOI: a broken backend can send what it likes */
-        wrg_port_section(front->port, WRG_AT_FINAL_CHECK, front->responses);
-    } while (wrg_front_ring_final_check(&front->ring->ring));
-    struct wrg_evtchn_eoi eoi = { .evtchn = front->ring->evtchn, .spurious = !found };
-    (void)wrg_port_evtchn_eoi(front->port, &eoi);
+        wrg_port_section(port, WRG_AT_FINAL_CHECK, queue->responses);
+    } while (wrg_front_ring_final_check(&queue->ring->ring));
+    struct wrg_evtchn_eoi eoi = { .evtchn = queue->ring->evtchn, .spurious = !found };
+    (void)wrg_port_evtchn_eoi(port, &eoi);
 }
 
 /* An event before there is a ring to look at: whoever sends it early has it counted, too. */
-static void dismiss(struct wrg_front *front)
+static void dismiss(struct front_queue *queue)
 {
-    if (__atomic_load_n(&front->state, __ATOMIC_ACQUIRE) != FRONT_DOWN || !front->ring)
+    struct wrg_front *front = queue->front;
+
+    if (__atomic_load_n(&front->state, __ATOMIC_ACQUIRE) != FRONT_DOWN || !queue->ring)
         return;
-    struct wrg_evtchn_eoi eoi = { .evtchn = front->ring->evtchn, .spurious = true };
+    struct wrg_evtchn_eoi eoi = { .evtchn = queue->ring->evtchn, .spurious = true };
     (void)wrg_port_evtchn_eoi(front->port, &eoi);
 }
 
 void wrg_front_work(void *arg)
 {
-    struct wrg_front *front = arg;
+    struct front_queue *queue = arg;
+    struct wrg_front *front = queue->front;
 
-    wrg_port_lock(front->port, front->ring_lock);
-    if (ring_is_usable(front))
-        work(front);
+    wrg_port_lock(queue->port, queue->ring_lock);
+    if (ring_is_usable(queue))
+        work(queue);
     else
-        dismiss(front);
+        dismiss(queue);
     bool drained = __atomic_load_n(&front->state, __ATOMIC_ACQUIRE) == FRONT_CLOSING &&
-                   front->ring && front->ring->outstanding == 0;
-    wrg_port_unlock(front->port, front->ring_lock);
+                   queue->ring && queue->ring->outstanding == 0;
+    wrg_port_unlock(queue->port, queue->ring_lock);
     if (drained)
         wrg_front_wake_xenbus(front);
 }

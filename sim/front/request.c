@@ -20,27 +20,28 @@ int wrg_front_submit(void *self, struct wrg_io *io)
 {
     struct wrg_front *front = self;
     struct front_io *mine = (struct front_io *)(void *)io->driver;
+    struct front_queue *queue = &front->queues[0];
     bool first = false;
     bool taken = false;
 
     *mine = (struct front_io){
         .tag = io->tag, .sector = io->sector, .vec = io->vec, .nvec = io->nvec, .op = io->op
     };
-    wrg_port_lock(front->port, front->list_lock);
+    wrg_port_lock(front->port, queue->list_lock);
     /* Closing fails what waits under this lock: nothing may slip in behind it. */
     if (takes_io(front)) {
-        first = front->head == NULL;
+        first = queue->head == NULL;
         if (first)
-            front->head = mine;
+            queue->head = mine;
         else
-            front->tail->next = mine;
-        front->tail = mine;
+            queue->tail->next = mine;
+        queue->tail = mine;
         taken = true;
     }
-    wrg_port_unlock(front->port, front->list_lock);
+    wrg_port_unlock(front->port, queue->list_lock);
     if (!taken)
         return -EIO;
-    struct wrg_task_wake wake = { .task = front->ring_task };
+    struct wrg_task_wake wake = { .task = queue->task };
     return first ? wrg_port_task_wake(front->port, &wake) : 0;
 }
 
@@ -54,43 +55,53 @@ static void complete(struct wrg_front *front, const struct front_io *io)
 }
 
 /* Under ring_lock: takes over what was submitted since the last time. */
-static void collect(struct wrg_front *front)
+static void collect(struct front_queue *queue)
 {
-    wrg_port_lock(front->port, front->list_lock);
-    if (front->todo_tail)
-        front->todo_tail->next = front->head;
+    struct wrg_port *port = queue->port;
+
+    wrg_port_lock(port, queue->list_lock);
+    if (queue->todo_tail)
+        queue->todo_tail->next = queue->head;
     else
-        front->todo = front->head;
-    if (front->tail)
-        front->todo_tail = front->tail;
-    front->head = front->tail = NULL;
-    wrg_port_unlock(front->port, front->list_lock);
+        queue->todo = queue->head;
+    if (queue->tail)
+        queue->todo_tail = queue->tail;
+    queue->head = queue->tail = NULL;
+    wrg_port_unlock(port, queue->list_lock);
 }
 
 /* Under ring_lock: nothing more of the first I/O is to be put on the ring. */
-static struct front_io *pop(struct wrg_front *front)
+static struct front_io *pop(struct front_queue *queue)
 {
-    struct front_io *io = front->todo;
+    struct front_io *io = queue->todo;
 
-    front->todo = io->next;
-    if (!front->todo)
-        front->todo_tail = NULL;
+    queue->todo = io->next;
+    if (!queue->todo)
+        queue->todo_tail = NULL;
     io->all_put = true;
     return io;
 }
 
-void wrg_front_fail_waiting(struct wrg_front *front, int error)
+static void fail_waiting(struct front_queue *queue, int error)
 {
+    struct wrg_front *front = queue->front;
+
     /* The ring's task may be putting the parts of the first I/O on the ring. */
-    wrg_port_lock(front->port, front->ring_lock);
-    collect(front);
-    while (front->todo) {
-        struct front_io *io = pop(front);
+    wrg_port_lock(front->port, queue->ring_lock);
+    collect(queue);
+    while (queue->todo) {
+        struct front_io *io = pop(queue);
         io->error = error;
         if (io->parts == 0) /* else its last part completes it */
             complete(front, io);
     }
-    wrg_port_unlock(front->port, front->ring_lock);
+    wrg_port_unlock(front->port, queue->ring_lock);
+}
+
+void wrg_front_fail_waiting(struct wrg_front *front, int error)
+{
+    for (unsigned i = 0; i < front->nqueues; i++)
+        fail_waiting(&front->queues[i], error);
 }
 
 /* ---- one ring request ---- */
@@ -237,12 +248,13 @@ static uint8_t operation_of(const struct wrg_front *front, uint8_t op)
                                                : operations[op];
 }
 
-static void put(struct wrg_front *front, struct front_slot *slot, const struct part *part)
+static void put(struct front_queue *queue, struct front_slot *slot, const struct part *part)
 {
+    const struct wrg_front *front = queue->front;
     struct wrg_blkif_request wire;
 
     memset(&wire, 0, sizeof(wire));
-    wire.id = (uint64_t)(slot - front->ring->slots);
+    wire.id = (uint64_t)(slot - queue->ring->slots);
     wire.sector_number = part->io->sector;
     wire.handle = front->handle;
     wire.nr_segments = (uint16_t)part->nseg;
@@ -261,7 +273,7 @@ static void put(struct wrg_front *front, struct front_slot *slot, const struct p
             wire.flag = part->io->op == WRG_IO_SECURE_ERASE ? WRG_BLKIF_DISCARD_SECURE : 0;
         }
     }
-    wrg_front_ring_put(&front->ring->ring, &wire);
+    wrg_front_ring_put(&queue->ring->ring, &wire);
 }
 
 /* Under ring_lock, so there is one writer; others read it without. */
@@ -285,31 +297,32 @@ static struct part next_part(const struct wrg_front *front, struct front_io *io)
 }
 
 /* 0: the next part is on the ring (or the I/O is over); -errno: again when there is room. */
-static int issue_part(struct wrg_front *front, struct front_io *io)
+static int issue_part(struct front_queue *queue, struct front_io *io)
 {
-    struct front_ring *ring = front->ring;
+    struct wrg_front *front = queue->front;
+    struct front_ring *ring = queue->ring;
     struct front_slot *slot = &ring->slots[ring->free_slot];
     struct part part = next_part(front, io);
 
-    wrg_port_section(front->port, WRG_AT_SUBMIT, ++front->requests);
+    wrg_port_section(front->port, WRG_AT_SUBMIT, ++queue->requests);
     int result = prepare(front, slot, &part);
     if (result && (ring->outstanding || io->parts))
         return result; /* something will be given back */
     if (result) {
         io->error = -EIO;
-        (void)pop(front);
+        (void)pop(queue);
         complete(front, io);
         return 0;
     }
     ring->free_slot = slot->next_free;
     slot->io = io;
-    put(front, slot, &part);
+    put(queue, slot, &part);
     count_outstanding(ring, 1);
     io->parts++;
     io->done_vec += part.nseg;
     io->sector += part.nsectors;
     if (io->done_vec == io->nvec)
-        (void)pop(front);
+        (void)pop(queue);
     return 0;
 }
 
@@ -328,58 +341,62 @@ static bool is_offered(const struct wrg_front *front, uint8_t op)
  * A flush of a backend that has no cache to flush is done at once; what it does not offer, or does
  * not any more, is refused.
  */
-static bool skip(struct wrg_front *front, struct front_io *io)
+static bool skip(struct front_queue *queue, struct front_io *io)
 {
+    struct wrg_front *front = queue->front;
+
     if (io->op < WRG_IO_FLUSH || is_offered(front, io->op))
         return false;
     if (io->op != WRG_IO_FLUSH)
         io->error = -EOPNOTSUPP;
-    (void)pop(front);
+    (void)pop(queue);
     if (io->parts == 0) /* else its last part completes it */
         complete(front, io);
     return true;
 }
 
-void wrg_front_issue(struct wrg_front *front)
+void wrg_front_issue(struct front_queue *queue)
 {
-    collect(front);
-    while (front->todo && __atomic_load_n(&front->state, __ATOMIC_ACQUIRE) == FRONT_UP) {
-        if (skip(front, front->todo))
+    const uint8_t *state = &queue->front->state;
+
+    collect(queue);
+    while (queue->todo && __atomic_load_n(state, __ATOMIC_ACQUIRE) == FRONT_UP) {
+        if (skip(queue, queue->todo))
             continue;
-        if (front->ring->free_slot == FRONT_NO_SLOT || issue_part(front, front->todo))
+        if (queue->ring->free_slot == FRONT_NO_SLOT || issue_part(queue, queue->todo))
             return;
     }
 }
 
 /* ---- the end of a request ---- */
 
-static bool end_data_grants(struct wrg_front *front, struct front_slot *slot)
+static bool end_data_grants(struct front_queue *queue, struct front_slot *slot)
 {
     struct wrg_gnttab_end end = { .count = slot->nseg, .grefs = slot->grefs };
 
     if (slot->nseg == 0)
         return true;
-    (void)wrg_port_gnttab_end(front->port, &end);
+    (void)wrg_port_gnttab_end(queue->port, &end);
     if (end.still_in_use == 0)
         return true;
     /* The pages are the block layer's: it is told to keep them. */
-    wrg_front_keep(front, slot->grefs, slot->nseg, WRG_NO_PAGE);
+    wrg_front_keep(queue, slot->grefs, slot->nseg, WRG_NO_PAGE);
     return false;
 }
 
-void wrg_front_let_go(struct wrg_front *front, struct front_slot *slot)
+void wrg_front_let_go(struct front_queue *queue, struct front_slot *slot)
 {
-    struct front_ring *ring = front->ring;
+    struct front_ring *ring = queue->ring;
     struct front_io *io = slot->io;
 
     /* One atomic step each: a grant is taken back, or it was in use, never first one then the
      * other. */
-    if (!end_data_grants(front, slot))
+    if (!end_data_grants(queue, slot))
         io->stuck = io->pages_kept = true;
     for (uint32_t i = 0; i < slot->nindirect; i++)
-        if (!wrg_front_unshare(front, slot->indirect_grefs[i], slot->indirect_page + i))
+        if (!wrg_front_unshare(queue, slot->indirect_grefs[i], slot->indirect_page + i))
             io->stuck = true;
-    free_grefs(front, slot);
+    free_grefs(queue->front, slot);
     slot->io = NULL;
     slot->next_free = ring->free_slot;
     ring->free_slot = (uint16_t)(slot - ring->slots);
@@ -387,11 +404,12 @@ void wrg_front_let_go(struct wrg_front *front, struct front_slot *slot)
     io->parts--;
 }
 
-void wrg_front_finish(struct wrg_front *front, struct front_slot *slot, int error)
+void wrg_front_finish(struct front_queue *queue, struct front_slot *slot, int error)
 {
+    struct wrg_front *front = queue->front;
     struct front_io *io = slot->io;
 
-    wrg_front_let_go(front, slot);
+    wrg_front_let_go(queue, slot);
     if (error || io->stuck)
         io->error = error ? error : -EIO;
     if (io->stuck && front->state != FRONT_ERROR)

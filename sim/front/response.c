@@ -37,9 +37,10 @@ static void lose(struct wrg_front *front, uint8_t operation)
         front->barrier = false;
 }
 
-void wrg_front_take(struct wrg_front *front, const struct wrg_blkif_response *response)
+void wrg_front_take(struct front_queue *queue, const struct wrg_blkif_response *response)
 {
-    struct front_ring *ring = front->ring;
+    struct wrg_front *front = queue->front;
+    struct front_ring *ring = queue->ring;
     struct front_slot *slot;
 
     if (response->id >= ring->ring.ring.entries) {
@@ -58,5 +59,5 @@ void wrg_front_take(struct wrg_front *front, const struct wrg_blkif_response *re
     int error = error_of(slot, response->status);
     if (error == -EOPNOTSUPP)
         lose(front, slot->operation);
-    wrg_front_finish(front, slot, error);
+    wrg_front_finish(queue, slot, error);
 }

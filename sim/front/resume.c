@@ -18,32 +18,32 @@ void wrg_front_resume(void *self)
 }
 
 /* Nothing of it is on a ring any more. */
-static void start_over(struct wrg_front *front, struct front_io *io)
+static void start_over(struct front_queue *queue, struct front_io *io)
 {
     io->sector = wrg_front_block_io(io)->sector;
     io->done_vec = 0;
     if (!io->all_put) /* it is the first one that waits */
         return;
     io->all_put = false;
-    io->next = front->todo;
-    front->todo = io;
-    if (!front->todo_tail)
-        front->todo_tail = io;
+    io->next = queue->todo;
+    queue->todo = io;
+    if (!queue->todo_tail)
+        queue->todo_tail = io;
 }
 
 /* Under ring_lock. */
-static void take_back_all(struct wrg_front *front)
+static void take_back_all(struct front_queue *queue)
 {
-    struct front_ring *ring = front->ring;
+    struct front_ring *ring = queue->ring;
 
     /* From the last one on: each goes to the head of the list, which ends up in order of ids. */
     for (uint32_t i = ring->ring.ring.entries; i-- > 0;) {
         struct front_io *io = ring->slots[i].io;
         if (!io)
             continue;
-        wrg_front_let_go(front, &ring->slots[i]);
+        wrg_front_let_go(queue, &ring->slots[i]);
         if (io->parts == 0)
-            start_over(front, io);
+            start_over(queue, io);
     }
 }
 
@@ -53,10 +53,13 @@ int wrg_front_recover(struct wrg_front *front)
 
     if (!front->detaching && __atomic_compare_exchange_n(&front->state, &up, FRONT_SUSPENDED, false,
                                                          __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-        wrg_port_lock(front->port, front->ring_lock);
-        if (front->ring)
-            take_back_all(front);
-        wrg_port_unlock(front->port, front->ring_lock);
+        for (unsigned i = 0; i < front->nqueues; i++) {
+            struct front_queue *queue = &front->queues[i];
+            wrg_port_lock(front->port, queue->ring_lock);
+            if (queue->ring)
+                take_back_all(queue);
+            wrg_port_unlock(front->port, queue->ring_lock);
+        }
     }
     wrg_front_tear_down(front);
     wrg_front_retry_kept(front);

@@ -30,7 +30,7 @@ static void close_now(struct wrg_front *front)
 {
     struct wrg_blk_gone gone = { .error = state_of(front) == FRONT_ERROR ? -EIO : 0 };
     struct wrg_timer_set retry = { .task = front->xenbus_task, .delay_ns = FRONT_RETRY_NS };
-    bool was_up = front->ring != NULL;
+    bool was_up = front->queues[0].ring != NULL;
 
     wrg_front_tear_down(front);
     set_state(front, FRONT_DOWN);
@@ -67,7 +67,14 @@ void wrg_front_stop_timer(struct wrg_front *front)
 
 static uint32_t outstanding(struct wrg_front *front)
 {
-    return front->ring ? __atomic_load_n(&front->ring->outstanding, __ATOMIC_ACQUIRE) : 0;
+    uint32_t count = 0;
+
+    for (unsigned i = 0; i < front->nqueues; i++) {
+        struct front_ring *ring = front->queues[i].ring;
+        if (ring)
+            count += __atomic_load_n(&ring->outstanding, __ATOMIC_ACQUIRE);
+    }
+    return count;
 }
 
 /*
@@ -139,8 +146,10 @@ static void connect(struct wrg_front *front)
         return;
     }
     set_state(front, FRONT_UP);
-    struct wrg_task_wake wake = { .task = front->ring_task };
-    (void)wrg_port_task_wake(front->port, &wake);
+    for (unsigned i = 0; i < front->nqueues; i++) {
+        struct wrg_task_wake wake = { .task = front->queues[i].task };
+        (void)wrg_port_task_wake(front->port, &wake);
+    }
 }
 
 /* A backend may be early. */
