@@ -20,8 +20,10 @@ enum { WRG_JUDGE_FRONT = 1, WRG_JUDGE_BACK = 2 };
 
 struct wrg_ring_index {
     struct {
-        bool took;     /* the frontend reads response slots */
-        uint32_t cons; /* the responses that it has read */
+        struct wrg_taken {
+            bool took;     /* the frontend reads response slots */
+            uint32_t cons; /* the responses that it has read */
+        } lanes[WRG_TAP_LANES];
     } facts;
 };
 
@@ -30,6 +32,7 @@ struct wrg_disk_access { /* where the next vector is expected, most likely */
     uint32_t hint_next; /* position of the request behind it */
     uint64_t hint_sector;
     uint16_t hint_record;
+    uint8_t hint_lane;
 };
 
 /* What the block layer knows of a sector. */
@@ -99,9 +102,9 @@ struct wrg_durable {
 struct wrg_liveness {
     struct {
         uint32_t phase;
-        bool bogus; /* the frontend's index was out of range once */
-        bool dead;  /* a domain died */
-        bool born;  /* the back's domain was built again */
+        uint32_t bogus; /* a bit a lane: the frontend's index was out of range once */
+        bool dead;      /* a domain died */
+        bool born;      /* the back's domain was built again */
         bool front_dead;
         bool front_known; /* its domid is */
         uint32_t front_domid;

@@ -116,6 +116,7 @@ static void hint_behind(struct wrg_oracles *o, const struct place *place)
                                   .hint_seg = place->i + 1,
                                   .hint_sector = place->sector + seg_sectors(&place->seg),
                                   .hint_next = place->request->position + 1,
+                                  .hint_lane = place->request->lane,
                                   .hint_record = (uint16_t)(place->request - o->tap.records) };
 }
 
@@ -137,7 +138,8 @@ static bool begins_with(struct wrg_oracles *o, const struct vec *vec,
 /* Requests mostly reach the disk in the order in which they came: the next one begins now. */
 static bool begins_request(struct wrg_oracles *o, const struct vec *vec)
 {
-    struct wrg_tap_request *next = wrg_tap_at(&o->tap, o->disk_access.hint_next);
+    struct wrg_tap_request *next =
+        wrg_tap_at(&o->tap, o->disk_access.hint_lane, o->disk_access.hint_next);
 
     if (next && begins_with(o, vec, next))
         return true;

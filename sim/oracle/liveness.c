@@ -3,7 +3,7 @@
  * LIVE-001, LIVE-002, LIVE-003: stuck, too much work, does not come to an end.
  *
  * At WRG_PHASE_QUIET nothing is runnable any more: what is outstanding then stays so. A backend
- * whose peer's index was out of range once may have given the ring up, and is not judged.
+ * whose peer's index was out of range once may have given that ring up, and is not judged by it.
  * Layer: oracle. Source: xen/io/ring.h, XSA-332.
  */
 #include <inttypes.h>
@@ -38,17 +38,29 @@ static void judge_front(struct wrg_oracles *o, const struct wrg_event *ev)
                      submitted - completed, submitted);
 }
 
+static uint32_t outstanding_of(const struct wrg_oracles *o, const struct wrg_tap_lane *lane)
+{
+    const struct wrg_tap_ring *front = &lane->facts.rings[WRG_ROLE_FRONT];
+    const struct wrg_tap_ring *back = &lane->facts.rings[WRG_ROLE_BACK];
+    uint32_t outstanding = front->prod - back->prod;
+
+    if (!back->live || !back->known || !front->known ||
+        (o->liveness.facts.bogus >> lane->number & 1))
+        return 0;
+    return outstanding > back->entries ? 0 : outstanding;
+}
+
 static void judge_back(struct wrg_oracles *o, const struct wrg_event *ev)
 {
-    const struct wrg_tap_ring *rings = o->tap.facts.rings;
-    const struct wrg_tap_ring *front = &rings[WRG_ROLE_FRONT];
-    const struct wrg_tap_ring *back = &rings[WRG_ROLE_BACK];
-    uint32_t outstanding = front->prod - back->prod;
+    uint32_t outstanding = 0;
     struct wrg_event event = *ev;
 
-    if (!(o->config.judged & WRG_JUDGE_BACK) || !o->config.accesses || !back->live ||
-        !back->known || !front->known || o->liveness.facts.bogus || o->liveness.facts.dead ||
-        o->liveness.facts.closing || outstanding == 0 || outstanding > back->entries)
+    if (!(o->config.judged & WRG_JUDGE_BACK) || !o->config.accesses || o->liveness.facts.dead ||
+        o->liveness.facts.closing)
+        return;
+    for (uint32_t i = 0; i < o->tap.facts.nlanes; i++)
+        outstanding += outstanding_of(o, &o->tap.lanes[i]);
+    if (outstanding == 0)
         return;
     event.role = WRG_ROLE_BACK;
     wrg_trace_report(o->trace, WRG_RULE_LIVE_001, &event,
@@ -114,24 +126,24 @@ static void on_blk(void *ctx, const struct wrg_event *ev, const void *payload, u
 static void on_prod_store(void *ctx, const struct wrg_tap_note *note)
 {
     struct wrg_oracles *o = ctx;
-    const struct wrg_tap_ring *back = &o->tap.facts.rings[WRG_ROLE_BACK];
+    const struct wrg_tap_ring *back = &note->lane->facts.rings[WRG_ROLE_BACK];
     uint32_t entries = note->ring->entries;
 
     if (note->seat != WRG_ROLE_FRONT)
         return;
     if ((note->known && note->value - note->before > entries) ||
         (back->live && note->value - back->prod > entries))
-        o->liveness.facts.bogus = true;
+        o->liveness.facts.bogus |= UINT32_C(1) << note->lane->number;
 }
 
 static void on_prod_load(void *ctx, const struct wrg_tap_note *note)
 {
     struct wrg_oracles *o = ctx;
-    const struct wrg_tap_facts *facts = &o->tap.facts;
+    const struct wrg_tap_lane_facts *facts = &note->lane->facts;
 
     if (note->seat == WRG_ROLE_BACK &&
         (facts->seen_bogus || note->value - facts->next_fetch > note->ring->entries))
-        o->liveness.facts.bogus = true;
+        o->liveness.facts.bogus |= UINT32_C(1) << note->lane->number;
 }
 
 static void on_declare(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
@@ -140,8 +152,10 @@ static void on_declare(void *ctx, const struct wrg_event *ev, const void *payloa
 
     (void)payload;
     (void)len;
-    if ((uint8_t)(ev->c >> 16) == WRG_ROLE_BACK)
-        o->liveness.facts.bogus = o->liveness.facts.closing = false;
+    if ((uint8_t)(ev->c >> 16) != WRG_ROLE_BACK || wrg_event_declared_lane(ev) >= WRG_TAP_LANES)
+        return;
+    o->liveness.facts.bogus &= ~(UINT32_C(1) << wrg_event_declared_lane(ev));
+    o->liveness.facts.closing = false;
 }
 
 static void on_death(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)

@@ -102,6 +102,8 @@ static uint32_t move_all(struct wrg_oracles *o, uint8_t *saved, bool save)
 {
     size_t at = move_facts(saved, &o->tap.facts, sizeof(o->tap.facts), save, 0);
 
+    for (uint32_t i = 0; i < o->tap.facts.nlanes; i++)
+        at = move_facts(saved, &o->tap.lanes[i].facts, sizeof(o->tap.lanes[i].facts), save, at);
     for (size_t i = 0; i < WRG_ARRAY_LEN(checkers); i++)
         at = move_facts(saved, (uint8_t *)o + checkers[i].facts, checkers[i].facts_size, save, at);
     at = move_facts(saved, &o->reach.facts, sizeof(o->reach.facts), save, at);
@@ -146,5 +148,5 @@ uint32_t wrg_oracles_blind(const struct wrg_oracles *o)
 
 uint32_t wrg_oracles_forgotten(const struct wrg_oracles *o)
 {
-    return o->forgotten + o->tap.unsure;
+    return o->forgotten + (o->tap.unsure != 0);
 }

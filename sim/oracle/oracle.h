@@ -6,7 +6,7 @@
  *               What a checker knows comes from events alone, so it judges a stored or a
  *               hand-written trace as well as a running world.
  * Layer         oracle: sees vocab, wire and trace only
- * Bounds        one device, one queue, 640 requests in flight, 65,536 sectors of the shadow disk;
+ * Bounds        one device, 16 queues, 2,048 requests in flight, 65,536 sectors of the shadow disk;
  *               beyond that a checker forgets and stays silent
  * Ownership     made once a world; all memory is allocated then. Subscribes to a trace that must
  *               live until the next begin
@@ -14,7 +14,7 @@
  *               trace; checkers that need accesses are blind there (wrg_oracles_blind)
  * Errors        none; a broken rule goes to wrg_trace_report
  * Source        vocab/rules.def, one source a rule
- * Left out      several queues; persistent grants; checking after the join of the thread engine
+ * Left out      persistent grants; checking after the join of the thread engine
  */
 #ifndef WRG_ORACLE_ORACLE_H
 #define WRG_ORACLE_ORACLE_H
@@ -53,7 +53,7 @@ struct wrg_oracle_config {
 };
 
 /* What is kept with a snapshot of the connected world. Copy it as you like. */
-#define WRG_ORACLES_SAVED_BYTES 1024
+#define WRG_ORACLES_SAVED_BYTES 6144
 struct wrg_oracles_saved {
     bool valid;
     uint32_t len;

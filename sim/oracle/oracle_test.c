@@ -59,6 +59,7 @@ static void run_after_a_run__is_subscribed_once(void **state)
 /* A copy of all tables that are sized by a bound. */
 struct tables {
     struct wrg_tap tap;
+    struct wrg_tap_lane lanes[WRG_TAP_LANES];
     struct wrg_tap_request records[WRG_TAP_RECORDS];
     struct wrg_tap_gref grefs[WRG_TAP_GREFS];
     struct wrg_sector sectors[2 * WRG_DATA_SECTORS];
@@ -68,6 +69,7 @@ struct tables {
 static void keep_tables(const struct bench *t, struct tables *tables)
 {
     tables->tap = t->o->tap;
+    memcpy(tables->lanes, t->o->tap.lanes, sizeof(tables->lanes));
     memcpy(tables->records, t->o->tap.records, sizeof(tables->records));
     memcpy(tables->grefs, t->o->tap.grefs, sizeof(tables->grefs));
     memcpy(tables->sectors, t->o->data.sectors, sizeof(tables->sectors));
@@ -91,9 +93,12 @@ static void ten_thousand_begins__touch_no_table(void **state)
     keep_tables(t, before);
     for (uint32_t i = 0; i < 10000; i++)
         bench_begin(t);
-    assert_memory_equal(tap->slots, before->tap.slots, sizeof(tap->slots));
-    assert_memory_equal(tap->responses, before->tap.responses, sizeof(tap->responses));
-    assert_memory_equal(tap->answered, before->tap.answered, sizeof(tap->answered));
+    for (uint32_t i = 0; i < WRG_TAP_LANES; i++) {
+        const struct wrg_tap_lane *lane = &tap->lanes[i];
+        assert_memory_equal(lane->slots, before->lanes[i].slots, sizeof(lane->slots));
+        assert_memory_equal(lane->responses, before->lanes[i].responses, sizeof(lane->responses));
+        assert_memory_equal(lane->answered, before->lanes[i].answered, sizeof(lane->answered));
+    }
     assert_memory_equal(tap->free, before->tap.free, sizeof(tap->free));
     assert_memory_equal(tap->active, before->tap.active, sizeof(tap->active));
     assert_memory_equal(tap->active_id, before->tap.active_id, sizeof(tap->active_id));
@@ -113,7 +118,7 @@ static void epoch_wraps__old_entries_stay_dead(void **state)
     connect_ring(t);
     ask(t, 0, &request);
     map(t, 20);
-    t->o->tap.epoch = UINT32_MAX; /* as after 2^32 rings */
+    t->o->tap.epoch = t->o->tap.lanes[0].epoch = UINT32_MAX; /* as after 2^32 rings */
     t->o->data.epoch = UINT32_MAX - 1;
     begin(t);
     connect_ring(t);

@@ -294,11 +294,11 @@ static void more_in_flight_than_there_are_records__clean(struct bench *t)
     /* One id for all: each answer leaves a request that may be answered or not. */
     for (uint32_t i = 0; i < 512; i++)
         ask_unknown(t, i, 1);
-    for (uint32_t i = 0; i < 400; i++) {
+    for (uint32_t i = 0; i < WRG_TAP_RECORDS - 400; i++) {
         refuse(t, i, 1);
         ask_unknown(t, i + 512, 1);
     }
-    refuse(t, 400, 2);
+    refuse(t, WRG_TAP_RECORDS - 400, 2);
 }
 
 static const struct scenario scenarios[] = {

@@ -3,8 +3,10 @@
  * RING-001, RING-007, RING-008: how far an index may go, and who may write which slot.
  *
  * A backend is judged by the producer index that it has loaded last, as long as it is not wrong to
- * go by the one that the frontend has stored. Layer: oracle. Source: xen/io/ring.h.
+ * go by the one that the frontend has stored. Each ring has indices of its own. Layer: oracle. Source: xen/io/ring.h.
  */
+#include <string.h>
+
 #include "oracle/checkers.h"
 
 static bool before(uint32_t a, uint32_t b)
@@ -16,7 +18,7 @@ static bool before(uint32_t a, uint32_t b)
 static void on_fetch(void *ctx, const struct wrg_tap_note *note)
 {
     struct wrg_oracles *o = ctx;
-    const struct wrg_tap_facts *facts = &o->tap.facts;
+    const struct wrg_tap_lane_facts *facts = &note->lane->facts;
     const struct wrg_tap_ring *front = &facts->rings[WRG_ROLE_FRONT];
 
     if (!wrg_oracle_judges(o, note->ev->role))
@@ -54,21 +56,24 @@ static void on_take(void *ctx, const struct wrg_tap_note *note)
 {
     struct wrg_oracles *o = ctx;
 
-    o->ring_index.facts.took = true;
-    if (before(o->ring_index.facts.cons, note->position + 1))
-        o->ring_index.facts.cons = note->position + 1;
+    struct wrg_taken *taken = &o->ring_index.facts.lanes[note->lane->number];
+
+    taken->took = true;
+    if (before(taken->cons, note->position + 1))
+        taken->cons = note->position + 1;
 }
 
 /* RING-008 */
 static void on_put_request(void *ctx, const struct wrg_tap_note *note)
 {
     struct wrg_oracles *o = ctx;
-    const struct wrg_tap_ring *back = &o->tap.facts.rings[WRG_ROLE_BACK];
-    uint32_t cons = o->ring_index.facts.cons;
+    const struct wrg_tap_ring *back = &note->lane->facts.rings[WRG_ROLE_BACK];
+    const struct wrg_taken *taken = &o->ring_index.facts.lanes[note->lane->number];
+    uint32_t cons = taken->cons;
 
     if (!wrg_oracle_judges(o, note->ev->role))
         return;
-    if (!o->ring_index.facts.took) {
+    if (!taken->took) {
         /* It may take responses in a way that is not seen; if there are none, it cannot. */
         if (!back->known || back->prod != back->index)
             return;
@@ -87,16 +92,15 @@ static void on_declare(void *ctx, const struct wrg_event *ev, const void *payloa
 
     (void)payload;
     (void)len;
-    if ((uint8_t)(ev->c >> 16) != WRG_ROLE_FRONT)
+    if ((uint8_t)(ev->c >> 16) != WRG_ROLE_FRONT || wrg_event_declared_lane(ev) >= WRG_TAP_LANES)
         return;
-    o->ring_index.facts.took = false;
-    o->ring_index.facts.cons = (uint32_t)ev->d;
+    o->ring_index.facts.lanes[wrg_event_declared_lane(ev)] =
+        (struct wrg_taken){ .cons = (uint32_t)ev->d };
 }
 
 void wrg_ring_index_begin(struct wrg_oracles *o)
 {
-    o->ring_index.facts.took = false;
-    o->ring_index.facts.cons = 0;
+    memset(&o->ring_index.facts, 0, sizeof(o->ring_index.facts));
     wrg_trace_subscribe(o->trace, WRG_EV_RING_DECLARE, on_declare, o);
     if (o->config.judged & WRG_JUDGE_BACK)
         wrg_tap_listen(&o->tap, WRG_TAP_FETCH, on_fetch, o);

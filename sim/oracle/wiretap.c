@@ -18,10 +18,13 @@ WRG_STATIC_ASSERT((int)WRG_ROLE_FRONT == FRONT && (int)WRG_ROLE_BACK == BACK, "s
 int wrg_tap_init(struct wrg_tap *tap)
 {
     memset(tap, 0, sizeof(*tap));
+    tap->lanes = calloc(WRG_TAP_LANES, sizeof(*tap->lanes));
     tap->records = calloc(WRG_TAP_RECORDS, sizeof(*tap->records));
     tap->pages = calloc(WRG_TAP_RECORDS * WRG_BLKIF_MAX_INDIRECT_PAGES, sizeof(*tap->pages));
     tap->grefs = calloc(WRG_TAP_GREFS, sizeof(*tap->grefs));
-    if (tap->records && tap->pages && tap->grefs)
+    for (uint32_t i = 0; tap->lanes && i < WRG_TAP_LANES; i++)
+        tap->lanes[i].number = (uint8_t)i;
+    if (tap->lanes && tap->records && tap->pages && tap->grefs)
         return 0;
     wrg_tap_fini(tap);
     return -ENOMEM;
@@ -29,9 +32,11 @@ int wrg_tap_init(struct wrg_tap *tap)
 
 void wrg_tap_fini(struct wrg_tap *tap)
 {
+    free(tap->lanes);
     free(tap->records);
     free(tap->pages);
     free(tap->grefs);
+    tap->lanes = NULL;
     tap->records = NULL;
     tap->pages = NULL;
     tap->grefs = NULL;
@@ -62,25 +67,51 @@ static void tell_flag(struct wrg_tap *tap, enum wrg_tap_note_kind kind, const st
     tell(tap, &note);
 }
 
+static uint32_t lane_bit(const struct wrg_tap_lane *lane)
+{
+    return UINT32_C(1) << lane->number;
+}
+
+/* No slot of it was read, and nothing was answered there; its requests are not in flight any more. */
+static void forget_lane(struct wrg_tap *tap, struct wrg_tap_lane *lane)
+{
+    if (++lane->epoch == 0) { /* after 2^32 rings: old entries would come to life again */
+        memset(lane->slots, 0, sizeof(lane->slots));
+        memset(lane->responses, 0, sizeof(lane->responses));
+        lane->epoch = 1;
+    }
+    lane->nanswered = 0;
+    tap->unsure &= ~lane_bit(lane);
+}
+
 /* Nothing is in flight, no gref is mapped, no slot was read. */
 static void forget_flight(struct wrg_tap *tap)
 {
-    if (++tap->epoch == 0) { /* after 2^32 rings: old entries would come to life again */
-        memset(tap->slots, 0, sizeof(tap->slots));
-        memset(tap->responses, 0, sizeof(tap->responses));
+    if (++tap->epoch == 0) {
         memset(tap->grefs, 0, WRG_TAP_GREFS * sizeof(*tap->grefs));
         tap->epoch = 1;
     }
     wrg_tap_close_all(tap);
-    tap->unsure = false;
+    for (uint32_t i = 0; i < tap->facts.nlanes; i++)
+        forget_lane(tap, &tap->lanes[i]);
+    tap->unsure = 0;
     tap->nfree = 0;
     tap->nfree_used = 0;
-    tap->nanswered = 0;
     tap->open_pages = 0;
     tap->mapped = 0;
     tap->last_map_named = false;
     tap->hint_serial = 0;
     tap->newest = 0;
+}
+
+/* Lanes up to this number are in use from now on. */
+static void use_lanes(struct wrg_tap *tap, uint32_t count)
+{
+    for (; tap->facts.nlanes < count; tap->facts.nlanes++) {
+        struct wrg_tap_lane *lane = &tap->lanes[tap->facts.nlanes];
+        memset(&lane->facts, 0, sizeof(lane->facts));
+        forget_lane(tap, lane);
+    }
 }
 
 /* ---- which ring an access falls into ---- */
@@ -102,30 +133,58 @@ static bool find_page(const struct wrg_tap_ring *ring, uint32_t frame, uint32_t 
  * The ring as the accessing seat has declared it. A scripted frontend need not declare one: then
  * its ring is the one that the backend serves.
  */
-static struct wrg_tap_ring *ring_at(struct wrg_tap *tap, uint8_t seat, const struct wrg_event *ev,
-                                    uint32_t *off)
+static inline struct wrg_tap_ring *ring_of(struct wrg_tap_lane *lane, uint8_t seat,
+                                           const struct wrg_event *ev, uint32_t *off)
 {
-    struct wrg_tap_ring *rings = tap->facts.rings;
-    struct wrg_tap_ring *ring = &rings[seat];
+    struct wrg_tap_ring *ring = &lane->facts.rings[seat];
     uint32_t page;
 
-    if (!(tap->ring_frames >> (ev->a & 63) & 1))
-        return NULL;
     if (seat == FRONT && !ring->live)
-        ring = &rings[BACK];
+        ring = &lane->facts.rings[BACK];
     if (!find_page(ring, ev->a, &page))
         return NULL;
     *off = page * WRG_BLKIF_PAGE_BYTES + wrg_event_off(ev);
     return ring;
 }
 
+/* Where the ring was not accessed through the handle that was declared, its frame tells the lane. */
+__attribute__((noinline)) static struct wrg_tap_ring *search_ring(struct wrg_tap *tap,
+                                                                  const struct wrg_event *ev,
+                                                                  struct wrg_tap_lane **lane,
+                                                                  uint32_t *off)
+{
+    for (uint32_t i = 0; i < tap->facts.nlanes; i++) {
+        struct wrg_tap_ring *ring = ring_of(&tap->lanes[i], ev->role, ev, off);
+        *lane = &tap->lanes[i];
+        if (ring)
+            return ring;
+    }
+    return NULL;
+}
+
+static inline struct wrg_tap_ring *ring_at(struct wrg_tap *tap, const struct wrg_event *ev,
+                                           struct wrg_tap_lane **lane, uint32_t *off)
+{
+    if (!(tap->ring_frames >> (ev->a & 63) & 1))
+        return NULL;
+    *lane = &tap->lanes[wrg_event_lane(ev)];
+    struct wrg_tap_ring *ring = ring_of(*lane, ev->role, ev, off);
+    return WRG_LIKELY(ring) ? ring : search_ring(tap, ev, lane, off);
+}
+
 static void mark_frames(struct wrg_tap *tap)
 {
     tap->ring_frames = 0;
-    for (unsigned seat = 0; seat < 2; seat++) {
-        const struct wrg_tap_ring *ring = &tap->facts.rings[seat];
-        for (uint32_t i = 0; ring->live && i < ring->npages; i++)
-            tap->ring_frames |= UINT64_C(1) << (ring->frames[i] & 63);
+    tap->backs = 0;
+    for (uint32_t k = 0; k < tap->facts.nlanes; k++) {
+        const struct wrg_tap_lane *lane = &tap->lanes[k];
+        for (unsigned seat = 0; seat < 2; seat++) {
+            const struct wrg_tap_ring *ring = &lane->facts.rings[seat];
+            for (uint32_t i = 0; ring->live && i < ring->npages; i++)
+                tap->ring_frames |= UINT64_C(1) << (ring->frames[i] & 63);
+        }
+        if (lane->facts.rings[BACK].live)
+            tap->backs |= lane_bit(lane);
     }
 }
 
@@ -151,17 +210,18 @@ static bool covers(uint32_t off, uint32_t len, uint32_t word)
 
 /* ---- loads ---- */
 
-static void load_index(struct wrg_tap *tap, const struct wrg_event *ev,
+static void load_index(struct wrg_tap *tap, struct wrg_tap_lane *lane, const struct wrg_event *ev,
                        const struct wrg_tap_ring *ring, const uint8_t *word)
 {
     struct wrg_tap_note note = { .kind = WRG_TAP_PROD_LOAD,
                                  .seat = ev->role,
+                                 .lane = lane,
                                  .ev = ev,
                                  .ring = ring,
                                  .value = wrg_wire_load32(word) };
 
     if (ev->role == BACK) {
-        struct wrg_tap_facts *facts = &tap->facts;
+        struct wrg_tap_lane_facts *facts = &lane->facts;
         facts->seen = true;
         facts->seen_prod = note.value;
         facts->seen_bogus = note.value - facts->rsp_prod > ring->entries;
@@ -173,13 +233,13 @@ static void load_index(struct wrg_tap *tap, const struct wrg_event *ev,
     tell(tap, &note);
 }
 
-static void load_request(struct wrg_tap *tap, struct wrg_tap_note *at, uint32_t slot,
-                         const uint8_t *bytes)
+static void load_request(struct wrg_tap *tap, struct wrg_tap_lane *lane, struct wrg_tap_note *at,
+                         uint32_t slot, const uint8_t *bytes)
 {
-    struct wrg_tap_slot *known = &tap->slots[slot];
+    struct wrg_tap_slot *known = &lane->slots[slot];
     struct wrg_tap_request *request;
 
-    if (known->epoch == tap->epoch && known->position == at->position) {
+    if (known->epoch == lane->epoch && known->position == at->position) {
         request = &tap->records[known->record];
         /* Answered already: what is read now belongs to nothing. */
         if (request->serial != known->serial)
@@ -187,18 +247,18 @@ static void load_request(struct wrg_tap *tap, struct wrg_tap_note *at, uint32_t 
         wrg_tap_feed(tap, request, at->within, bytes, at->len);
         return;
     }
-    request = wrg_tap_open(tap, slot, at->position);
+    request = wrg_tap_open(tap, lane, slot, at->position);
     if (!request)
         return;
     request->scope = wrg_event_request(at->ev);
     wrg_tap_feed(tap, request, at->within, bytes, at->len);
     at->request = request;
     tell(tap, at);
-    if ((int32_t)(at->position + 1 - tap->facts.next_fetch) > 0)
-        tap->facts.next_fetch = at->position + 1;
+    if ((int32_t)(at->position + 1 - lane->facts.next_fetch) > 0)
+        lane->facts.next_fetch = at->position + 1;
 }
 
-static void load_slot(struct wrg_tap *tap, const struct wrg_event *ev,
+static void load_slot(struct wrg_tap *tap, struct wrg_tap_lane *lane, const struct wrg_event *ev,
                       const struct wrg_tap_ring *ring, uint32_t off, const uint8_t *bytes,
                       uint32_t len)
 {
@@ -206,9 +266,10 @@ static void load_slot(struct wrg_tap *tap, const struct wrg_event *ev,
     uint32_t slot = slot_at(ring, off, &within);
     struct wrg_tap_note note; /* only what its kind has is filled in */
 
-    if (slot >= ring->entries || !tap->facts.rings[ev->role].live)
+    if (slot >= ring->entries || !lane->facts.rings[ev->role].live)
         return;
     note.seat = ev->role;
+    note.lane = lane;
     note.ev = ev;
     note.ring = ring;
     note.within = within;
@@ -216,7 +277,7 @@ static void load_slot(struct wrg_tap *tap, const struct wrg_event *ev,
     if (ev->role == BACK) {
         note.kind = WRG_TAP_FETCH;
         note.position = ring->prod + ((slot - ring->prod) & (ring->entries - 1));
-        load_request(tap, &note, slot, bytes);
+        load_request(tap, lane, &note, slot, bytes);
         return;
     }
     note.kind = WRG_TAP_TAKE;
@@ -226,6 +287,7 @@ static void load_slot(struct wrg_tap *tap, const struct wrg_event *ev,
 
 static void load(struct wrg_tap *tap, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
+    struct wrg_tap_lane *lane;
     uint32_t off;
 
     if (ev->role > BACK)
@@ -234,16 +296,16 @@ static void load(struct wrg_tap *tap, const struct wrg_event *ev, const void *pa
         wrg_tap_on_indirect(tap, ev, payload, len);
         return;
     }
-    const struct wrg_tap_ring *ring = ring_at(tap, ev->role, ev, &off);
+    const struct wrg_tap_ring *ring = ring_at(tap, ev, &lane, &off);
     if (!ring)
         return;
     if (off >= WRG_WIRE_RING) {
-        load_slot(tap, ev, ring, off, payload, len);
+        load_slot(tap, lane, ev, ring, off, payload, len);
         return;
     }
     uint32_t peer = ev->role == BACK ? WRG_WIRE_REQ_PROD : WRG_WIRE_RSP_PROD;
     if (covers(off, len, peer))
-        load_index(tap, ev, ring, (const uint8_t *)payload + (peer - off));
+        load_index(tap, lane, ev, ring, (const uint8_t *)payload + (peer - off));
 }
 
 static void on_load(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
@@ -255,17 +317,17 @@ static void on_load(void *ctx, const struct wrg_event *ev, const void *payload, 
 
 /* ---- stores ---- */
 
-static void publish_one(struct wrg_tap *tap, struct wrg_tap_note *note)
+static void publish_one(struct wrg_tap *tap, struct wrg_tap_lane *lane, struct wrg_tap_note *note)
 {
     const struct wrg_tap_response *stored =
-        &tap->responses[note->position & (note->ring->entries - 1)];
+        &lane->responses[note->position & (note->ring->entries - 1)];
     struct wrg_tap_request *request = NULL;
     bool done = false;
 
-    bool put = stored->epoch == tap->epoch && stored->position == note->position;
+    bool put = stored->epoch == lane->epoch && stored->position == note->position;
 
     if (!put || (stored->have & RESPONSE_MEMBERS) != RESPONSE_MEMBERS) {
-        tap->unsure = true;
+        tap->unsure |= lane_bit(lane);
         if (put)
             return;
         note->match = WRG_TAP_NOT_PUT;
@@ -274,28 +336,30 @@ static void publish_one(struct wrg_tap *tap, struct wrg_tap_note *note)
         return;
     }
     wrg_wire_get_response(stored->bytes, &note->response);
-    note->match = wrg_tap_answer(tap, &note->response, &request, &done);
+    note->match = wrg_tap_answer(tap, lane, &note->response, &request, &done);
     note->request = request;
     tell(tap, note);
     if (done && request)
         wrg_tap_close(tap, request);
 }
 
-static void publish(struct wrg_tap *tap, struct wrg_tap_note *note)
+static void publish(struct wrg_tap *tap, struct wrg_tap_lane *lane, struct wrg_tap_note *note)
 {
     note->kind = WRG_TAP_ANSWER;
-    for (uint32_t position = note->before; position != note->value && !tap->unsure; position++) {
+    for (uint32_t position = note->before;
+         position != note->value && !(tap->unsure & lane_bit(lane)); position++) {
         note->position = position;
-        publish_one(tap, note);
+        publish_one(tap, lane, note);
     }
 }
 
-static void store_index(struct wrg_tap *tap, const struct wrg_event *ev,
+static void store_index(struct wrg_tap *tap, struct wrg_tap_lane *lane, const struct wrg_event *ev,
                         const struct wrg_tap_ring *ring, const uint8_t *word)
 {
-    struct wrg_tap_ring *own = &tap->facts.rings[ev->role];
+    struct wrg_tap_ring *own = &lane->facts.rings[ev->role];
     struct wrg_tap_note note = { .kind = WRG_TAP_PROD_STORE,
                                  .seat = ev->role,
+                                 .lane = lane,
                                  .ev = ev,
                                  .ring = ring,
                                  .known = own->known,
@@ -305,21 +369,21 @@ static void store_index(struct wrg_tap *tap, const struct wrg_event *ev,
     tell(tap, &note);
     if (ev->role == BACK) {
         if (!note.known || note.value - note.before > ring->entries)
-            tap->unsure = true;
+            tap->unsure |= lane_bit(lane);
         else
-            publish(tap, &note);
+            publish(tap, lane, &note);
     }
     own->prod = note.value;
     own->known = true;
 }
 
-static void keep_response(struct wrg_tap *tap, uint32_t slot, const struct wrg_tap_note *note)
+static void keep_response(struct wrg_tap_lane *lane, uint32_t slot, const struct wrg_tap_note *note)
 {
-    struct wrg_tap_response *stored = &tap->responses[slot];
+    struct wrg_tap_response *stored = &lane->responses[slot];
     uint32_t room = WRG_BLKIF_MAX_RESPONSE_BYTES;
 
-    if (stored->epoch != tap->epoch || stored->position != note->position) {
-        stored->epoch = tap->epoch;
+    if (stored->epoch != lane->epoch || stored->position != note->position) {
+        stored->epoch = lane->epoch;
         stored->position = note->position;
         stored->have = 0;
     }
@@ -328,21 +392,22 @@ static void keep_response(struct wrg_tap *tap, uint32_t slot, const struct wrg_t
         wrg_copy(stored->bytes + note->within, note->bytes, len);
         stored->have |= (uint16_t)(((1u << len) - 1) << note->within);
     }
-    if ((int32_t)(note->position + 1 - tap->facts.rsp_prod) > 0)
-        tap->facts.rsp_prod = note->position + 1;
+    if ((int32_t)(note->position + 1 - lane->facts.rsp_prod) > 0)
+        lane->facts.rsp_prod = note->position + 1;
 }
 
-static void store_slot(struct wrg_tap *tap, const struct wrg_event *ev,
+static void store_slot(struct wrg_tap *tap, struct wrg_tap_lane *lane, const struct wrg_event *ev,
                        const struct wrg_tap_ring *ring, uint32_t off, const uint8_t *payload,
                        uint32_t len)
 {
-    const struct wrg_tap_ring *own = &tap->facts.rings[ev->role];
+    const struct wrg_tap_ring *own = &lane->facts.rings[ev->role];
     struct wrg_tap_note note; /* only what its kind has is filled in */
     uint32_t slot = slot_at(ring, off, &note.within);
 
     if (slot >= ring->entries || !own->known)
         return;
     note.seat = ev->role;
+    note.lane = lane;
     note.ev = ev;
     note.ring = ring;
     note.bytes = payload;
@@ -351,7 +416,7 @@ static void store_slot(struct wrg_tap *tap, const struct wrg_event *ev,
     note.len = wrg_min_u32(len, ring->stride - note.within);
     note.position = own->prod + ((slot - own->prod) & (ring->entries - 1));
     if (ev->role == BACK)
-        keep_response(tap, slot, &note);
+        keep_response(lane, slot, &note);
     tell(tap, &note);
 }
 
@@ -377,22 +442,23 @@ static bool index_after(const struct wrg_tap_ring *own, uint32_t at, uint32_t of
 static void store(struct wrg_tap *tap, const struct wrg_event *ev, const void *payload,
                   uint32_t len)
 {
+    struct wrg_tap_lane *lane;
     uint32_t off;
 
     if (ev->role > BACK)
         return;
-    const struct wrg_tap_ring *ring = ring_at(tap, ev->role, ev, &off);
+    const struct wrg_tap_ring *ring = ring_at(tap, ev, &lane, &off);
     if (!ring)
         return;
     len /= 2; /* the old bytes follow the new ones */
     if (off >= WRG_WIRE_RING) {
-        store_slot(tap, ev, ring, off, payload, len);
+        store_slot(tap, lane, ev, ring, off, payload, len);
         return;
     }
     uint32_t mine = ev->role == BACK ? WRG_WIRE_RSP_PROD : WRG_WIRE_REQ_PROD;
     uint8_t word[4];
-    if (index_after(&tap->facts.rings[ev->role], mine, off, payload, len, word))
-        store_index(tap, ev, ring, word);
+    if (index_after(&lane->facts.rings[ev->role], mine, off, payload, len, word))
+        store_index(tap, lane, ev, ring, word);
 }
 
 static void on_store(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
@@ -404,16 +470,22 @@ static void on_store(void *ctx, const struct wrg_event *ev, const void *payload,
 
 /* ---- rings come and go ---- */
 
-static void declare_back(struct wrg_tap *tap)
+/* The first ring of a connection; or one more of it. */
+static void declare_back(struct wrg_tap *tap, struct wrg_tap_lane *lane)
 {
-    struct wrg_tap_ring *rings = tap->facts.rings;
+    struct wrg_tap_lane_facts *facts = &lane->facts;
 
-    forget_flight(tap);
-    tap->facts.seen = tap->facts.seen_bogus = false;
-    tap->facts.rsp_prod = tap->facts.next_fetch = rings[BACK].index;
+    if (!(tap->backs & ~lane_bit(lane))) {
+        forget_flight(tap);
+    } else {
+        wrg_tap_close_lane(tap, lane);
+        forget_lane(tap, lane);
+    }
+    facts->seen = facts->seen_bogus = false;
+    facts->rsp_prod = facts->next_fetch = facts->rings[BACK].index;
     /* Is it the ring that the frontend has set up? Else nothing is known of its index. */
-    if (!rings[FRONT].live || rings[FRONT].frames[0] != rings[BACK].frames[0])
-        rings[FRONT].known = false;
+    if (!facts->rings[FRONT].live || facts->rings[FRONT].frames[0] != facts->rings[BACK].frames[0])
+        facts->rings[FRONT].known = false;
 }
 
 static void on_declare(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
@@ -422,11 +494,16 @@ static void on_declare(void *ctx, const struct wrg_event *ev, const void *payloa
     uint8_t abi = (uint8_t)ev->c;
     uint8_t npages = (uint8_t)(ev->c >> 8);
     uint8_t seat = (uint8_t)(ev->c >> 16);
+    uint8_t number = wrg_event_declared_lane(ev);
 
     if (seat > BACK || abi >= WRG_ABI_COUNT || npages == 0 || npages > WRG_BLKIF_MAX_RING_PAGES ||
-        len < npages * sizeof(uint32_t))
+        number >= WRG_TAP_LANES || len < npages * sizeof(uint32_t))
         return;
-    struct wrg_tap_ring *ring = &tap->facts.rings[seat];
+    use_lanes(tap, number + 1u);
+    struct wrg_tap_lane *lane = &tap->lanes[number];
+    struct wrg_tap_ring *ring = &lane->facts.rings[seat];
+    lane->facts.queue = (uint8_t)ev->a;
+    lane->facts.device = (uint8_t)(ev->a >> 8);
     *ring = (struct wrg_tap_ring){ .live = true,
                                    .known = true,
                                    .abi = abi,
@@ -438,23 +515,26 @@ static void on_declare(void *ctx, const struct wrg_event *ev, const void *payloa
     memcpy(ring->frames, payload, npages * sizeof(uint32_t));
     mark_frames(tap);
     if (seat == BACK)
-        declare_back(tap);
+        declare_back(tap, lane);
 }
 
-static void retire(struct wrg_tap *tap, unsigned seat)
+static void retire(struct wrg_tap_lane *lane, unsigned seat)
 {
-    tap->facts.rings[seat].live = false;
-    tap->facts.rings[seat].known = false;
-    mark_frames(tap);
+    lane->facts.rings[seat].live = false;
+    lane->facts.rings[seat].known = false;
 }
 
-/* The back's domain is there again, without the ring that the last one served. */
+/* The back's domain is there again, without the rings that the last one served. */
 static void on_birth(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
+    struct wrg_tap *tap = ctx;
+
     (void)ev;
     (void)payload;
     (void)len;
-    retire(ctx, BACK);
+    for (uint32_t i = 0; i < tap->facts.nlanes; i++)
+        retire(&tap->lanes[i], BACK);
+    mark_frames(tap);
 }
 
 static void on_retire(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
@@ -463,9 +543,10 @@ static void on_retire(void *ctx, const struct wrg_event *ev, const void *payload
 
     (void)payload;
     (void)len;
-    if (ev->b > BACK)
+    if (ev->b > BACK || ev->c >= tap->facts.nlanes)
         return;
-    retire(tap, ev->b);
+    retire(&tap->lanes[ev->c], ev->b);
+    mark_frames(tap);
     tap->facts.trouble++;
 }
 
@@ -473,9 +554,13 @@ static void on_retire(void *ctx, const struct wrg_event *ev, const void *payload
 
 void wrg_tap_begin(struct wrg_tap *tap, struct wrg_trace *trace, bool accesses)
 {
+    for (uint32_t i = 0; i < tap->facts.nlanes; i++)
+        memset(&tap->lanes[i].facts, 0, sizeof(tap->lanes[i].facts));
     memset(&tap->facts, 0, sizeof(tap->facts));
+    tap->facts.nlanes = 1;
     memset(tap->nlisteners, 0, sizeof(tap->nlisteners));
     tap->ring_frames = 0;
+    tap->backs = 0;
     tap->serial = 0;
     tap->map_time = 0;
     forget_flight(tap);

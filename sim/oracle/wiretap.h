@@ -7,9 +7,11 @@
  *               loaded, which grefs are mapped, and which response answers which request. Checkers
  *               register for notes; the order of registration is the order of delivery.
  * Layer         oracle
- * Bounds        one ring a seat, 512 slots, 640 requests in flight, 65,536 grefs. Beyond that, or
- *               where a response cannot be read, the tap is not sure any more (wrg_tap_sure) until
- *               the backend declares its next ring
+ * Lanes         one for each ring, as the port numbers them when it is declared: what has to do with
+ *               positions and ids is a lane's own. Grefs, the disk and what is offered are shared
+ * Bounds        16 lanes, 512 slots each, 2,048 requests in flight, 65,536 grefs. Beyond that, or
+ *               where a response cannot be read, a lane is not sure any more, and so is the tap
+ *               (wrg_tap_sure), until the backend declares its next ring there
  * Units         positions are free-running indices, modulo 2^32
  * Reset         by epoch: a new run does not touch the tables
  * Threads       one at a time (trace.h)
@@ -26,7 +28,8 @@
 
 #include "trace/trace.h"
 
-#define WRG_TAP_RECORDS   640 /* a full ring, and requests whose id is not unique */
+#define WRG_TAP_RECORDS   2048 /* full rings, and requests whose id is not unique */
+#define WRG_TAP_LANES     16
 #define WRG_TAP_SLOTS     512
 #define WRG_TAP_GREFS     65536
 #define WRG_TAP_ANSWERED  512
@@ -40,6 +43,7 @@ struct wrg_tap_request { /* as it was fetched */
     uint32_t trouble; /* wrg_tap.facts.trouble when it was fetched */
     uint32_t mapped;  /* wrg_tap.map_time when it was fetched */
     uint16_t place;   /* in wrg_tap.active */
+    uint8_t lane;
     uint8_t abi;
     bool has_id;    /* all bytes of its id were loaded */
     bool stale;     /* what follows from bytes, at the end of this, is older than they are */
@@ -119,7 +123,8 @@ enum wrg_tap_note_kind {
 struct wrg_tap_note {
     enum wrg_tap_note_kind kind;
     uint8_t seat; /* whose deed: 0 front, 1 back */
-    bool known;   /* before is valid */
+    const struct wrg_tap_lane *lane;
+    bool known; /* before is valid */
     const struct wrg_event *ev;
     const struct wrg_tap_ring *ring;
     uint32_t position, before, value;
@@ -132,12 +137,28 @@ struct wrg_tap_note {
 
 typedef void wrg_tap_fn(void *ctx, const struct wrg_tap_note *note);
 
-struct wrg_tap_facts { /* what a snapshot keeps */
-    struct wrg_tap_ring rings[2];
-    bool seen, seen_bogus; /* seen_prod is valid; it was out of range when it was loaded */
-    uint32_t seen_prod;    /* what the back has loaded of the front's index */
-    uint32_t rsp_prod;     /* private index of the back: responses put, published or not */
-    uint32_t next_fetch;
+/* What is known of one ring, in the order of its slots and ids. */
+struct wrg_tap_lane {
+    struct wrg_tap_lane_facts { /* what a snapshot keeps */
+        struct wrg_tap_ring rings[2];
+        uint8_t device, queue;
+        bool seen, seen_bogus; /* seen_prod is valid; it was out of range when it was loaded */
+        uint32_t seen_prod;    /* what the back has loaded of the front's index */
+        uint32_t rsp_prod;     /* private index of the back: responses put, published or not */
+        uint32_t next_fetch;
+    } facts;
+    uint8_t number;
+    uint32_t epoch;
+    uint32_t nactive;   /* requests in flight */
+    uint32_t nunseen;   /* of them: those whose id is not known */
+    uint32_t nanswered; /* ids of the past, the last WRG_TAP_ANSWERED of them */
+    uint64_t answered[WRG_TAP_ANSWERED];
+    struct wrg_tap_slot slots[WRG_TAP_SLOTS];
+    struct wrg_tap_response responses[WRG_TAP_SLOTS];
+};
+
+struct wrg_tap_facts { /* what a snapshot keeps, but for those of lanes */
+    uint32_t nlanes;
     uint32_t trouble;  /* counts what may make a valid request fail */
     uint32_t requests; /* fetched so far */
     uint32_t disk_inflight;
@@ -159,17 +180,16 @@ enum wrg_tap_offer { WRG_TAP_UNKNOWN, WRG_TAP_NOT_OFFERED, WRG_TAP_OFFERED };
 struct wrg_tap {
     struct wrg_tap_facts facts;
     bool front_linux;
-    bool unsure;
+    uint32_t unsure;      /* a bit a lane, and one for the grefs */
+    uint32_t backs;       /* a bit a lane that a backend serves */
     uint64_t ring_frames; /* a bit for each frame number modulo 64 */
-    uint32_t epoch;
+    uint32_t epoch;       /* of grefs */
     uint32_t serial;
     uint32_t map_time;
     uint32_t mapped;     /* grefs of requests that are mapped now, with multiplicity */
     bool last_map_named; /* by a request in flight */
     uint32_t nactive;
-    uint32_t nunseen; /* of them: those whose id is not known */
     uint32_t open_pages;
-    uint32_t nanswered;              /* ids of the past, the last WRG_TAP_ANSWERED of them */
     uint32_t hint_serial, hint_next; /* which gref is mapped next, most likely */
     uint16_t hint_record;
     uint16_t newest;
@@ -182,9 +202,7 @@ struct wrg_tap {
         uint16_t count;
         uint16_t records; /* the exclusive or: the record, if it is one */
     } ids[WRG_TAP_IDS];
-    uint64_t answered[WRG_TAP_ANSWERED];
-    struct wrg_tap_slot slots[WRG_TAP_SLOTS];
-    struct wrg_tap_response responses[WRG_TAP_SLOTS];
+    struct wrg_tap_lane *lanes; /* those below facts.nlanes are in use */
     struct wrg_tap_request *records;
     struct wrg_tap_page *pages; /* 8 a record */
     struct wrg_tap_gref *grefs;
@@ -203,10 +221,12 @@ void wrg_tap_begin(struct wrg_tap *tap, struct wrg_trace *trace, bool accesses);
 void wrg_tap_resume(struct wrg_tap *tap);
 void wrg_tap_listen(struct wrg_tap *tap, enum wrg_tap_note_kind kind, wrg_tap_fn *fn, void *ctx);
 
+#define WRG_TAP_UNSURE_GREFS (UINT32_C(1) << 31)
+
 /* Requests in flight are all known: what is not among them was not asked for. */
 static inline bool wrg_tap_sure(const struct wrg_tap *tap)
 {
-    return !tap->unsure && tap->facts.rings[1].live;
+    return !tap->unsure && tap->backs;
 }
 
 /* The request in place `i` < nactive. */
@@ -218,9 +238,11 @@ static inline struct wrg_tap_request *wrg_tap_active(const struct wrg_tap *tap, 
 /* ---- requests (wiretap_request.c) ---- */
 
 /* Opens a request at a position; NULL: no room, and the tap is not sure any more. */
-struct wrg_tap_request *wrg_tap_open(struct wrg_tap *tap, uint32_t slot, uint32_t position);
+struct wrg_tap_request *wrg_tap_open(struct wrg_tap *tap, struct wrg_tap_lane *lane, uint32_t slot,
+                                     uint32_t position);
 void wrg_tap_close(struct wrg_tap *tap, struct wrg_tap_request *request);
 void wrg_tap_close_all(struct wrg_tap *tap);
+void wrg_tap_close_lane(struct wrg_tap *tap, const struct wrg_tap_lane *lane);
 /* Bytes of its slot were loaded; those that were loaded before stay. */
 void wrg_tap_feed(struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t within,
                   const uint8_t *bytes, uint32_t len);
@@ -274,18 +296,21 @@ static inline bool wrg_tap_segment(const struct wrg_tap *tap, struct wrg_tap_req
     return true;
 }
 /* The request in flight that was fetched from here; NULL: none. */
-static inline struct wrg_tap_request *wrg_tap_at(const struct wrg_tap *tap, uint32_t position)
+static inline struct wrg_tap_request *wrg_tap_at(const struct wrg_tap *tap, uint8_t number,
+                                                 uint32_t position)
 {
-    uint32_t entries = tap->facts.rings[1].entries;
-    const struct wrg_tap_slot *slot = &tap->slots[entries ? position & (entries - 1) : 0];
+    const struct wrg_tap_lane *lane = &tap->lanes[number];
+    uint32_t entries = lane->facts.rings[1].entries;
+    const struct wrg_tap_slot *slot = &lane->slots[entries ? position & (entries - 1) : 0];
 
-    if (slot->epoch != tap->epoch || slot->position != position ||
+    if (slot->epoch != lane->epoch || slot->position != position ||
         tap->records[slot->record].serial != slot->serial)
         return NULL;
     return &tap->records[slot->record];
 }
 /* Finds whom a published response answers, and takes that request out of flight. */
-enum wrg_tap_match wrg_tap_answer(struct wrg_tap *tap, const struct wrg_blkif_response *response,
+enum wrg_tap_match wrg_tap_answer(struct wrg_tap *tap, struct wrg_tap_lane *lane,
+                                  const struct wrg_blkif_response *response,
                                   struct wrg_tap_request **request, bool *done);
 
 /* ---- grants (wiretap_grant.c) ---- */

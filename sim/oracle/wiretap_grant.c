@@ -118,7 +118,7 @@ static void note_map(struct wrg_tap *tap, uint32_t gref, uint32_t frame)
 
     if (entry->epoch != tap->epoch || entry->gref != gref) {
         if (entry->epoch == tap->epoch && entry->live)
-            tap->unsure = true;
+            tap->unsure |= WRG_TAP_UNSURE_GREFS;
         *entry = (struct wrg_tap_gref){ .epoch = tap->epoch, .gref = gref };
     }
     entry->frame = frame;
@@ -151,7 +151,7 @@ void wrg_tap_on_map(void *ctx, const struct wrg_event *ev, const void *payload, 
 
     (void)payload;
     (void)len;
-    if (ev->role != BACK || !tap->facts.rings[BACK].live)
+    if (ev->role != BACK || !tap->backs)
         return;
     if (ev->d >> 32) {
         tap->facts.trouble++;

@@ -71,13 +71,14 @@ static bool take_record(struct wrg_tap *tap, uint16_t *record)
     return true;
 }
 
-struct wrg_tap_request *wrg_tap_open(struct wrg_tap *tap, uint32_t slot, uint32_t position)
+struct wrg_tap_request *wrg_tap_open(struct wrg_tap *tap, struct wrg_tap_lane *lane, uint32_t slot,
+                                     uint32_t position)
 {
     struct wrg_tap_request *request;
     uint16_t record;
 
     if (!take_record(tap, &record)) {
-        tap->unsure = true;
+        tap->unsure |= UINT32_C(1) << lane->number;
         return NULL;
     }
     request = &tap->records[record];
@@ -87,28 +88,36 @@ struct wrg_tap_request *wrg_tap_open(struct wrg_tap *tap, uint32_t slot, uint32_
     request->trouble = tap->facts.trouble - (tap->facts.allocated > PLENTY_BYTES);
     request->mapped = tap->map_time;
     request->place = (uint16_t)tap->nactive;
-    request->abi = tap->facts.rings[1].abi;
+    request->lane = lane->number;
+    request->abi = lane->facts.rings[1].abi;
     request->stale = true;
     request->has_id = false;
     request->twin = request->voted = request->confused = false;
     request->open = request->linked = 0;
     request->have[0] = request->have[1] = 0;
     memset(request->bytes, 0, sizeof(request->bytes));
-    tap->nunseen++;
+    lane->nunseen++;
+    lane->nactive++;
     tap->active[tap->nactive] = record;
     tap->active_id[tap->nactive++] = 0;
     tap->newest = record;
-    tap->slots[slot] = (struct wrg_tap_slot){
-        .epoch = tap->epoch, .position = position, .serial = request->serial, .record = record
+    lane->slots[slot] = (struct wrg_tap_slot){
+        .epoch = lane->epoch, .position = position, .serial = request->serial, .record = record
     };
     tap->facts.requests++;
     return request;
 }
 
+/* Lanes may use the same ids: that is no clash. */
+static inline uint32_t id_place(uint8_t lane, uint64_t id)
+{
+    return (uint32_t)(((id ^ (uint64_t)lane << 56) * GOLDEN) >> 54);
+}
+
 static void count_id(struct wrg_tap *tap, const struct wrg_tap_request *request, int by)
 {
     uint64_t id = tap->active_id[request->place];
-    struct wrg_tap_ids *ids = &tap->ids[(id * GOLDEN) >> 54];
+    struct wrg_tap_ids *ids = &tap->ids[id_place(request->lane, id)];
 
     ids->count = (uint16_t)(ids->count + by);
     ids->records ^= (uint16_t)(request - tap->records);
@@ -116,10 +125,11 @@ static void count_id(struct wrg_tap *tap, const struct wrg_tap_request *request,
 
 static void forget_id(struct wrg_tap *tap, const struct wrg_tap_request *request)
 {
+    tap->lanes[request->lane].nactive--;
     if (request->has_id)
         count_id(tap, request, -1);
     else
-        tap->nunseen--;
+        tap->lanes[request->lane].nunseen--;
 }
 
 void wrg_tap_close_all(struct wrg_tap *tap)
@@ -140,6 +150,15 @@ void wrg_tap_close(struct wrg_tap *tap, struct wrg_tap_request *request)
     tap->records[last].place = request->place;
     request->serial = 0;
     tap->free[tap->nfree++] = (uint16_t)(request - tap->records);
+}
+
+void wrg_tap_close_lane(struct wrg_tap *tap, const struct wrg_tap_lane *lane)
+{
+    for (uint32_t i = tap->nactive; i-- > 0 && lane->nactive;) {
+        struct wrg_tap_request *request = wrg_tap_active(tap, i);
+        if (request->lane == lane->number)
+            wrg_tap_close(tap, request);
+    }
 }
 
 static uint32_t id_offset(const struct wrg_tap_request *request)
@@ -166,7 +185,7 @@ void wrg_tap_feed(struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t
     request->has_id = wrg_tap_has(request, id_offset(request), 8);
     tap->active_id[request->place] = wrg_wire_load64(request->bytes + id_offset(request));
     if (request->has_id) {
-        tap->nunseen--;
+        tap->lanes[request->lane].nunseen--;
         count_id(tap, request, 1);
     }
 }
@@ -248,10 +267,12 @@ void wrg_tap_on_indirect(struct wrg_tap *tap, const struct wrg_event *ev, const 
 {
     struct wrg_tap_request *request = &tap->records[tap->newest];
     uint32_t scope = wrg_event_request(ev);
+    uint8_t lane = wrg_event_lane(ev);
 
     if (!tap->open_pages || !tap->nactive)
         return;
-    for (uint32_t i = 0; request->serial == 0 || request->scope != scope; i++) {
+    for (uint32_t i = 0; request->serial == 0 || request->scope != scope || request->lane != lane;
+         i++) {
         if (i == tap->nactive)
             return;
         request = wrg_tap_active(tap, i);
@@ -290,7 +311,8 @@ static bool echoes(const struct wrg_tap *tap, struct wrg_tap_request *request, u
            (operation == WRG_BLKIF_OP_INDIRECT && !tap->front_linux);
 }
 
-struct search { /* requests in flight with one id */
+struct search { /* requests of a lane in flight with one id */
+    uint8_t lane;
     uint32_t count, voted;
     struct wrg_tap_request *right; /* the oldest whose operation fits */
     struct wrg_tap_request *wrong; /* the oldest other one */
@@ -305,7 +327,7 @@ static void older(struct wrg_tap_request **best, struct wrg_tap_request *request
 static void weigh(const struct wrg_tap *tap, const struct wrg_blkif_response *response,
                   struct wrg_tap_request *request, struct search *search)
 {
-    if (WRG_LIKELY(tap->active_id[request->place] != response->id))
+    if (WRG_LIKELY(tap->active_id[request->place] != response->id || request->lane != search->lane))
         return;
     search->count++;
     search->voted += request->voted;
@@ -316,9 +338,8 @@ static void weigh(const struct wrg_tap *tap, const struct wrg_blkif_response *re
 static void find_id(const struct wrg_tap *tap, const struct wrg_blkif_response *response,
                     struct search *search)
 {
-    const struct wrg_tap_ids *ids = &tap->ids[(response->id * GOLDEN) >> 54];
+    const struct wrg_tap_ids *ids = &tap->ids[id_place(search->lane, response->id)];
 
-    *search = (struct search){ 0 };
     if (WRG_LIKELY(ids->count == 1)) {
         weigh(tap, response, &tap->records[ids->records], search);
         return;
@@ -330,50 +351,53 @@ static void find_id(const struct wrg_tap *tap, const struct wrg_blkif_response *
 /* All twins are answered: only now is it known that none of them is in flight. */
 static void close_twins(struct wrg_tap *tap, uint64_t id, const struct wrg_tap_request *last)
 {
+    const uint8_t lane = last->lane;
+
     for (uint32_t i = tap->nactive; i-- > 0;) {
         struct wrg_tap_request *request = wrg_tap_active(tap, i);
-        if (tap->active_id[i] == id && request != last)
+        if (tap->active_id[i] == id && request->lane == lane && request != last)
             wrg_tap_close(tap, request);
     }
 }
 
-static void mark_twins(struct wrg_tap *tap, uint64_t id)
+static void mark_twins(struct wrg_tap *tap, uint8_t lane, uint64_t id)
 {
     for (uint32_t i = 0; i < tap->nactive; i++)
-        if (tap->active_id[i] == id)
+        if (tap->active_id[i] == id && wrg_tap_active(tap, i)->lane == lane)
             wrg_tap_active(tap, i)->twin = true;
 }
 
-static bool was_answered(const struct wrg_tap *tap, uint64_t id)
+static bool was_answered(const struct wrg_tap_lane *lane, uint64_t id)
 {
-    uint32_t n = wrg_min_u32(tap->nanswered, WRG_TAP_ANSWERED);
+    uint32_t n = wrg_min_u32(lane->nanswered, WRG_TAP_ANSWERED);
 
     for (uint32_t i = 0; i < n; i++)
-        if (tap->answered[i] == id)
+        if (lane->answered[i] == id)
             return true;
     return false;
 }
 
-enum wrg_tap_match wrg_tap_answer(struct wrg_tap *tap, const struct wrg_blkif_response *response,
+enum wrg_tap_match wrg_tap_answer(struct wrg_tap *tap, struct wrg_tap_lane *lane,
+                                  const struct wrg_blkif_response *response,
                                   struct wrg_tap_request **request, bool *done)
 {
-    struct search search;
+    struct search search = { .lane = lane->number };
 
-    if (tap->nunseen) {
-        tap->unsure = true;
+    if (lane->nunseen) {
+        tap->unsure |= UINT32_C(1) << lane->number;
         return WRG_TAP_NOT_SEEN;
     }
     find_id(tap, response, &search);
     if (search.count == search.voted) {
-        if (search.count || was_answered(tap, response->id))
+        if (search.count || was_answered(lane, response->id))
             return WRG_TAP_TWICE;
-        return tap->nactive ? WRG_TAP_WRONG_ID : WRG_TAP_NO_REQUEST;
+        return lane->nactive ? WRG_TAP_WRONG_ID : WRG_TAP_NO_REQUEST;
     }
     *request = search.right ? search.right : search.wrong;
     *done = true;
-    tap->answered[tap->nanswered++ % WRG_TAP_ANSWERED] = response->id;
+    lane->answered[lane->nanswered++ % WRG_TAP_ANSWERED] = response->id;
     if (search.count > 1) {
-        mark_twins(tap, response->id);
+        mark_twins(tap, lane->number, response->id);
         (*request)->voted = true;
         *done = search.voted + 1 == search.count;
         if (*done)

@@ -92,7 +92,12 @@ static inline uint8_t wrg_event_lane(const struct wrg_event *ev)
 {
     return (uint8_t)(ev->c >> 60);
 }
-/* Both, as they lie in operand `c`. */
+/* The lane of the ring that is declared. */
+static inline uint8_t wrg_event_declared_lane(const struct wrg_event *ev)
+{
+    return (uint8_t)(ev->c >> 24);
+}
+/* Lane and request of an access, as they lie in operand `c`. */
 static inline uint64_t wrg_event_scope(uint8_t lane, uint32_t request)
 {
     return (uint64_t)lane << 60 | (uint64_t)(request & 0xfffffff) << 32;
