@@ -68,7 +68,8 @@ static const struct argp argp = {
     .doc =
         "Runs every *.wring below the folders, and compares verdicts with what cases expect."
         "\vA case without `expect` must be clean. In corpus/seed, corpus/regress and museum an op "
-        "without effect fails the check, so that a change cannot hollow out a test. "
+        "without effect fails the check, as does a run that the step budget ends, so that a change "
+        "cannot hollow out a test. "
         "The last line is `N passed, N failed, N skipped`.",
 };
 
@@ -125,6 +126,9 @@ static void judge(const struct check *check, const struct wrg_runner_args *args,
         set_result(result, WRG_JUNIT_FAILED, WRG_EXIT_FINDING,
                    "%sexpected %s, got %s by %s at step %" PRIu32 ": %s", name, wanted,
                    wrg_rule_id(v->rule), wrg_role_name(v->role), v->step, v->detail);
+    else if (v->cut && is_strict(args->path))
+        set_result(result, WRG_JUNIT_FAILED, WRG_EXIT_FINDING,
+                   "%scut by the step budget, which %s has spent", name, wrg_role_name(v->cut_by));
     else if (v->dead_ops && !check->allow_dead && is_strict(args->path))
         set_result(result, WRG_JUNIT_FAILED, WRG_EXIT_FINDING,
                    "%s%" PRIu32 " dead ops, the first in line %u", name, v->dead_ops,

@@ -156,7 +156,7 @@ static void print_result(struct run *run, const struct wrg_report *report, enum 
     }
     print_line(report, outcome, out);
     if (broken || outcome != WRG_OUTCOME_PASS || report->verdict->dead_ops ||
-        report->verdict->blind)
+        report->verdict->blind || report->verdict->cut)
         wrg_report_text(report, out);
 }
 

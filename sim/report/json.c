@@ -114,13 +114,13 @@ json_t *wrg_report_json(const struct wrg_report *report)
     const struct wrg_verdict *v = report->verdict;
     json_t *expected = v->has_expect ? text(wrg_rule_id(v->expected)) : checked(json_null());
     json_t *object = json_pack(
-        "{s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:I, s:i, s:i, s:i, s:i, s:b, s:i, s:o, s:o}", "case",
-        wrg_report_string(report->path), "label", text(report->label), "verdict",
+        "{s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:I, s:i, s:i, s:i, s:i, s:b, s:b, s:i, s:o, s:o}",
+        "case", wrg_report_string(report->path), "label", text(report->label), "verdict",
         wrg_rule_id(v->rule), "expected", expected, "engine", report->engine, "hash",
         hex64(v->hash), "peer_hash", hex64(v->peer_hash), "steps", (json_int_t)v->steps, "requests",
         (int)v->requests, "ios", (int)v->ios, "ios_failed", (int)v->ios_failed, "fallible_calls",
-        (int)v->fallible_calls, "from_snapshot", (int)v->from_snapshot, "ops", (int)v->ops,
-        "dead_ops", dead_ops(report), "blind", blind(v->blind));
+        (int)v->fallible_calls, "from_snapshot", (int)v->from_snapshot, "cut", (int)v->cut, "ops",
+        (int)v->ops, "dead_ops", dead_ops(report), "blind", blind(v->blind));
 
     checked(object);
     json_object_set_new(object, "replay", wrg_report_string(report->replay));

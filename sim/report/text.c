@@ -61,6 +61,14 @@ static void print_dead(const struct wrg_report *report, FILE *out)
         fprintf(out, "  ... and %" PRIu32 " more dead ops\n", verdict->dead_ops - DEAD_SHOWN);
 }
 
+/* Not a finding: what a script does is the case's own affair. But nothing was judged behind it. */
+static void print_cut(const struct wrg_verdict *verdict, FILE *out)
+{
+    if (verdict->cut)
+        fprintf(out, "  cut     by the step budget, which %s has spent: the end was not judged\n",
+                wrg_role_name(verdict->cut_by));
+}
+
 static void print_blind(uint32_t blind, FILE *out)
 {
     const char *separator = "  blind   ";
@@ -116,6 +124,7 @@ void wrg_report_text(const struct wrg_report *report, FILE *out)
     if (report->verdict->rule != WRG_RULE_CLEAN)
         print_finding(report, out);
     print_dead(report, out);
+    print_cut(report->verdict, out);
     print_blind(report->verdict->blind, out);
     if (report->verdict->rule != WRG_RULE_CLEAN)
         print_window(report, out);

@@ -17,7 +17,7 @@ static void begin_run(struct wrg_world *w)
     w->director_done = false;
     w->director = WRG_TASK_NONE;
     w->dead[0] = w->dead[1] = false;
-    w->closing = w->reconnected = w->ended = false;
+    w->closing = w->reconnected = w->ended = w->cut = false;
     w->next_back.set = false;
     w->rebuilds = 0;
     w->toolstack.task = WRG_TASK_NONE;
@@ -314,6 +314,8 @@ static void on_budget(struct wrg_world *w, uint32_t kind)
 
     wrg_xen_emit(&w->xen, .kind = WRG_EV_BUDGET, .role = role, .a = (uint32_t)task, .b = kind,
                  .c = w->sched.steps);
+    w->cut = !wrg_trace_has_finding(&w->trace);
+    w->cut_by = role;
     w->stage = WRG_STAGE_DONE;
 }
 

@@ -283,6 +283,8 @@ void wrg_world_verdict(const struct wrg_world *w, struct wrg_verdict *verdict)
             verdict->dead[verdict->dead_ops++] = i;
     verdict->blind = w->vbd.oracles ? wrg_oracles_blind(w->vbd.oracles) : 0;
     verdict->from_snapshot = w->from_snapshot;
+    verdict->cut = w->cut;
+    verdict->cut_by = w->cut_by;
     verdict->fallible_calls = wrg_fault_all_calls(&w->fault);
 }
 

@@ -82,6 +82,8 @@ struct wrg_verdict {
     uint16_t dead[WRG_CASE_OPS_MAX]; /* indices of the dead ones */
     uint32_t blind; /* a bit a checker that could not see (wrg_world_checker_name) */
     bool from_snapshot;
+    bool cut;       /* the step budget ended the run, and who spent it is not judged: `cut_by` */
+    uint8_t cut_by; /* enum wrg_role */
     uint32_t fallible_calls; /* fault points passed; 0 where nothing listens and none is armed */
 };
 

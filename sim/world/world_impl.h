@@ -114,6 +114,8 @@ struct wrg_world {
     uint32_t rebuilds; /* of the back's domain, in this run */
     bool closing;      /* an op has closed or killed something */
     bool ended;
+    bool cut;       /* by the step budget, of which no checker has spoken */
+    uint8_t cut_by; /* enum wrg_role */
     bool scripting; /* an op writes to the store */
     int director;
     int kill_dom; /* domid to kill at the alarm, 0: none */
