@@ -44,6 +44,23 @@ static void on_map(void *ctx, const struct wrg_event *ev, const void *payload, u
                      "gref %u is mapped, which no request in flight names", ev->a);
 }
 
+/* GNT-004, without a mapping. */
+static void on_copy(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+    struct wrg_tap *tap = &o->tap;
+    uint32_t gref = ev->d >> 32 & 0xff ? ev->a : ev->b;
+
+    (void)payload;
+    (void)len;
+    if (ev->role != WRG_ROLE_BACK || !wrg_oracle_judges(o, ev->role) || (uint32_t)ev->d ||
+        !(ev->d >> 32 & 0xffff) || !wrg_tap_sure(tap))
+        return;
+    if (wrg_tap_named_next(tap, gref) == WRG_TAP_NOT_NAMED)
+        wrg_trace_report(o->trace, WRG_RULE_GNT_004, ev,
+                         "gref %u is copied, which no request in flight names", gref);
+}
+
 /* Mapped still, and no other request in flight can be the reason. */
 static bool still_mapped(struct wrg_tap *tap, const struct wrg_tap_request *request, uint32_t gref)
 {
@@ -59,8 +76,9 @@ static void on_answer(void *ctx, const struct wrg_tap_note *note)
     struct wrg_tap *tap = &o->tap;
     struct wrg_blkif_segment seg;
 
+    /* Where both ends have agreed to it, pages stay mapped for the next request. */
     if (note->match != WRG_TAP_MATCHED || !wrg_oracle_judges(o, note->ev->role) ||
-        !wrg_tap_sure(tap) || !tap->mapped)
+        !wrg_tap_sure(tap) || !tap->mapped || wrg_tap_persistent(tap))
         return;
     struct wrg_tap_request *request = &tap->records[note->request - tap->records];
     if (!wrg_tap_has_header(request))
@@ -108,5 +126,6 @@ void wrg_grants_begin(struct wrg_oracles *o)
     if (!o->config.accesses || !(o->config.judged & WRG_JUDGE_BACK))
         return;
     wrg_trace_subscribe(o->trace, WRG_EV_MAP, on_map, o);
+    wrg_trace_subscribe(o->trace, WRG_EV_COPY, on_copy, o);
     wrg_tap_listen(&o->tap, WRG_TAP_ANSWER, on_answer, o);
 }

@@ -249,6 +249,133 @@ static void gref_of_the_ring_named_by_a_request__clean(struct bench *t)
     reply(t, 0, (struct answer){ .id = 7, .operation = 9, .status = -2 });
 }
 
+/* ---- persistent grants ---- */
+
+#define FRONT_NODE "/local/domain/1/device/vbd/51712/feature-persistent"
+#define BACK_NODE  "/local/domain/2/backend/vbd/1/51712/feature-persistent"
+
+static void offer(struct bench *t, const char *front, const char *back)
+{
+    change(t, BACK, BACK_NODE, back);
+    change(t, FRONT, FRONT_NODE, front);
+}
+
+static void answered_while_mapped_as_agreed__clean(struct bench *t)
+{
+    offer(t, "1", "1");
+    answered_while_mapped__fires(t);
+}
+
+static void answered_while_mapped_and_the_front_did_not_offer__fires(struct bench *t)
+{
+    offer(t, "0", "1");
+    answered_while_mapped__fires(t);
+}
+
+static void answered_while_mapped_and_the_back_did_not_offer__fires(struct bench *t)
+{
+    offer(t, "1", "0");
+    answered_while_mapped__fires(t);
+}
+
+static void answered_while_mapped_after_the_offer_was_dropped__clean(struct bench *t)
+{
+    offer(t, "1", "1");
+    connect_ring(t);
+    change(t, FRONT, FRONT_NODE, "0"); /* the backend has read what it was when it connected */
+    answered_while_mapped__fires(t);
+}
+
+static void answered_while_mapped_by_an_agreement_of_the_last_connection__fires(struct bench *t)
+{
+    offer(t, "1", "1");
+    connect_ring(t);
+    change(t, FRONT, FRONT_NODE, "0");
+    emit(t, .kind = WRG_EV_RING_RETIRE, .role = BACK, .b = BACK);
+    answered_while_mapped__fires(t);
+}
+
+/* The page of segments stays mapped, and is read for the next request that names it. */
+static void ask_again_by_a_kept_page(struct bench *t)
+{
+    struct wrg_blkif_request first = indirect(READ, 7, 8, 40), second = indirect(READ, 8, 8, 40);
+    struct wrg_blkif_segment seg = { .last_sect = 7, .gref = 1000 };
+    struct span at = { .role = BACK, .class = WRG_SHARED_INDIRECT, .frame = 400 + PAGE_FRAME };
+    uint8_t bytes[40 * 8];
+
+    offer(t, "1", "1");
+    connect_ring(t);
+    for (uint32_t i = 0; i < 40; i++, seg.gref++)
+        wrg_wire_put_segment(bytes, i, &seg);
+    ask(t, 0, &first);
+    map(t, 400);
+    answer(t, 0, 7);
+    ask(t, 1, &second);
+    at.request = t->scope;
+    for (; at.off < sizeof(bytes); at.off += WRG_TRACE_PAYLOAD_MAX)
+        load(t, at, bytes + at.off,
+             wrg_min_u32(WRG_TRACE_PAYLOAD_MAX, (uint32_t)sizeof(bytes) - at.off));
+    for (uint32_t i = 0; i < 40; i++)
+        map(t, 1000 + i);
+}
+
+static void grefs_in_a_kept_page_mapped__clean(struct bench *t)
+{
+    ask_again_by_a_kept_page(t);
+}
+
+static void gref_that_a_kept_page_does_not_name__fires(struct bench *t)
+{
+    ask_again_by_a_kept_page(t);
+    QUIETLY(t);
+    map(t, 1040);
+}
+
+/* ---- copies ---- */
+
+static void copy_from(struct bench *t, uint32_t gref)
+{
+    emit(t, .kind = WRG_EV_COPY, .role = BACK, .a = gref, .b = 5000, .c = 512,
+         .d = UINT64_C(1) << 32);
+}
+
+static void copy_to(struct bench *t, uint32_t gref)
+{
+    emit(t, .kind = WRG_EV_COPY, .role = BACK, .a = 5000, .b = gref, .c = 512,
+         .d = UINT64_C(1) << 40);
+}
+
+static void grefs_of_the_request_copied__clean(struct bench *t)
+{
+    ask_two(t);
+    copy_from(t, 20);
+    copy_to(t, 21);
+}
+
+static void gref_of_no_request_copied_from__fires(struct bench *t)
+{
+    ask_two(t);
+    copy_from(t, 20);
+    QUIETLY(t);
+    copy_from(t, 22);
+}
+
+static void gref_of_no_request_copied_to__fires(struct bench *t)
+{
+    ask_two(t);
+    copy_to(t, 22);
+}
+
+static void gref_copied_to_after_the_answer__fires(struct bench *t)
+{
+    ask_two(t);
+    copy_to(t, 20);
+    copy_to(t, 21);
+    answer(t, 0, 7);
+    QUIETLY(t);
+    copy_to(t, 20);
+}
+
 static const struct scenario scenarios[] = {
     PLAY(used_after_unmap__fires, GNT_001),
     PLAY(written_through_read_only__fires, GNT_002),
@@ -275,6 +402,17 @@ static const struct scenario scenarios[] = {
     PLAY(answered_while_another_request_maps_the_same_gref__clean, CLEAN),
     PLAY(answered_while_an_indirect_page_is_mapped__fires, GNT_005),
     PLAY(gref_of_the_ring_named_by_a_request__clean, CLEAN),
+    PLAY(answered_while_mapped_as_agreed__clean, CLEAN),
+    PLAY(answered_while_mapped_and_the_front_did_not_offer__fires, GNT_005),
+    PLAY(answered_while_mapped_and_the_back_did_not_offer__fires, GNT_005),
+    PLAY(answered_while_mapped_after_the_offer_was_dropped__clean, CLEAN),
+    PLAY(answered_while_mapped_by_an_agreement_of_the_last_connection__fires, GNT_005),
+    PLAY(grefs_in_a_kept_page_mapped__clean, CLEAN),
+    PLAY(gref_that_a_kept_page_does_not_name__fires, GNT_004),
+    PLAY(grefs_of_the_request_copied__clean, CLEAN),
+    PLAY(gref_of_no_request_copied_from__fires, GNT_004),
+    PLAY(gref_of_no_request_copied_to__fires, GNT_004),
+    PLAY(gref_copied_to_after_the_answer__fires, GNT_004),
 };
 
 static void sequences__fire_their_rule_or_none(void **state)

@@ -31,6 +31,19 @@ static void on_grant(void *ctx, const struct wrg_event *ev, const void *payload,
                      "gref %u grants a page that holds uninitialised memory", ev->a);
 }
 
+/* A copy from a page of one's own whose bytes nobody has written. */
+static void on_copy(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+
+    (void)payload;
+    (void)len;
+    if (!(ev->d >> 48 & 0xff) || !wrg_oracle_judges(o, ev->role))
+        return;
+    wrg_trace_report(o->trace, WRG_RULE_INFO_001, ev, "uninitialised memory is copied to gref %u",
+                     ev->b);
+}
+
 /* Pads of a response: one byte, and four more at the end of the 64-bit layout. */
 static bool is_pad(const struct wrg_tap_ring *ring, uint32_t within)
 {
@@ -59,6 +72,7 @@ static void on_put_response(void *ctx, const struct wrg_tap_note *note)
 void wrg_info_begin(struct wrg_oracles *o)
 {
     wrg_trace_subscribe(o->trace, WRG_EV_GRANT, on_grant, o);
+    wrg_trace_subscribe(o->trace, WRG_EV_COPY, on_copy, o);
     if (!o->config.accesses)
         return;
     wrg_tap_listen(&o->tap, WRG_TAP_SECRET, on_secret, o);

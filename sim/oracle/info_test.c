@@ -38,6 +38,22 @@ static void page_with_secret_granted__fires(struct bench *t)
     grant(t, true);
 }
 
+static void copied(struct bench *t, uint64_t secret)
+{
+    emit(t, .kind = WRG_EV_COPY, .role = BACK, .a = 5000, .b = 20, .c = 512,
+         .d = UINT64_C(1) << 40 | secret << 48);
+}
+
+static void secret_copied_to_a_gref__fires(struct bench *t)
+{
+    copied(t, 1);
+}
+
+static void data_copied_to_a_gref__clean(struct bench *t)
+{
+    copied(t, 0);
+}
+
 static void filled_page_granted__clean(struct bench *t)
 {
     grant(t, false);
@@ -163,6 +179,8 @@ static const struct scenario scenarios[] = {
     PLAY(secret_stored_by_a_role_not_judged__clean, CLEAN),
     PLAY(page_with_secret_granted__fires, INFO_001),
     PLAY(filled_page_granted__clean, CLEAN),
+    PLAY(secret_copied_to_a_gref__fires, INFO_001),
+    PLAY(data_copied_to_a_gref__clean, CLEAN),
     PLAY(whole_response_with_stack_bytes__fires, INFO_002),
     PLAY(pad_behind_the_operation__fires, INFO_002),
     PLAY(last_pad_byte__fires, INFO_002),

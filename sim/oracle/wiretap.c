@@ -547,6 +547,8 @@ static void on_retire(void *ctx, const struct wrg_event *ev, const void *payload
         return;
     retire(&tap->lanes[ev->c], ev->b);
     mark_frames(tap);
+    if (ev->b == BACK)
+        wrg_tap_forget_persistent(&tap->facts);
     tap->facts.trouble++;
 }
 

@@ -167,6 +167,7 @@ struct wrg_tap_facts { /* what a snapshot keeps, but for those of lanes */
     bool copies;                     /* the back copies grants: mappings do not tell all */
     uint8_t flush, barrier, discard; /* enum wrg_tap_offer */
     uint32_t discard_granularity;    /* as the backend tells, in bytes; 0: it does not */
+    uint8_t persistent[2];           /* by seat, bits of enum wrg_tap_persistent */
     bool has_indirect_max;
     bool told_indirect_max; /* by the backend itself, not by what it was asked to offer */
     uint32_t indirect_max;  /* as the backend advertises it */
@@ -174,6 +175,9 @@ struct wrg_tap_facts { /* what a snapshot keeps, but for those of lanes */
     bool readonly;
     uint64_t least_sectors, most_sectors;
 };
+
+/* What a seat's node said since the last connection ended: who reads it saw one of these. */
+enum wrg_tap_persistent { WRG_TAP_NOW_ON = 1, WRG_TAP_EVER_ON = 2 };
 
 enum wrg_tap_offer { WRG_TAP_UNKNOWN, WRG_TAP_NOT_OFFERED, WRG_TAP_OFFERED };
 
@@ -233,6 +237,12 @@ static inline bool wrg_tap_sure(const struct wrg_tap *tap)
 static inline struct wrg_tap_request *wrg_tap_active(const struct wrg_tap *tap, uint32_t i)
 {
     return &tap->records[tap->active[i]];
+}
+
+/* Both ends may have agreed to keep grants mapped between requests. */
+static inline bool wrg_tap_persistent(const struct wrg_tap *tap)
+{
+    return tap->facts.persistent[0] & tap->facts.persistent[1] & WRG_TAP_EVER_ON;
 }
 
 /* ---- requests (wiretap_request.c) ---- */
@@ -319,6 +329,8 @@ enum wrg_tap_match wrg_tap_answer(struct wrg_tap *tap, struct wrg_tap_lane *lane
 enum wrg_tap_named { WRG_TAP_NAMED, WRG_TAP_NOT_NAMED, WRG_TAP_MAYBE_NAMED };
 enum wrg_tap_named wrg_tap_names(struct wrg_tap *tap, uint32_t gref,
                                  const struct wrg_tap_request *except);
+/* The same, for one after the other in the order of segments. */
+enum wrg_tap_named wrg_tap_named_next(struct wrg_tap *tap, uint32_t gref);
 /* What is known of a gref; NULL: it was not mapped since the ring was declared. */
 static inline const struct wrg_tap_gref *wrg_tap_gref(const struct wrg_tap *tap, uint32_t gref)
 {
@@ -328,12 +340,16 @@ static inline const struct wrg_tap_gref *wrg_tap_gref(const struct wrg_tap *tap,
 }
 void wrg_tap_on_map(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len);
 void wrg_tap_on_unmap(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len);
+/* A frame that was mapped for an earlier request, and kept: an indirect page of this one? */
+void wrg_tap_link_kept(struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t frame);
 /* Bytes of an indirect page were loaded. */
 void wrg_tap_on_indirect(struct wrg_tap *tap, const struct wrg_event *ev, const uint8_t *bytes,
                          uint32_t len);
 
 /* ---- what else an event tells (wiretap_facts.c) ---- */
 
+/* A connection has ended: only what is offered now counts. */
+void wrg_tap_forget_persistent(struct wrg_tap_facts *facts);
 void wrg_tap_subscribe_facts(struct wrg_tap *tap, struct wrg_trace *trace);
 
 /* Whether the path of a store change ends in this name; its value follows the NUL. */

@@ -33,6 +33,24 @@ bool wrg_tap_number(const char *text, uint32_t len, uint32_t *number)
     return i > 0;
 }
 
+/* Whose node it is shows in its path; an end reads the other's while it connects. */
+static void note_persistent(struct wrg_tap_facts *facts, const char *path, const char *value,
+                            uint32_t value_len)
+{
+    uint8_t *seen = &facts->persistent[strstr(path, "/backend/") != NULL];
+    uint32_t number;
+    bool on = wrg_tap_number(value, value_len, &number) && number;
+
+    *seen = (uint8_t)((*seen & WRG_TAP_EVER_ON) | (on ? WRG_TAP_EVER_ON | WRG_TAP_NOW_ON : 0));
+}
+
+void wrg_tap_forget_persistent(struct wrg_tap_facts *facts)
+{
+    for (unsigned seat = 0; seat < 2; seat++)
+        if (!(facts->persistent[seat] & WRG_TAP_NOW_ON))
+            facts->persistent[seat] = 0;
+}
+
 static void on_change(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_tap_facts *facts = &((struct wrg_tap *)ctx)->facts;
@@ -48,6 +66,8 @@ static void on_change(void *ctx, const struct wrg_event *ev, const void *payload
     uint32_t value_len, number;
 
     facts->trouble++;
+    if (wrg_tap_path_ends(payload, len, "feature-persistent", &value, &value_len))
+        note_persistent(facts, payload, value, value_len);
     if (ev->role != WRG_ROLE_BACK)
         return;
     for (unsigned i = 0; i < WRG_ARRAY_LEN(offers); i++) {
@@ -128,7 +148,7 @@ static void on_copy(void *ctx, const struct wrg_event *ev, const void *payload, 
     if (ev->role != WRG_ROLE_BACK)
         return;
     tap->facts.copies = true;
-    tap->facts.trouble += ev->d != 0;
+    tap->facts.trouble += (uint32_t)ev->d != 0;
 }
 
 static void on_disk_submit(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)

@@ -110,6 +110,31 @@ enum wrg_tap_named wrg_tap_names(struct wrg_tap *tap, uint32_t gref,
     return find_namer(tap, gref, except, &request, &place);
 }
 
+/* Who names it; remembers where to look for the next one. */
+static enum wrg_tap_named next_named(struct wrg_tap *tap, uint32_t gref,
+                                     struct wrg_tap_request **request, uint32_t *place)
+{
+    if (hinted(tap, gref, request)) {
+        *place = tap->hint_next - 1;
+        return WRG_TAP_NAMED;
+    }
+    enum wrg_tap_named named = find_namer(tap, gref, NULL, request, place);
+    if (named == WRG_TAP_NAMED) {
+        tap->hint_record = (uint16_t)(*request - tap->records);
+        tap->hint_serial = (*request)->serial;
+        tap->hint_next = *place + 1;
+    }
+    return named;
+}
+
+enum wrg_tap_named wrg_tap_named_next(struct wrg_tap *tap, uint32_t gref)
+{
+    struct wrg_tap_request *request;
+    uint32_t place;
+
+    return next_named(tap, gref, &request, &place);
+}
+
 /* ---- mappings ---- */
 
 static void note_map(struct wrg_tap *tap, uint32_t gref, uint32_t frame)
@@ -143,6 +168,20 @@ static void link_page(struct wrg_tap *tap, struct wrg_tap_request *request, uint
     request->frame[k] = frame;
 }
 
+void wrg_tap_link_kept(struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t frame)
+{
+    uint32_t pages = page_count(request);
+
+    for (uint32_t k = 0; k < pages; k++) {
+        if (!has_page_gref(request, k))
+            continue;
+        const struct wrg_tap_gref *known =
+            wrg_tap_gref(tap, wrg_tap_wire(request)->indirect_grefs[k]);
+        if (known && known->live && known->frame == frame)
+            link_page(tap, request, k, frame);
+    }
+}
+
 void wrg_tap_on_map(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_tap *tap = ctx;
@@ -158,18 +197,9 @@ void wrg_tap_on_map(void *ctx, const struct wrg_event *ev, const void *payload, 
         return;
     }
     note_map(tap, ev->a, (uint32_t)ev->c);
-    tap->last_map_named = true;
-    if (hinted(tap, ev->a, &request)) {
-        place = tap->hint_next - 1;
-    } else {
-        if (find_namer(tap, ev->a, NULL, &request, &place) != WRG_TAP_NAMED) {
-            tap->last_map_named = false;
-            return;
-        }
-        tap->hint_record = (uint16_t)(request - tap->records);
-        tap->hint_serial = request->serial;
-        tap->hint_next = place + 1;
-    }
+    tap->last_map_named = next_named(tap, ev->a, &request, &place) == WRG_TAP_NAMED;
+    if (!tap->last_map_named)
+        return;
     if (place < page_count(request))
         link_page(tap, request, place, (uint32_t)ev->c);
 }

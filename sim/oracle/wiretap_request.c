@@ -262,14 +262,30 @@ bool wrg_tap_indirect_segment(const struct wrg_tap *tap, struct wrg_tap_request 
     return true;
 }
 
+/* How many indirect pages of a request are this frame, the last of which is *at. */
+static uint32_t find_places(const struct wrg_tap_request *request, uint32_t frame, uint32_t *at)
+{
+    uint32_t places = 0;
+
+    for (uint32_t k = 0; k < WRG_BLKIF_MAX_INDIRECT_PAGES; k++) {
+        if ((request->open >> k & 1) && request->frame[k] == frame) {
+            places++;
+            *at = k;
+        }
+    }
+    return places;
+}
+
 void wrg_tap_on_indirect(struct wrg_tap *tap, const struct wrg_event *ev, const uint8_t *bytes,
                          uint32_t len)
 {
     struct wrg_tap_request *request = &tap->records[tap->newest];
     uint32_t scope = wrg_event_request(ev);
     uint8_t lane = wrg_event_lane(ev);
+    bool kept = wrg_tap_persistent(tap);
+    uint32_t at = 0;
 
-    if (!tap->open_pages || !tap->nactive)
+    if ((!tap->open_pages && !kept) || !tap->nactive)
         return;
     for (uint32_t i = 0; request->serial == 0 || request->scope != scope || request->lane != lane;
          i++) {
@@ -277,12 +293,10 @@ void wrg_tap_on_indirect(struct wrg_tap *tap, const struct wrg_event *ev, const 
             return;
         request = wrg_tap_active(tap, i);
     }
-    uint32_t places = 0, at = 0;
-    for (uint32_t k = 0; k < WRG_BLKIF_MAX_INDIRECT_PAGES; k++) {
-        if ((request->open >> k & 1) && request->frame[k] == ev->a) {
-            places++;
-            at = k;
-        }
+    uint32_t places = find_places(request, ev->a, &at);
+    if (places == 0 && kept) {
+        wrg_tap_link_kept(tap, request, ev->a);
+        places = find_places(request, ev->a, &at);
     }
     if (places != 1) {
         request->confused |= places > 1;

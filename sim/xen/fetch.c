@@ -295,17 +295,53 @@ static struct wrg_fetch_result load_slot(struct wrg_fetch *fetch, uint8_t seat,
     return result;
 }
 
+static bool names_gref(const struct wrg_fetch_ring *ring, const struct wrg_fetch_scope *scope,
+                       uint32_t gref)
+{
+    struct wrg_blkif_request request;
+
+    if (!ring->live || scope->epoch != ring->epoch || scope->bytes[0] != WRG_BLKIF_OP_INDIRECT)
+        return false;
+    wrg_wire_get_request((enum wrg_abi)ring->abi, scope->bytes, &request);
+    uint32_t pages = wrg_wire_indirect_pages(request.nr_segments);
+    for (uint32_t i = 0; i < wrg_min_u32(pages, WRG_BLKIF_MAX_INDIRECT_PAGES); i++)
+        if (request.indirect_grefs[i] == gref)
+            return true;
+    return false;
+}
+
+/* The page belongs to the scope that was opened last. */
+static void join(struct wrg_fetch_indirect *page, const struct wrg_fetch_ring *ring)
+{
+    page->slot = ring->newest;
+    page->position = ring->scopes[ring->newest].position;
+    page->epoch = ring->epoch;
+    memset(page->seen, 0, sizeof(page->seen));
+}
+
+static bool is_open(const struct wrg_fetch_indirect *page, const struct wrg_fetch_ring *ring)
+{
+    const struct wrg_fetch_scope *scope = &ring->scopes[page->slot];
+
+    return page->epoch == ring->epoch && scope->epoch == ring->epoch &&
+           scope->position == page->position;
+}
+
 static struct wrg_fetch_result load_indirect(struct wrg_fetch *fetch, uint8_t seat,
                                              struct wrg_fetch_indirect *page, uint32_t off,
                                              uint32_t len)
 {
     struct wrg_fetch_ring *ring = &fetch->rings[seat][page->lane];
-    struct wrg_fetch_scope *scope = &ring->scopes[page->slot];
+    const struct wrg_fetch_scope *newest = &ring->scopes[ring->newest];
     struct wrg_fetch_result result = { .class = WRG_SHARED_INDIRECT, .lane = page->lane };
 
-    if (page->epoch != ring->epoch || scope->epoch != ring->epoch ||
-        scope->position != page->position)
+    /* A page that was kept mapped for the request before belongs to the next one that names it. */
+    if (page->epoch == ring->epoch && newest->position != page->position &&
+        names_gref(ring, newest, page->gref))
+        join(page, ring);
+    if (!is_open(page, ring))
         return (struct wrg_fetch_result){ .class = WRG_SHARED_NONE };
+    struct wrg_fetch_scope *scope = &ring->scopes[page->slot];
     scope->fetches++;
     result.request = scope->request;
     result.again = mark(page->seen, off, len);
@@ -338,21 +374,6 @@ void wrg_fetch_published(struct wrg_fetch *fetch, uint8_t seat, uint8_t lane, ui
     ring->published = index;
 }
 
-static bool names_gref(const struct wrg_fetch_ring *ring, const struct wrg_fetch_scope *scope,
-                       uint32_t gref)
-{
-    struct wrg_blkif_request request;
-
-    if (!ring->live || scope->epoch != ring->epoch || scope->bytes[0] != WRG_BLKIF_OP_INDIRECT)
-        return false;
-    wrg_wire_get_request((enum wrg_abi)ring->abi, scope->bytes, &request);
-    uint32_t pages = wrg_wire_indirect_pages(request.nr_segments);
-    for (uint32_t i = 0; i < wrg_min_u32(pages, WRG_BLKIF_MAX_INDIRECT_PAGES); i++)
-        if (request.indirect_grefs[i] == gref)
-            return true;
-    return false;
-}
-
 void wrg_fetch_mapped(struct wrg_fetch *fetch, uint8_t seat, struct wrg_frame *meta, uint32_t gref,
                       uint32_t frame)
 {
@@ -367,12 +388,11 @@ void wrg_fetch_mapped(struct wrg_fetch *fetch, uint8_t seat, struct wrg_frame *m
         struct wrg_fetch_indirect *page = &fetch->indirect[fetch->next_indirect];
         meta->indirect = (uint16_t)(fetch->next_indirect + 1);
         fetch->next_indirect = (fetch->next_indirect + 1) % WRG_FETCH_INDIRECT;
-        *page = (struct wrg_fetch_indirect){ .frame = frame,
-                                             .slot = ring->newest,
-                                             .seat = seat,
-                                             .lane = (uint8_t)i,
-                                             .position = scope->position,
-                                             .epoch = ring->epoch };
+        page->frame = frame;
+        page->gref = gref;
+        page->seat = seat;
+        page->lane = (uint8_t)i;
+        join(page, ring);
         return;
     }
 }

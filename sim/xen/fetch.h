@@ -51,7 +51,7 @@ struct wrg_fetch_scope { /* one slot of a ring */
 };
 
 struct wrg_fetch_indirect {
-    uint32_t frame;
+    uint32_t frame, gref;
     uint32_t slot, position, epoch;
     uint8_t seat, lane;
     uint64_t seen[64]; /* a bit a byte */

@@ -411,6 +411,24 @@ static void indirect_page_of_another_queue__joins_that_lane(void **state)
     assert_int_equal(result.request, 1);
 }
 
+static void page_kept_mapped__joins_the_next_request_that_names_it(void **state)
+{
+    (void)state;
+    read_indirect(0, 1, 50);
+    wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 50, 200);
+    (void)load_indirect(0, 8);
+    wrg_fetch_published(&f, WRG_SEAT_BACK, 0, 1);
+    read_indirect(1, 1, 50);
+    struct wrg_fetch_result result = load_indirect(0, 8);
+    assert_int_equal(result.class, WRG_SHARED_INDIRECT);
+    assert_int_equal(result.request, 2);
+    assert_false(result.again);
+    assert_true(load_indirect(0, 8).again);
+    read_indirect(2, 1, 51); /* names another one */
+    wrg_fetch_published(&f, WRG_SEAT_BACK, 0, 3);
+    assert_int_equal(load_indirect(0, 8).request, 2);
+}
+
 /* ---- tamper ---- */
 
 static void arm(uint32_t request, uint32_t fetch)
@@ -497,6 +515,7 @@ int main(void)
         F(one_of_two_queues_retired__the_other_stays),
         F(published__counted_over_all_lanes),
         F(indirect_page_of_another_queue__joins_that_lane),
+        F(page_kept_mapped__joins_the_next_request_that_names_it),
         F(tamper__due_at_its_request_and_fetch),
         F(tamper__counts_fetches_of_indirect_pages),
         F(tamper_switched_off_or_of_the_other_seat__not_due),

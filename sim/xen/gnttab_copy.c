@@ -82,8 +82,19 @@ static int16_t move(struct wrg_xen *xen, const struct half *source, const struct
     return GNTST_okay;
 }
 
+/* Bytes that nobody has written are about to be shown to the other end. */
+static bool shows_secret(struct wrg_xen *xen, const struct half *source, const struct side *from,
+                         const struct half *dest)
+{
+    uint32_t frame = from->pinned.frame;
+
+    return xen->trace->on && dest->is_gref && !source->is_gref &&
+           xen->memory.frames[frame].tainted &&
+           wrg_memory_has_secret(wrg_memory_at(&xen->memory, frame) + source->off, source->len);
+}
+
 static int16_t copy_between(struct wrg_xen *xen, struct wrg_domain *dom, const struct half *source,
-                            const struct half *dest)
+                            const struct half *dest, bool *secret)
 {
     struct side from, to;
     int16_t status = open_side(xen, dom, source, &from);
@@ -93,6 +104,7 @@ static int16_t copy_between(struct wrg_xen *xen, struct wrg_domain *dom, const s
     status = open_side(xen, dom, dest, &to);
     if (status == GNTST_okay) {
         status = move(xen, source, &from, dest, &to);
+        *secret = status == GNTST_okay && shows_secret(xen, source, &from, dest);
         close_side(xen, &to);
     }
     close_side(xen, &from);
@@ -111,7 +123,8 @@ static int16_t fault_of(struct wrg_xen *xen, const struct wrg_domain *dom)
 }
 
 static int16_t copy_one(struct wrg_xen *xen, struct wrg_domain *dom,
-                        const struct wrg_gnttab_copy *args, const struct wrg_gnttab_copy_op *op)
+                        const struct wrg_gnttab_copy *args, const struct wrg_gnttab_copy_op *op,
+                        bool *secret)
 {
     uint16_t pages = args->pages_domid ? args->pages_domid : DOMID_SELF;
     const struct half source = { .domid = op->source_is_gref ? args->domid : pages,
@@ -127,16 +140,20 @@ static int16_t copy_one(struct wrg_xen *xen, struct wrg_domain *dom,
                                .len = op->len };
     int16_t fault = fault_of(xen, dom);
 
-    return fault ? fault : copy_between(xen, dom, &source, &dest);
+    *secret = false;
+    return fault ? fault : copy_between(xen, dom, &source, &dest, secret);
 }
 
 int wrg_gnttab_copy(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_copy *args)
 {
     for (uint32_t i = 0; i < args->count; i++) {
         struct wrg_gnttab_copy_op *op = &args->ops[i];
-        op->status = copy_one(xen, dom, args, op);
+        bool secret;
+        op->status = copy_one(xen, dom, args, op, &secret);
         wrg_xen_emit(xen, .kind = WRG_EV_COPY, .role = dom->role, .a = op->source, .b = op->dest,
-                     .c = op->len, .d = (uint32_t)op->status);
+                     .c = op->len,
+                     .d = (uint32_t)op->status | (uint64_t)op->source_is_gref << 32 |
+                          (uint64_t)op->dest_is_gref << 40 | (uint64_t)secret << 48);
     }
     return 0;
 }

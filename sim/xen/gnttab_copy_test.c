@@ -162,6 +162,35 @@ static void copy_of_version_1_with_sub_page_flag__whole_page(void **state)
         GNTST_okay);
 }
 
+static uint64_t flags_of_last_copy(void)
+{
+    for (uint32_t i = t.nseen; i-- > 0;)
+        if (t.seen[i].ev.kind == WRG_EV_COPY)
+            return t.seen[i].ev.d;
+    return UINT64_MAX;
+}
+
+/* Which side is a gref, and whether the other end sees bytes that nobody has written. */
+static void copy_of_fresh_memory__the_event_tells(void **state)
+{
+    uint32_t fresh = wrg_xen_page_alloc(&t.xen, t.back, 1, false);
+    uint32_t gref = granted(false);
+    struct wrg_gnttab_copy_op to = {
+        .dest_is_gref = true, .dest = gref, .source = fresh, .len = 64
+    };
+    struct wrg_gnttab_copy_op from = { .source_is_gref = true, .source = gref, .dest = fresh };
+
+    (void)state;
+    assert_int_equal(copy(to), GNTST_okay);
+    assert_true(flags_of_last_copy() == (UINT64_C(1) << 40 | UINT64_C(1) << 48));
+    memset(bytes_of(t.back, fresh), 7, 64);
+    assert_int_equal(copy(to), GNTST_okay);
+    assert_true(flags_of_last_copy() == UINT64_C(1) << 40);
+    from.len = 64;
+    assert_int_equal(copy(from), GNTST_okay);
+    assert_true(flags_of_last_copy() == UINT64_C(1) << 32);
+}
+
 static void copy_fault__its_status(void **state)
 {
     const struct wrg_fault_rule rule = {
@@ -188,6 +217,7 @@ int main(void)
         X(copy_with_pages_of_somebody_else__permission_denied),
         X(copy_batch__entries_fail_one_by_one),
         X(copy_of_version_1_with_sub_page_flag__whole_page),
+        X(copy_of_fresh_memory__the_event_tells),
         X(copy_fault__its_status),
     };
 
