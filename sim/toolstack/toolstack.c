@@ -151,7 +151,7 @@ static void put_front(struct batch *batch, const struct wrg_vbd_spec *spec, cons
     put_u32(batch, front, "backend-id", spec->id.back_domid);
     put_u32(batch, front, "state", WRG_XENBUS_INITIALISING);
     put_u32(batch, front, "virtual-device", spec->id.vdev);
-    put(batch, front, "device-type", "disk");
+    put(batch, front, "device-type", spec->cdrom ? "cdrom" : "disk");
     put(batch, front, "trusted", spec->untrusted ? "0" : "1");
     if (spec->protocol)
         put(batch, front, "protocol", spec->protocol);
@@ -170,13 +170,13 @@ static void put_back(struct batch *batch, const struct wrg_vbd_spec *spec, const
     put(batch, back, "script", "/etc/xen/scripts/block");
     put_u32(batch, back, "frontend-id", spec->id.front_domid);
     put(batch, back, "online", "1");
-    put(batch, back, "removable", spec->removable ? "1" : "0");
+    put(batch, back, "removable", spec->removable || spec->cdrom ? "1" : "0");
     put(batch, back, "bootable", "1");
     put_u32(batch, back, "state", WRG_XENBUS_INITIALISING);
     put(batch, back, "dev", name);
     put(batch, back, "type", "phy");
-    put(batch, back, "mode", spec->readonly ? "r" : "w");
-    put(batch, back, "device-type", "disk");
+    put(batch, back, "mode", spec->readonly || spec->cdrom ? "r" : "w");
+    put(batch, back, "device-type", spec->cdrom ? "cdrom" : "disk");
     put(batch, back, "discard-enable", spec->no_discard ? "0" : "1");
     if (spec->direct_io_safe)
         put(batch, back, "direct-io-safe", "1");

@@ -42,6 +42,7 @@ struct wrg_vbd_spec {
     struct wrg_vbd_id id;
     bool readonly;
     bool removable;
+    bool cdrom;           /* device-type cdrom: removable and read-only, as libxl has it */
     bool untrusted;       /* trusted=0 in the frontend directory */
     bool no_discard;      /* discard-enable=0 */
     bool direct_io_safe;  /* direct-io-safe=1 in the backend directory */

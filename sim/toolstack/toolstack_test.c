@@ -116,6 +116,22 @@ static void add_with_options__in_a_driver_domain(void **state)
     assert_int_equal(fixture_write(f, f->dom2, "backend/vbd/1/51745/state", "2"), 0);
 }
 
+static void add_cdrom__removable_and_read_only(void **state)
+{
+    struct fixture *f = *state;
+    const struct wrg_vbd_spec spec = {
+        .id = { .front_domid = 1, .back_domid = 2, .vdev = WRG_VDEV_XVDA }, .cdrom = true
+    };
+
+    assert_int_equal(wrg_toolstack_add_domain(f->xs, f->dom0.conn, 1), 0);
+    assert_int_equal(wrg_toolstack_add_domain(f->xs, f->dom0.conn, 2), 0);
+    assert_int_equal(wrg_toolstack_add_vbd(f->xs, f->dom0.conn, &spec), 0);
+    assert_value(f, f->dom2, "backend/vbd/1/51712/device-type", "cdrom");
+    assert_value(f, f->dom2, "backend/vbd/1/51712/removable", "1");
+    assert_value(f, f->dom2, "backend/vbd/1/51712/mode", "r");
+    assert_value(f, f->dom1, "device/vbd/51712/device-type", "cdrom");
+}
+
 static void add_again__nothing_stale_is_left(void **state)
 {
     struct fixture *f = *state;
@@ -261,6 +277,7 @@ int main(void)
         FIXTURE_TEST(add__nodes_as_libxl_writes_them),
         FIXTURE_TEST(ends__write_their_own_and_read_the_other),
         FIXTURE_TEST(add_with_options__in_a_driver_domain),
+        FIXTURE_TEST(add_cdrom__removable_and_read_only),
         FIXTURE_TEST(add_again__nothing_stale_is_left),
         FIXTURE_TEST(hotplug__device_in_hex_and_status),
         FIXTURE_TEST(unplug__online_and_state_at_once),
