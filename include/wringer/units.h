@@ -18,10 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <wringer/port.h>
 #include <wringer/wire.h>
-
-#define WRG_BLOCK_MAX_BYTES 4096u /* a page: no segment is longer */
 
 /* Which of them are counted in blocks; the others are in 512 bytes. */
 enum wrg_counting {
@@ -38,16 +35,17 @@ struct wrg_units {
     uint8_t node, number, segment;
 };
 
-/* A power of two from 512 to a page. */
+/* A power of two from 512 to a page: no segment is longer. */
 static inline bool wrg_block_is_valid(uint64_t bytes)
 {
-    return bytes >= WRG_SECTOR_SIZE && bytes <= WRG_BLOCK_MAX_BYTES && (bytes & (bytes - 1)) == 0;
+    return bytes >= WRG_BLKIF_SECTOR_BYTES && bytes <= WRG_BLKIF_PAGE_BYTES &&
+           (bytes & (bytes - 1)) == 0;
 }
 
 /* block_bytes must be valid. */
 static inline struct wrg_units wrg_units_of(uint8_t counting, uint32_t block_bytes)
 {
-    uint8_t shift = (uint8_t)__builtin_ctz(block_bytes / WRG_SECTOR_SIZE);
+    uint8_t shift = (uint8_t)__builtin_ctz(block_bytes / WRG_BLKIF_SECTOR_BYTES);
     bool all = counting == WRG_COUNTS_ALL;
     bool both = all || counting == WRG_COUNTS_NODE_NUMBER;
 

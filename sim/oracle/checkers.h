@@ -126,6 +126,12 @@ struct wrg_logs {
     } facts;
 };
 
+struct wrg_device {
+    struct {
+        bool touched; /* by a script: what is told of the disk is not the drivers' word any more */
+    } facts;
+};
+
 struct wrg_store_rules {
     struct wrg_store_model *model;
     bool asked; /* `want` is the answer to question `number` */
@@ -157,6 +163,7 @@ struct wrg_oracles {
     struct wrg_logs logs;
     struct wrg_store_rules store_rules;
     struct wrg_reach_state reach;
+    struct wrg_device device;
     struct wrg_tap tap;
 };
 
@@ -186,6 +193,7 @@ void wrg_states_begin(struct wrg_oracles *o);
 void wrg_logs_begin(struct wrg_oracles *o);
 void wrg_store_rules_begin(struct wrg_oracles *o);
 void wrg_reach_begin(struct wrg_oracles *o);
+void wrg_device_begin(struct wrg_oracles *o);
 
 WRG_MUST_USE int wrg_store_rules_init(struct wrg_store_rules *rules);
 void wrg_store_rules_fini(struct wrg_store_rules *rules);

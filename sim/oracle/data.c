@@ -475,6 +475,9 @@ static void on_disk_discard(void *ctx, const struct wrg_event *ev, const void *p
 /* Only an honest frontend knows what it wanted, and somebody judged must be there to blame. */
 bool wrg_data_is_wanted(const struct wrg_oracle_config *config)
 {
+    /* Neither is wrong by itself where they count in different units, but the pair is. */
+    if (config->units_differ && config->judged != (WRG_JUDGE_FRONT | WRG_JUDGE_BACK))
+        return false;
     return config->honest_front && ((config->judged & WRG_JUDGE_BACK) ||
                                     ((config->judged & WRG_JUDGE_FRONT) && config->honest_back));
 }

@@ -30,6 +30,7 @@ static const struct checker {
     { "states", false, wrg_states_begin, FACTS(states) },
     { "log", false, wrg_logs_begin, FACTS(logs) },
     { "store", false, wrg_store_rules_begin, 0, 0 },
+    { "device", false, wrg_device_begin, FACTS(device) },
 };
 
 WRG_STATIC_ASSERT(WRG_ARRAY_LEN(checkers) <= 32, "a bit a checker");
@@ -65,6 +66,7 @@ static void tell_tap(struct wrg_oracles *o)
     struct wrg_tap_facts *facts = &o->tap.facts;
 
     o->tap.front_linux = o->config.front_linux;
+    o->tap.units = o->config.units;
     facts->has_indirect_max = o->config.indirect_max != WRG_ABSENT;
     facts->indirect_max = facts->has_indirect_max ? o->config.indirect_max : 0;
     facts->has_capacity = o->config.sectors != 0;

@@ -23,6 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <wringer/units.h>
+
 #include "base/base.h"
 #include "trace/trace.h"
 #include "vocab/reach.h"
@@ -50,6 +52,9 @@ struct wrg_oracle_config {
     bool disk_errors;      /* the disk may fail */
     bool volatile_cache;   /* the disk may lose what was not flushed */
     struct wrg_reach_sink reach;
+    struct wrg_units units; /* that the backend counts in: all zero for 512 bytes */
+    bool units_differ;   /* from what the frontend counts in: they do not mean the same sectors */
+    uint32_t vdisk_info; /* VDISK_*, as the toolstack made the device */
 };
 
 /* What is kept with a snapshot of the connected world. Copy it as you like. */

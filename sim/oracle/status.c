@@ -33,7 +33,7 @@ static bool moves_data(uint8_t operation)
     return operation == WRG_BLKIF_OP_READ || operation == WRG_BLKIF_OP_WRITE;
 }
 
-/* The bounds within the page, and the sum of sectors. */
+/* The bounds within the page, whole blocks, and the sum of sectors. */
 static enum segments check_segments(const struct wrg_tap *tap, struct wrg_tap_request *request,
                                     uint64_t *nsectors)
 {
@@ -49,7 +49,10 @@ static enum segments check_segments(const struct wrg_tap *tap, struct wrg_tap_re
         }
         if (seg.first_sect > seg.last_sect || seg.last_sect >= WRG_BLKIF_SECTORS_PER_PAGE)
             return BAD;
-        *nsectors += (uint64_t)seg.last_sect - seg.first_sect + 1;
+        uint32_t count = seg.last_sect - seg.first_sect + 1u;
+        if (count & wrg_block_mask(&tap->units)) /* where it lies in its page is free */
+            return BAD;
+        *nsectors += count;
     }
     return result;
 }
@@ -68,6 +71,8 @@ static unsigned expect_data(const struct wrg_tap *tap, struct wrg_tap_request *r
     enum segments segments = check_segments(tap, request, &nsectors);
 
     if (segments == BAD || (wrg_tap_operation(request) == WRG_BLKIF_OP_WRITE && facts->readonly))
+        return ERROR;
+    if (wire->sector_number & wrg_block_mask(&tap->units))
         return ERROR;
     /* What was seen of the segments reaches beyond the end already. */
     if (facts->has_capacity && !fits(wire->sector_number, nsectors, facts->most_sectors))
@@ -138,15 +143,18 @@ static bool is_aligned(const struct wrg_tap_facts *facts, const struct wrg_blkif
     return granule <= 1 || (wire->sector_number % granule == 0 && wire->nr_sectors % granule == 0);
 }
 
-static unsigned expect_discard(const struct wrg_tap_facts *facts,
-                               const struct wrg_blkif_request *wire)
+static unsigned expect_discard(const struct wrg_tap *tap, const struct wrg_blkif_request *wire)
 {
+    const struct wrg_tap_facts *facts = &tap->facts;
+
     if (facts->discard != WRG_TAP_OFFERED)
         return expect_unoffered(facts, facts->discard);
     if (facts->readonly)
         return ERROR;
     if (wire->nr_sectors == 0) /* some look where it is, and some do not */
         return OKAY | ERROR;
+    if ((wire->sector_number | wire->nr_sectors) & wrg_block_mask(&tap->units))
+        return ERROR;
     if (facts->has_capacity && !fits(wire->sector_number, wire->nr_sectors, facts->most_sectors))
         return ERROR;
     if (!facts->has_capacity || !fits(wire->sector_number, wire->nr_sectors, facts->least_sectors))
@@ -184,7 +192,7 @@ static unsigned expect(const struct wrg_tap *tap, struct wrg_tap_request *reques
     case WRG_BLKIF_OP_FLUSH_DISKCACHE: return expect_flush(&tap->facts, wire->nr_segments);
     case WRG_BLKIF_OP_INDIRECT: return expect_indirect(tap, request);
     case WRG_BLKIF_OP_WRITE_BARRIER: return expect_barrier(tap, request);
-    case WRG_BLKIF_OP_DISCARD: return expect_discard(&tap->facts, wire);
+    case WRG_BLKIF_OP_DISCARD: return expect_discard(tap, wire);
     default: return NOTSUPP;
     }
 }

@@ -13,6 +13,8 @@ struct claim { /* a request, the world it comes to, and the statuses that are ri
     uint8_t first, last; /* of the last segment; 0, 0 stands for 0, 7 */
     bool readonly;
     uint32_t indirect_max; /* 0: the default, 1024 */
+    uint16_t block_bytes;  /* 0: 512 */
+    uint8_t counting;      /* enum wrg_counting */
     bool okay, error, notsupp;
 };
 
@@ -55,6 +57,28 @@ static const struct claim claims[] = {
     { "indirect flush", WRG_BLKIF_OP_INDIRECT, WRG_BLKIF_OP_FLUSH_DISKCACHE, 1, 8, .error = true },
     { "indirect indirect", WRG_BLKIF_OP_INDIRECT, WRG_BLKIF_OP_INDIRECT, 1, 8, .error = true },
     { "indirect over the end", WRG_BLKIF_OP_INDIRECT, R, 255, 9, .error = true },
+    { "block of a page", R, 0, 2, 8, .block_bytes = 4096, .okay = true },
+    { "off a block", R, 0, 2, 12, .block_bytes = 4096, .error = true },
+    { "part of a block", W, 0, 2, 8, 0, 3, .block_bytes = 4096, .error = true },
+    { "block anywhere in its page", W, 0, 1, 8, 3, 6, .block_bytes = 2048, .okay = true },
+    { "block across the end of a page", W, 0, 1, 8, 5, 8, .block_bytes = 2048, .error = true },
+    { "indirect off a block", WRG_BLKIF_OP_INDIRECT, R, 20, 4, .block_bytes = 4096, .error = true },
+    { "number in blocks", R, 0, 1, 255, .block_bytes = 4096, .counting = WRG_COUNTS_NUMBER,
+      .okay = true },
+    { "number in blocks, beyond the end", R, 0, 1, 256, .block_bytes = 4096,
+      .counting = WRG_COUNTS_NUMBER, .error = true },
+    { "number in blocks whose sectors wrap", R, 0, 1, UINT64_C(1) << 61, .block_bytes = 4096,
+      .counting = WRG_COUNTS_NUMBER, .error = true },
+    { "sector in sectors of a disk counted in blocks", R, 0, 1, 2040, .block_bytes = 4096,
+      .counting = WRG_COUNTS_NODE, .okay = true },
+    { "segment in blocks", R, 0, 1, 255, 0, 1, .block_bytes = 2048, .counting = WRG_COUNTS_ALL,
+      .okay = true },
+    { "segment in blocks beyond its page", R, 0, 1, 255, 1, 2, .block_bytes = 2048,
+      .counting = WRG_COUNTS_ALL, .error = true },
+    { "segment of sectors counted in blocks", R, 0, 1, 8, .block_bytes = 2048,
+      .counting = WRG_COUNTS_ALL, .error = true },
+    { "indirect segments in sectors, counted in blocks", WRG_BLKIF_OP_INDIRECT, R, 20, 8,
+      .block_bytes = 4096, .counting = WRG_COUNTS_ALL, .error = true },
     { "indirect write to a read-only disk", WRG_BLKIF_OP_INDIRECT, W, 1, 8, .readonly = true,
       .error = true },
 };
@@ -76,6 +100,7 @@ static void open_world(struct bench *t, const struct claim *claim)
 {
     bench_config(t);
     t->config.readonly = claim->readonly;
+    t->config.units = wrg_units_of(claim->counting, claim->block_bytes ? claim->block_bytes : 512u);
     if (claim->indirect_max)
         t->config.indirect_max = claim->indirect_max;
     bench_begin(t);

@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <wringer/units.h>
 #include <wringer/wire.h>
 
 #include "trace/trace.h"
@@ -45,7 +46,8 @@ struct wrg_tap_request { /* as it was fetched */
     uint16_t place;   /* in wrg_tap.active */
     uint8_t lane;
     uint8_t abi;
-    bool has_id;    /* all bytes of its id were loaded */
+    struct wrg_units units; /* those of its numbers; what the functions below give is in sectors */
+    bool has_id;            /* all bytes of its id were loaded */
     bool stale;     /* what follows from bytes, at the end of this, is older than they are */
     bool twin;      /* another request in flight has its id: it may be answered already */
     bool voted;     /* a twin: a response has taken its turn */
@@ -184,10 +186,11 @@ enum wrg_tap_offer { WRG_TAP_UNKNOWN, WRG_TAP_NOT_OFFERED, WRG_TAP_OFFERED };
 struct wrg_tap {
     struct wrg_tap_facts facts;
     bool front_linux;
-    uint32_t unsure;      /* a bit a lane, and one for the grefs */
-    uint32_t backs;       /* a bit a lane that a backend serves */
-    uint64_t ring_frames; /* a bit for each frame number modulo 64 */
-    uint32_t epoch;       /* of grefs */
+    uint32_t unsure;        /* a bit a lane, and one for the grefs */
+    uint32_t backs;         /* a bit a lane that a backend serves */
+    struct wrg_units units; /* the backend's */
+    uint64_t ring_frames;   /* a bit for each frame number modulo 64 */
+    uint32_t epoch;         /* of grefs */
     uint32_t serial;
     uint32_t map_time;
     uint32_t mapped;     /* grefs of requests that are mapped now, with multiplicity */

@@ -90,6 +90,7 @@ struct wrg_tap_request *wrg_tap_open(struct wrg_tap *tap, struct wrg_tap_lane *l
     request->place = (uint16_t)tap->nactive;
     request->lane = lane->number;
     request->abi = lane->facts.rings[1].abi;
+    request->units = tap->units;
     request->stale = true;
     request->has_id = false;
     request->twin = request->voted = request->confused = false;
@@ -226,6 +227,18 @@ static uint16_t known_segments(const struct wrg_tap_request *request)
     return known;
 }
 
+/* From what the backend counts in to sectors of 512 bytes, as checkers have them. */
+static void scale(struct wrg_tap_request *request)
+{
+    const struct wrg_units *units = &request->units;
+    struct wrg_blkif_request *wire = &request->wire;
+
+    wire->sector_number = wrg_sectors_of(wire->sector_number, units->number);
+    wire->nr_sectors = wrg_sectors_of(wire->nr_sectors, units->number);
+    for (uint32_t i = 0; units->segment && i < WRG_BLKIF_MAX_DIRECT_SEGMENTS; i++)
+        wrg_segment_to_sectors(&wire->seg[i], units->segment);
+}
+
 void wrg_tap_decode(struct wrg_tap_request *request)
 {
     const struct wrg_blkif_request *wire = &request->wire;
@@ -234,6 +247,8 @@ void wrg_tap_decode(struct wrg_tap_request *request)
     bool whole = wrg_tap_has(request, 0, wrg_wire_request_size(abi));
 
     wrg_wire_get_request(abi, request->bytes, &request->wire);
+    if (WRG_UNLIKELY(request->units.number))
+        scale(request);
     request->stale = false;
     request->header = whole || has_header(request);
     if (wire->operation == WRG_BLKIF_OP_INDIRECT) {
@@ -259,6 +274,8 @@ bool wrg_tap_indirect_segment(const struct wrg_tap *tap, struct wrg_tap_request 
     if (request->confused || !(request->linked >> k & 1) || !filled(page->have, entry * 8, 6))
         return false;
     wrg_wire_get_segment(page->bytes, entry, seg);
+    if (WRG_UNLIKELY(request->units.segment))
+        wrg_segment_to_sectors(seg, request->units.segment);
     return true;
 }
 
