@@ -410,11 +410,12 @@ struct
     void (*done)(void *ctx, int error);
     void *ctx;
 };
-struct wrg_blk_ready { /* the device is there, or has changed */
-    uint64_t sectors;
-    uint32_t sector_size_bytes;
-    uint32_t vdisk_info; /* VDISK_* */
+struct wrg_blk_ready {          /* the device is there, or has changed */
+    uint64_t sectors;           /* of 512 bytes, whatever the backend counts in */
+    uint32_t sector_size_bytes; /* of a block: what I/O begins and ends at */
+    uint32_t vdisk_info;        /* VDISK_* */
     uint32_t max_segments;
+    uint32_t physical_size_bytes; /* best to write by; 0: nobody says */
     bool flush;
     bool barrier;
     bool discard, discard_secure;
@@ -449,6 +450,16 @@ struct wrg_params {
     uint16_t pool;      /* most grants that a back keeps mapped, of each queue */
     uint8_t abi;        /* a front's ring layout, enum wrg_abi */
     uint8_t ring_order; /* a front's ring pages, 2^n; a back's limit */
+    uint8_t counting;   /* what is counted in blocks of the disk: enum wrg_counting of units.h */
+    uint8_t ring_nodes; /* how the pages of a ring, or their limit, are spelled */
+    uint32_t physical_bytes; /* a back's physical-sector-size; 0: as sector-size */
+};
+
+/* Which nodes tell the size of a ring, and of the largest that a backend takes. */
+enum wrg_ring_nodes {
+    WRG_RING_NODES_ORDER, /* ring-page-order, max-ring-page-order */
+    WRG_RING_NODES_PAGES, /* num-ring-pages, max-ring-pages: deprecated */
+    WRG_RING_NODES_BOTH,
 };
 
 struct wrg_port {
@@ -552,7 +563,8 @@ enum {
  * stop    the driver is unloaded: everything is given back. Called when no task of it runs.
  * detach  close the connection in order, as when the driver is unbound. Ends in state Closed,
  * later. submit  hand in a request; it must be answered by wrg_port_blk_complete, at once or later.
- *         0; -EAGAIN: no room now, wrg_port_blk_ready will be called again; -EIO: device gone.
+ *         0; -EAGAIN: no room now, wrg_port_blk_ready will be called again; -EIO: device gone;
+ *         -EINVAL: not of whole blocks; -EROFS: nothing can be written.
  */
 struct wrg_endpoint {
     const char *name;

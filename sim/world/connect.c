@@ -44,6 +44,9 @@ static void set_params(struct wrg_world_vbd *vbd, unsigned seat)
     params->persistent = seat == WRG_SEAT_FRONT ? config->front_persistent : config->persistent;
     params->copy = config->data == WRG_CASE_DATA_COPY;
     params->pool = config->pool;
+    params->counting = seat == WRG_SEAT_FRONT ? config->front_units : config->units;
+    params->ring_nodes = seat == WRG_SEAT_FRONT ? config->ring_nodes : config->back_ring_nodes;
+    params->physical_bytes = config->physical_sector_size;
     if (seat == WRG_SEAT_FRONT) {
         params->indirect_max = config->front_indirect;
         params->discard = config->discard != WRG_CASE_DISCARD_NO;
@@ -202,6 +205,17 @@ static void on_end(void *ctx, const struct wrg_event *ev, const void *payload, u
     w->peer_hash = wrg_digest_words(w->peer_hash, (uint64_t)ev->a << 32 | ev->b, ev->kind);
 }
 
+static uint32_t vdisk_info(const struct wrg_op_config *config)
+{
+    static const uint8_t kinds[] = {
+        [WRG_CASE_MEDIA_DISK] = 0,
+        [WRG_CASE_MEDIA_CDROM] = WRG_VDISK_CDROM | WRG_VDISK_REMOVABLE,
+        [WRG_CASE_MEDIA_REMOVABLE] = WRG_VDISK_REMOVABLE,
+    };
+
+    return kinds[config->media] | (config->readonly ? WRG_VDISK_READONLY : 0u);
+}
+
 void wrg_world_begin_checkers(struct wrg_world *w)
 {
     const struct wrg_op_config *config = &w->config;
@@ -212,13 +226,17 @@ void wrg_world_begin_checkers(struct wrg_world *w)
         .front_linux = config->front == WRG_CASE_FRONT_LINUX,
         .echo_outer = config->echo == WRG_CASE_ECHO_OUTER,
         .readonly = config->readonly,
-        .sectors = config->sectors,
+        .sectors = config->sectors & ~(uint64_t)(config->sector_size / WRG_SECTOR_SIZE - 1),
         .indirect_max = config->indirect_max,
         .accesses = w->options.engine == WRG_ENGINE_FIBER,
         .faults = w->fault.nrules || w->fault.nrates || w->fail_nth,
         .disk_errors = config->error_count != 0,
         .volatile_cache = config->cache != WRG_CASE_CACHE_NONE,
         .reach = w->options.reach,
+        .units = wrg_units_of(config->units, config->sector_size),
+        .units_differ =
+            config->sector_size > WRG_SECTOR_SIZE && config->units != config->front_units,
+        .vdisk_info = vdisk_info(config),
     };
 
     if (w->vbd.oracles)
@@ -237,6 +255,18 @@ void wrg_world_begin_checkers(struct wrg_world *w)
 
 /* ---- afresh ---- */
 
+struct wrg_vbd_spec wrg_vbd_spec_of(const struct wrg_world_vbd *vbd)
+{
+    const struct wrg_op_config *config = &vbd->w->config;
+
+    return (struct wrg_vbd_spec){ .id = vbd->id,
+                                  .readonly = config->readonly,
+                                  .removable = config->media == WRG_CASE_MEDIA_REMOVABLE,
+                                  .cdrom = config->media == WRG_CASE_MEDIA_CDROM,
+                                  .untrusted = config->trusted == WRG_NO,
+                                  .no_discard = config->discard == WRG_CASE_DISCARD_FORBIDDEN };
+}
+
 /* The guests' kernels choose it as they start, long before any driver. */
 static void set_grant_version(struct wrg_world *w)
 {
@@ -249,11 +279,7 @@ static void set_grant_version(struct wrg_world *w)
 
 static void connect_afresh(struct wrg_world *w)
 {
-    const struct wrg_vbd_spec spec = { .id = w->vbd.id,
-                                       .readonly = w->config.readonly,
-                                       .untrusted = w->config.trusted == WRG_NO,
-                                       .no_discard =
-                                           w->config.discard == WRG_CASE_DISCARD_FORBIDDEN };
+    const struct wrg_vbd_spec spec = wrg_vbd_spec_of(&w->vbd);
     uint16_t dom0;
     int result;
 

@@ -287,7 +287,8 @@ bool wrg_edge_submit(struct wrg_world_vbd *vbd, const struct wrg_edge_io *args)
         emit_end(vbd, slot, result);
         give_back(vbd, slot, result, false);
     }
-    return result == 0;
+    /* What cannot be done with this disk has been refused, which is what a case may be about. */
+    return result == 0 || result == -EINVAL || result == -EROFS;
 }
 
 /* ---- callbacks of the frontend ---- */
@@ -297,7 +298,8 @@ static void blk_ready(void *ctx, const struct wrg_blk_ready *args)
     struct wrg_world_vbd *vbd = ctx;
 
     wrg_xen_emit(&vbd->w->xen, .kind = WRG_EV_BLK_READY, .role = WRG_ROLE_FRONT,
-                 .a = args->max_segments, .b = args->vdisk_info, .c = args->sectors);
+                 .a = args->max_segments, .b = args->vdisk_info, .c = args->sectors,
+                 .d = args->sector_size_bytes - WRG_SECTOR_SIZE);
     vbd->edge.state.ready = true;
     vbd->edge.state.sectors = args->sectors;
     vbd->edge.state.max_segments = args->max_segments;

@@ -75,11 +75,7 @@ static void stop_front(struct wrg_world *w)
 /* All that the toolstack writes for a device whose script has answered. */
 static bool write_device(struct wrg_world *w)
 {
-    const struct wrg_vbd_spec spec = { .id = w->vbd.id,
-                                       .readonly = w->config.readonly,
-                                       .untrusted = w->config.trusted == WRG_NO,
-                                       .no_discard =
-                                           w->config.discard == WRG_CASE_DISCARD_FORBIDDEN };
+    const struct wrg_vbd_spec spec = wrg_vbd_spec_of(&w->vbd);
     int result;
 
     wrg_xen_lock(&w->xen);

@@ -49,6 +49,7 @@ static int build_disk(struct wrg_world_vbd *vbd)
         return result;
     }
     wrg_error_disk_init(&vbd->error_disk, &vbd->memory_disk.disk);
+    wrg_block_disk_init(&vbd->block_disk, &vbd->error_disk.disk);
     wrg_readonly_disk_init(&vbd->readonly_disk, &vbd->error_disk.disk);
     wrg_faulty_disk_init(&vbd->faulty_disk, &vbd->readonly_disk.disk);
     wrg_delay_disk_init(&vbd->delay_disk, &vbd->faulty_disk.disk);
@@ -101,6 +102,9 @@ void wrg_vbd_set_disk(struct wrg_world_vbd *vbd)
     bool cache = w->config.cache != WRG_CASE_CACHE_NONE;
 
     vbd->error_disk.disk.next = cache ? &vbd->cache_disk.disk : &vbd->memory_disk.disk;
+    vbd->readonly_disk.disk.next =
+        w->config.sector_size > WRG_SECTOR_SIZE ? &vbd->block_disk.disk : &vbd->error_disk.disk;
+    wrg_block_disk_set(&vbd->block_disk, w->config.sector_size);
     vbd->disk.disk = w->config.delay ? &vbd->delay_disk.disk : &vbd->faulty_disk.disk;
     wrg_delay_disk_set(&vbd->delay_disk, w->config.delay, w->config.seed);
     vbd->disk.reorder = w->config.reorder;

@@ -18,6 +18,7 @@
 
 #include <pthread.h>
 
+#include "disk/block.h"
 #include "disk/cache.h"
 #include "disk/delay.h"
 #include "disk/error.h"
@@ -80,6 +81,7 @@ struct wrg_world_vbd {
     struct wrg_cache_disk cache_disk; /* part of the chain only where the case says so; */
     struct wrg_delay_disk delay_disk; /* likewise */
     struct wrg_error_disk error_disk;
+    struct wrg_block_disk block_disk; /* likewise */
     struct wrg_readonly_disk readonly_disk;
     struct wrg_faulty_disk faulty_disk;
     struct wrg_disk_queue disk;
@@ -109,6 +111,8 @@ void wrg_vbd_detach(struct wrg_world_vbd *vbd, unsigned seat);
 /* State of a seat in the store, as anybody can read it; 0 if its node is gone. */
 uint32_t wrg_vbd_state(struct wrg_world_vbd *vbd, unsigned seat);
 bool wrg_vbd_connected(struct wrg_world_vbd *vbd);
+/* What the toolstack is asked for. */
+struct wrg_vbd_spec wrg_vbd_spec_of(const struct wrg_world_vbd *vbd);
 void wrg_vbd_path(const struct wrg_world_vbd *vbd, unsigned seat, char path[WRG_VBD_PATH_MAX]);
 
 /* ---- edge.c ---- */

@@ -159,6 +159,13 @@ static void make_profile(struct wrg_world *w)
     profile->front_persistent = config->front_persistent;
     profile->data = config->data;
     profile->trusted = config->trusted;
+    profile->sector_size = config->sector_size;
+    profile->physical_sector_size = config->physical_sector_size;
+    profile->units = config->units;
+    profile->front_units = config->front_units;
+    profile->media = config->media;
+    profile->ring_nodes = config->ring_nodes;
+    profile->back_ring_nodes = config->back_ring_nodes;
 }
 
 static void set_seats(struct wrg_world *w)
@@ -206,6 +213,18 @@ static int start_store(struct wrg_world *w)
     return wrg_store_stage_prepare(w);
 }
 
+/* What follows from other operands. */
+static void settle_disk(struct wrg_op_config *config)
+{
+    uint16_t size = WRG_SECTOR_SIZE;
+
+    while (2u * size <= config->sector_size)
+        size *= 2;
+    config->sector_size = size;
+    if (config->media == WRG_CASE_MEDIA_CDROM)
+        config->readonly = WRG_YES;
+}
+
 int wrg_world_start(struct wrg_world *w, const struct wrg_case *c)
 {
     const struct wrg_op *sched = wrg_case_first(c, WRG_OP_SCHED);
@@ -215,6 +234,7 @@ int wrg_world_start(struct wrg_world *w, const struct wrg_case *c)
     /* Each is legal, but not both together: the frontend's demand counts. */
     if (w->config.front == WRG_CASE_FRONT_LINUX)
         w->config.echo = WRG_CASE_ECHO_INNER;
+    settle_disk(&w->config);
     set_seats(w);
     wrg_fault_begin(&w->fault);
     memset(w->fallible, 0, sizeof(w->fallible));

@@ -32,9 +32,10 @@ struct wrg_profile {
     uint32_t indirect_max;
     uint16_t front_indirect;
     uint16_t memory_mib;
+    uint16_t sector_size, physical_sector_size, pool;
     uint8_t abi, ring_order, readonly, victim, echo, front, grant_version, barrier, discard;
-    uint16_t pool;
     uint8_t persistent, front_persistent, data, trusted;
+    uint8_t units, front_units, media, ring_nodes, back_ring_nodes;
 };
 
 /* ---- the toolstack ---- */
