@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/mutex.h"
 #include "disk/reorder.h"
 
 static void lock_ring(struct wrg_disk_queue *queue)
@@ -26,7 +27,7 @@ void wrg_disk_queue_init(struct wrg_disk_queue *queue, struct wrg_xen *xen, stru
     queue->dom = dom;
     queue->disk = disk;
     queue->task = WRG_TASK_NONE;
-    pthread_mutex_init(&queue->lock, NULL);
+    wrg_mutex_init(&queue->lock);
 }
 
 void wrg_disk_queue_fini(struct wrg_disk_queue *queue)

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/mutex.h"
+
 /*
  * The thread engine: one pthread a task, in real parallel. One lock guards states, timers and the
  * clock; it is held for a few instructions, never while fn runs, and a wake of a task that has one
@@ -50,7 +52,7 @@ int wrg_sched_thread_init(struct wrg_sched *s)
         free(all);
         return -ENOMEM;
     }
-    (void)pthread_mutex_init(&all->lock, NULL);
+    wrg_mutex_init(&all->lock);
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&all->controller, &monotonic);
@@ -173,6 +175,16 @@ static bool take_pending(struct wrg_task *t)
     return __atomic_exchange_n(&t->pending, false, __ATOMIC_ACQ_REL);
 }
 
+/* What is woken again soon is spared two system calls, at the price of a busy processor. */
+static void spin_for_wake(const struct wrg_sched *s, const struct wrg_task *t)
+{
+    for (uint32_t i = 0; i < s->run.spin; i++) {
+        if (__atomic_load_n(&t->pending, __ATOMIC_RELAXED) || is_stopping(s))
+            return;
+        (void)sched_yield(); /* there may be fewer processors than tasks */
+    }
+}
+
 /* Under the lock: until there is a reason to run, the task is killed, or the pthread is to end. */
 static void sleep_until_ready(struct thread *self)
 {
@@ -196,6 +208,7 @@ int wrg_sched_thread_wait(struct wrg_sched *s, uint64_t timeout_ns)
     woken = take_pending(t);
     if (woken || timeout_ns == 0)
         return woken ? 0 : -ETIMEDOUT;
+    spin_for_wake(s, t);
     wrg_sched_lock(s);
     woken = take_pending(t);
     if (!woken && !must_leave(s, self->id)) {
@@ -267,6 +280,8 @@ static void end_job(struct thread *self)
     struct wrg_sched *s = self->s;
     struct wrg_task *t = &s->tasks[self->id];
 
+    if (t->worker)
+        spin_for_wake(s, t);
     wrg_sched_lock(s);
     if (must_leave(s, self->id))
         die(s, self->id);
@@ -281,7 +296,11 @@ static void *thread_main(void *arg)
 {
     struct thread *self = arg;
 
+    const struct sched_param none = { 0 };
+
     (void)pthread_setspecific(self->s->threads->key, self);
+    /* Else each task that is woken takes the processor from who woke it, after a single request. */
+    (void)sched_setscheduler(0, SCHED_BATCH, &none);
     if (setjmp(self->base) != 0)
         end_job(self); /* exit, stop and kill land here */
     while (next_job(self)) {

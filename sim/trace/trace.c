@@ -10,6 +10,7 @@
 
 #include "base/copy.h"
 #include "base/digest.h"
+#include "base/mutex.h"
 
 enum {
     BLOCKS_A_TURN = WRG_TRACE_WINDOW * sizeof(struct wrg_event) / WRG_DIGEST_BYTES,
@@ -54,7 +55,7 @@ static void two(void *ctx, const struct wrg_event *ev, const void *payload, uint
 void wrg_trace_init(struct wrg_trace *trace)
 {
     memset(trace, 0, sizeof(*trace));
-    pthread_mutex_init(&trace->lock, NULL);
+    wrg_mutex_init(&trace->lock);
     wrg_trace_unsubscribe_all(trace);
 }
 

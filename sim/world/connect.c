@@ -162,6 +162,7 @@ void wrg_world_begin_sched(struct wrg_world *w, bool negotiating)
         .budget_steps = w->instrumented ? BUDGET_BASE_STEPS : 0,
         .budget_task_points = w->instrumented ? BUDGET_TASK_POINTS : 0,
         .deadline_seconds = THREAD_DEADLINE_SECONDS,
+        .spin = w->options.spin,
         .points_off = !w->instrumented,
     };
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/mutex.h"
 #include "world/world_impl.h"
 
 enum { SECTORS_PER_PAGE = WRG_PAGE_SIZE / WRG_SECTOR_SIZE };
@@ -29,7 +30,7 @@ int wrg_edge_init(struct wrg_world_vbd *vbd)
         return -ENOMEM;
     for (uint32_t i = 0; i < WRG_WORLD_IO_SLOTS; i++)
         vbd->edge.slots[i].vec = vecs + (size_t)i * WRG_WORLD_IO_PAGES;
-    pthread_mutex_init(&vbd->edge.lock, NULL);
+    wrg_mutex_init(&vbd->edge.lock);
     return 0;
 }
 
@@ -211,6 +212,15 @@ static void fill_vectors(struct wrg_io_slot *slot, const struct wrg_edge_io *arg
     slot->io.vec = slot->vec;
 }
 
+/*
+ * Whether it is worth to wake who waits for room. A thread of its own would be woken for each
+ * single I/O; where one task runs at a time, it comes to run when the others sleep.
+ */
+static bool has_room(const struct wrg_world_vbd *vbd)
+{
+    return !vbd->w->xen.parallel || vbd->edge.outstanding <= vbd->w->config.depth / 2u;
+}
+
 static void give_back(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot, int error,
                       bool pages_kept)
 {
@@ -223,8 +233,8 @@ static void give_back(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot, int e
     vbd->edge.outstanding--;
     vbd->edge.completed++;
     vbd->edge.failed += error != 0;
-    bool wake = vbd->edge.waiting;
-    vbd->edge.waiting = false;
+    bool wake = vbd->edge.waiting && has_room(vbd);
+    vbd->edge.waiting &= !wake;
     unlock(vbd);
     if (wake)
         wrg_sched_wake(&vbd->w->sched, vbd->edge.waiter);

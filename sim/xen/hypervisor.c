@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mutex.h"
+
 /* Frames of the domains that are not the front's, which gets the rest. */
 #define BACK_FRAMES      256
 #define STRANGER_FRAMES  16
@@ -76,7 +78,7 @@ int wrg_xen_init(struct wrg_xen *xen, const struct wrg_xen_limits *limits)
     int result;
 
     WRG_ASSERT(limits->frames > others + WRG_GNTTAB_FRAMES_MAX);
-    pthread_mutex_init(&xen->lock, NULL);
+    wrg_mutex_init(&xen->lock);
     result = wrg_memory_init(&xen->memory, limits->frames, limits->prefault);
     if (!result)
         result = domain_init(xen, WRG_DOM_TOOLSTACK, 0, TOOLSTACK_FRAMES, 1);
