@@ -450,6 +450,7 @@ struct wrg_params {
     uint16_t pool;      /* most grants that a back keeps mapped, of each queue */
     uint8_t abi;        /* a front's ring layout, enum wrg_abi */
     uint8_t ring_order; /* a front's ring pages, 2^n; a back's limit */
+    uint8_t queues;     /* most of them; a back that has one only does not speak of queues */
     uint8_t counting;   /* what is counted in blocks of the disk: enum wrg_counting of units.h */
     uint8_t ring_nodes; /* how the pages of a ring, or their limit, are spelled */
     uint32_t physical_bytes; /* a back's physical-sector-size; 0: as sector-size */

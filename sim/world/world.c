@@ -159,6 +159,8 @@ static void make_profile(struct wrg_world *w)
     profile->front_persistent = config->front_persistent;
     profile->data = config->data;
     profile->trusted = config->trusted;
+    profile->queues = config->queues;
+    profile->front_queues = config->front_queues;
     profile->sector_size = config->sector_size;
     profile->physical_sector_size = config->physical_sector_size;
     profile->units = config->units;

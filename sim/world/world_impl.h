@@ -36,6 +36,7 @@ struct wrg_profile {
     uint8_t abi, ring_order, readonly, victim, echo, front, grant_version, barrier, discard;
     uint8_t persistent, front_persistent, data, trusted;
     uint8_t units, front_units, media, ring_nodes, back_ring_nodes;
+    uint8_t queues, front_queues;
 };
 
 /* ---- the toolstack ---- */
