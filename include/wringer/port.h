@@ -33,7 +33,7 @@
 #define WRG_NO_PAGE           0u
 #define WRG_NO_GREF           UINT32_MAX
 #define WRG_XS_NO_TRANSACTION 0u
-#define WRG_LOCKS_MAX         16u /* of one driver */
+#define WRG_LOCKS_MAX         32u /* of one driver: two a queue */
 
 struct wrg_port;
 struct wrg_access;

@@ -45,11 +45,12 @@ static void announce(struct wrg_back *back)
 
 static void take_up(struct wrg_back *back)
 {
+    const char *why;
     int result;
 
     if (!back->open) /* the hotplug script will bring us here again */
         return;
-    result = wrg_back_connect(back);
+    result = wrg_back_connect(back, &why);
     if (!result) {
         result = wrg_xenbus_switch_state(&back->bus, WRG_XENBUS_CONNECTED);
         if (result) /* what is in flight already keeps the ring until the frontend closes */
@@ -58,7 +59,7 @@ static void take_up(struct wrg_back *back)
     if (result == -ESHUTDOWN) /* the toolstack has asked for the device meanwhile */
         follow(back);
     else if (result)
-        give_up(back, result, "connecting to the frontend");
+        give_up(back, result, why);
 }
 
 /* A frontend may skip the wait for InitWait. */
@@ -246,6 +247,7 @@ static void stop(void *self)
     struct wrg_back *back = self;
 
     (void)wrg_back_disconnect(back);
+    wrg_back_take_back_offer(back);
     wrg_xenbus_fini(&back->bus);
     exit_tasks(back);
     free_back(back);

@@ -45,10 +45,11 @@ struct back_request {
     uint32_t *pages;
 };
 
-/* Why no request is taken off the ring. */
+/* Why no request is taken off any ring. */
 enum back_hold {
-    BACK_STOPPING = 1, /* the connection is being closed */
-    BACK_BARRIER = 2,  /* a barrier waits for what came before it, or has not ended */
+    /* How many barriers wait for what came before them, or have not ended: one a queue at most. */
+    BACK_BARRIERS = 0x7f,
+    BACK_STOPPING = 0x80, /* the connection is being closed */
 };
 
 /* What a queue has of one connection. */
@@ -68,10 +69,11 @@ struct back_queue {
     struct wrg_back *back;
     struct wrg_port *port;        /* of the device */
     struct back_ring *ring;       /* NULL: not connected */
-    struct back_request *waiting; /* a barrier that has not begun; the ring's task's own */
+    struct back_request *waiting; /* a barrier that has not begun; written by the ring's task */
     uint32_t task;
     uint32_t ring_lock; /* held while the ring is drained, set up or torn down */
     uint32_t rsp_lock;  /* held while responses are put and pushed */
+    bool settled;       /* since that barrier came, nobody takes requests */
 };
 
 struct wrg_back {
@@ -79,9 +81,12 @@ struct wrg_back {
     struct wrg_xenbus_device bus;
     uint32_t xenbus_task;
     uint8_t nqueues; /* that are there */
+    uint8_t nrings;  /* that are connected, the first ones; changed under all ring_locks */
     uint8_t hold;    /* no new requests: enum back_hold */
+    uint8_t turn;    /* 1 + the queue whose barrier has begun and not ended; 0: none */
     uint64_t sectors;
     uint32_t indirect_max; /* 0: BLKIF_OP_INDIRECT is not supported */
+    uint8_t max_queues;    /* offered */
     bool readonly;
     bool flush, barrier, discard, discard_secure; /* offered */
     uint32_t discard_granularity_bytes;
@@ -108,13 +113,16 @@ int wrg_back_open(struct wrg_back *back);
 int wrg_back_publish(struct wrg_back *back);
 /* What was not known then, or has changed. */
 int wrg_back_publish_properties(struct wrg_back *back);
+/* The next driver may not speak of queues, and would be believed to offer what this one did. */
+void wrg_back_take_back_offer(struct wrg_back *back);
 /* The disk has turned out not to do what was offered. */
 int wrg_back_withdraw(struct wrg_back *back);
 /* The disk has another size: the frontend is told, if it is connected. */
 int wrg_back_tell_size(struct wrg_back *back);
 
 /* Negotiation (connect.c). */
-int wrg_back_connect(struct wrg_back *back);
+/* Why it fails, in words. */
+int wrg_back_connect(struct wrg_back *back, const char **why);
 /* False: requests are in flight, it has to be called again when they are not. */
 bool wrg_back_disconnect(struct wrg_back *back);
 
@@ -137,10 +145,14 @@ void wrg_back_finish(struct back_request *req, int16_t status);
 int16_t wrg_back_status_of(struct wrg_back *back, const struct back_request *req, int error);
 
 /* Barriers (barrier.c). */
-/* Nothing is taken off a ring until this has ended. */
+/* Nothing is taken off any ring until this has ended. */
 void wrg_back_hold(struct back_request *req);
-/* By the ring's task, under ring_lock: lets the barrier begin if nothing else is in flight. */
+/* By the ring's task: lets the barrier begin if nothing else is in flight. */
 void wrg_back_look_at_barrier(struct back_queue *queue);
+/* By the ring's task, without its lock: the tasks of the other rings have seen the barrier then. */
+void wrg_back_settle(struct back_queue *queue);
+/* Nothing but barriers is in flight in one of the queues. */
+void wrg_back_wake_barriers(struct wrg_back *back);
 
 /* What a request must satisfy before anything is mapped (validate.c). All give BLKIF_RSP_*. */
 int16_t wrg_back_check_header(const struct wrg_back *back, const struct wrg_blkif_request *wire);

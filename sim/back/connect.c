@@ -12,32 +12,89 @@ static const enum wrg_abi absent_abi = WRG_ABI_X86_32;
 
 /* ---- what the frontend has written ---- */
 
-struct frontend {
-    enum wrg_abi abi;
-    uint8_t npages;
+struct peer_queue {
     uint32_t grefs[WRG_BLKIF_MAX_RING_PAGES];
     uint32_t evtchn;
 };
 
-static int read_ring_refs(struct wrg_back *back, struct frontend *peer)
+struct frontend {
+    enum wrg_abi abi;
+    uint8_t npages; /* of each ring */
+    uint8_t nqueues;
+    bool ordered; /* there is a ring-page-order: pages go by their number, even a single one */
+    struct peer_queue queues[BACK_QUEUES];
+    const char *why; /* it was refused */
+};
+
+/* Who offers one queue does not speak of them, and does not listen either. */
+static int read_queues(struct wrg_back *back, struct frontend *peer)
 {
-    char name[] = "ring-ref00";
-    uint32_t order;
-    int result;
+    uint32_t count = 1;
+    int result = 0;
+
+    if (back->max_queues > 1)
+        result = wrg_xenbus_read_u32(&back->bus, "multi-queue-num-queues", &count);
+    if (result == -ENOENT) {
+        count = 1;
+        result = 0;
+    }
+    if (result || count == 0 || count > back->max_queues) {
+        peer->why = "frontend asks for no queue, or for more than there are";
+        return result ? result : -ENOSYS;
+    }
+    peer->nqueues = (uint8_t)count;
+    return 0;
+}
+
+static int read_order(struct wrg_back *back, struct frontend *peer)
+{
+    uint32_t order = 0;
 
     /* What is no number counts as absent, and asks for the old name of a single page. */
-    if (wrg_xenbus_read_u32(&back->bus, "ring-page-order", &order)) {
-        peer->npages = 1;
-        return wrg_xenbus_read_u32(&back->bus, "ring-ref", &peer->grefs[0]);
-    }
-    if (order > back->port->params.ring_order)
+    peer->ordered = wrg_xenbus_read_u32(&back->bus, "ring-page-order", &order) == 0;
+    if (peer->ordered && order > back->port->params.ring_order)
         return -EINVAL;
-    peer->npages = (uint8_t)(1u << order);
-    result = 0;
+    peer->npages = peer->ordered ? (uint8_t)(1u << order) : 1;
+    return 0;
+}
+
+/* `name` ends at `end`, behind the directory of the queue, and has room for a node. */
+static int read_ring_refs(struct wrg_back *back, const struct frontend *peer, char *name, char *end,
+                          uint32_t *grefs)
+{
+    int result = 0;
+
+    memcpy(end, "ring-ref", sizeof("ring-ref"));
+    if (!peer->ordered)
+        return wrg_xenbus_read_u32(&back->bus, name, &grefs[0]);
     for (unsigned i = 0; i < peer->npages && !result; i++) {
-        wrg_format_u64(i, name + sizeof("ring-ref") - 1);
-        result = wrg_xenbus_read_u32(&back->bus, name, &peer->grefs[i]);
+        wrg_format_u64(i, end + sizeof("ring-ref") - 1);
+        result = wrg_xenbus_read_u32(&back->bus, name, &grefs[i]);
     }
+    return result;
+}
+
+static int read_queue(struct wrg_back *back, struct frontend *peer, unsigned index)
+{
+    struct peer_queue *queue = &peer->queues[index];
+    char name[32] = "";
+    char *end = name;
+    int result;
+
+    if (peer->nqueues > 1) { /* a single one lies where it lay before there were several */
+        memcpy(name, "queue-", sizeof("queue-"));
+        end = name + sizeof("queue-") - 1;
+        end += wrg_format_u64(index, end);
+        *end++ = '/';
+    }
+    memcpy(end, "event-channel", sizeof("event-channel"));
+    result = wrg_xenbus_read_u32(&back->bus, name, &queue->evtchn);
+    if (!result && index == 0)
+        result = read_order(back, peer);
+    if (!result)
+        result = read_ring_refs(back, peer, name, end, queue->grefs);
+    if (result && peer->nqueues > 1)
+        peer->why = "reading the rings of the frontend's queues";
     return result;
 }
 
@@ -52,14 +109,22 @@ static int read_frontend(struct wrg_back *back, struct frontend *peer)
     else if (!result)
         result = wrg_wire_protocol_parse(protocol, &peer->abi);
     if (!result)
-        result = wrg_xenbus_read_u32(&back->bus, "event-channel", &peer->evtchn);
-    return result ? result : read_ring_refs(back, peer);
+        result = read_queues(back, peer);
+    for (unsigned i = 0; !result && i < peer->nqueues; i++)
+        result = read_queue(back, peer, i);
+    return result;
 }
 
 /* ---- the ring ---- */
 
+static unsigned index_of(const struct back_queue *queue)
+{
+    return (unsigned)(queue - queue->back->queues);
+}
+
 static int map_ring(struct back_queue *queue, const struct frontend *peer)
 {
+    const struct peer_queue *theirs = &peer->queues[index_of(queue)];
     struct wrg_port *port = queue->port;
     struct wrg_gnttab_map_op ops[WRG_BLKIF_MAX_RING_PAGES];
     struct wrg_gnttab_map map = {
@@ -68,7 +133,7 @@ static int map_ring(struct back_queue *queue, const struct frontend *peer)
 
     memset(ops, 0, sizeof(ops));
     for (unsigned i = 0; i < peer->npages; i++)
-        ops[i].gref = peer->grefs[i];
+        ops[i].gref = theirs->grefs[i];
     int result = wrg_port_gnttab_map(port, &map);
     if (result)
         return result;
@@ -92,8 +157,9 @@ static void unmap_ring(struct back_queue *queue)
 static int bind_events(struct back_queue *queue, const struct frontend *peer)
 {
     struct wrg_port *port = queue->port;
+    const struct peer_queue *theirs = &peer->queues[index_of(queue)];
     struct wrg_evtchn_bind_interdomain bind = { .remote_domid = queue->back->bus.other_domid,
-                                                .remote_evtchn = peer->evtchn };
+                                                .remote_evtchn = theirs->evtchn };
     int result = wrg_port_evtchn_bind_interdomain(port, &bind);
 
     if (result)
@@ -108,16 +174,18 @@ static int attach_ring(struct back_queue *queue, const struct frontend *peer)
     const struct wrg_ring_args args = { .port = queue->port,
                                         .page = queue->ring->page,
                                         .npages = peer->npages,
-                                        .abi = (uint8_t)peer->abi };
+                                        .abi = (uint8_t)peer->abi,
+                                        .queue = (uint8_t)index_of(queue) };
 
     return wrg_back_ring_attach(&queue->ring->ring, &args);
 }
 
-static int alloc_ring(struct back_queue *queue)
+static int alloc_ring(struct back_queue *queue, const struct frontend *peer)
 {
     struct wrg_alloc alloc = { .size = sizeof(*queue->ring), .kind = WRG_ALLOC_HEAP, .zero = true };
     int result = wrg_port_alloc(queue->port, &alloc);
 
+    (void)peer;
     if (!result)
         queue->ring = alloc.ptr;
     return result;
@@ -147,42 +215,65 @@ static void tear_down(struct back_queue *queue)
     free_ring(queue);
 }
 
-static int set_up(struct back_queue *queue, const struct frontend *peer)
-{
-    int result = alloc_ring(queue);
+typedef int step_fn(struct back_queue *queue, const struct frontend *peer);
 
-    if (!result)
-        result = map_ring(queue, peer);
-    if (!result)
-        result = attach_ring(queue, peer);
-    if (!result)
-        result = bind_events(queue, peer);
-    if (result && queue->ring)
-        tear_down(queue);
+/* All of one kind before the next: where one is missing, no ring has been looked at yet. */
+static step_fn *const steps[] = { alloc_ring, map_ring, attach_ring, bind_events };
+
+static void tear_down_all(struct wrg_back *back)
+{
+    for (unsigned i = 0; i < back->nqueues; i++)
+        if (back->queues[i].ring)
+            tear_down(&back->queues[i]);
+    __atomic_store_n(&back->nrings, 0, __ATOMIC_RELAXED);
+}
+
+/* All queues or none; under all ring_locks. */
+static int set_up_all(struct wrg_back *back, const struct frontend *peer)
+{
+    int result = 0;
+
+    back->hold = 0;
+    for (unsigned k = 0; k < sizeof(steps) / sizeof(*steps); k++)
+        for (unsigned i = 0; i < peer->nqueues && !result; i++)
+            result = steps[k](&back->queues[i], peer);
+    if (result)
+        tear_down_all(back);
+    else
+        __atomic_store_n(&back->nrings, peer->nqueues, __ATOMIC_RELAXED);
     return result;
 }
 
-int wrg_back_connect(struct wrg_back *back)
+/* The frontend may have put requests before it was heard. */
+static int wake_all(struct wrg_back *back)
 {
-    struct frontend peer = { .abi = absent_abi };
-    struct back_queue *queue = &back->queues[0];
+    int result = 0;
+
+    for (unsigned i = 0; i < back->nrings && !result; i++) {
+        struct wrg_task_wake wake = { .task = back->queues[i].task };
+        result = wrg_port_task_wake(back->port, &wake);
+    }
+    return result;
+}
+
+int wrg_back_connect(struct wrg_back *back, const char **why)
+{
+    struct frontend peer = { .why = "connecting to the frontend" };
     int result;
 
     wrg_port_section(back->port, WRG_AT_CONNECT, 1);
     result = read_frontend(back, &peer);
+    *why = peer.why;
     if (!result)
         result = wrg_back_publish_properties(back);
+    while (!result && back->nqueues < peer.nqueues)
+        result = wrg_back_create_queue(back);
     if (result)
         return result;
     wrg_back_lock_rings(back);
-    back->hold = 0;
-    result = set_up(queue, &peer);
+    result = set_up_all(back, &peer);
     wrg_back_unlock_rings(back);
-    if (result)
-        return result;
-    /* The frontend may have put requests before it was heard. */
-    struct wrg_task_wake wake = { .task = queue->task };
-    return wrg_port_task_wake(back->port, &wake);
+    return result ? result : wake_all(back);
 }
 
 bool wrg_back_disconnect(struct wrg_back *back)
@@ -195,9 +286,8 @@ bool wrg_back_disconnect(struct wrg_back *back)
     /* The disk still moves bytes of these: the last one that ends wakes the xenbus task again. */
     for (unsigned i = 0; i < back->nqueues && idle; i++)
         idle = wrg_back_is_idle(&back->queues[i]);
-    for (unsigned i = 0; i < back->nqueues && idle; i++)
-        if (back->queues[i].ring)
-            tear_down(&back->queues[i]);
+    if (idle)
+        tear_down_all(back);
     wrg_back_unlock_rings(back);
     return idle;
 }

@@ -121,6 +121,14 @@ static int write_properties(void *ctx, uint32_t transaction)
     return result || !back->discard ? result : write_discard(back, transaction);
 }
 
+static const char max_queues_node[] = "multi-queue-max-queues";
+
+void wrg_back_take_back_offer(struct wrg_back *back)
+{
+    if (back->max_queues > 1)
+        (void)wrg_xenbus_remove(&back->bus, WRG_XS_NO_TRANSACTION, max_queues_node);
+}
+
 /* What the driver can do; and with it the properties, if they are known by now. */
 static int write_features(void *ctx, uint32_t transaction)
 {
@@ -133,8 +141,11 @@ static int write_features(void *ctx, uint32_t transaction)
         { "feature-discard", 0, true },
         { "max-ring-page-order", back->port->params.ring_order, true },
     };
+    const struct node queues = { max_queues_node, back->max_queues, true };
     int result = write_nodes(back, transaction, nodes, sizeof(nodes) / sizeof(*nodes));
 
+    if (!result && back->max_queues > 1)
+        result = write_nodes(back, transaction, &queues, 1);
     if (!result && back->open)
         result = write_properties(ctx, transaction);
     return result;
@@ -151,6 +162,9 @@ int wrg_back_publish(struct wrg_back *back)
     back->indirect_max = params->indirect_absent ? 0 : params->indirect_max;
     if (back->indirect_max > WRG_BLKIF_MAX_INDIRECT_SEGMENTS)
         back->indirect_max = WRG_BLKIF_MAX_INDIRECT_SEGMENTS;
+    back->max_queues = params->queues < BACK_QUEUES ? params->queues : BACK_QUEUES;
+    if (back->max_queues == 0)
+        back->max_queues = 1;
     result = wrg_xenbus_transact(&back->bus, write_features, back);
     back->properties_due = result || !back->open;
     return result;

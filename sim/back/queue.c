@@ -12,13 +12,18 @@ static uint8_t held(const struct wrg_back *back)
 
 /* ---- life ---- */
 
+static const char *const task_names[BACK_QUEUES] = {
+    "back.ring",  "back.ring1", "back.ring2", "back.ring3", "back.ring4",  "back.ring5",
+    "back.ring6", "back.ring7", "back.ring8", "back.ring9", "back.ring10", "back.ring11",
+};
+
 int wrg_back_create_queue(struct wrg_back *back)
 {
     struct back_queue *queue = &back->queues[back->nqueues];
     struct wrg_lock_create ring = { .lock = 0 };
     struct wrg_lock_create rsp = { .lock = 0 };
     struct wrg_task_create task = {
-        .fn = wrg_back_drain, .arg = queue, .name = "back.ring", .worker = true
+        .fn = wrg_back_drain, .arg = queue, .name = task_names[back->nqueues], .worker = true
     };
     int result = wrg_port_lock_create(back->port, &ring);
 
@@ -136,7 +141,7 @@ void wrg_back_drain(void *arg)
     const struct wrg_back *back = queue->back;
 
     wrg_port_lock(queue->port, queue->ring_lock);
-    if (queue->ring && (held(back) & BACK_BARRIER))
+    if (queue->ring && (held(back) & BACK_BARRIERS))
         wrg_back_look_at_barrier(queue);
     if (queue->ring && !queue->ring->broken && !(held(back) & BACK_STOPPING)) {
         struct wrg_evtchn_eoi eoi = { .evtchn = queue->ring->evtchn };
@@ -147,6 +152,8 @@ void wrg_back_drain(void *arg)
             (void)wrg_port_evtchn_eoi(queue->port, &eoi);
     }
     wrg_port_unlock(queue->port, queue->ring_lock);
+    if (queue->waiting && !queue->settled)
+        wrg_back_settle(queue);
 }
 
 bool wrg_back_is_idle(struct back_queue *queue)
@@ -168,12 +175,12 @@ static void wake_who_waits(struct back_queue *queue, uint8_t hold, uint32_t left
 {
     struct wrg_back *back = queue->back;
     struct wrg_task_wake xenbus = { .task = back->xenbus_task };
-    struct wrg_task_wake ring = { .task = queue->task };
+    bool waits = __atomic_load_n(&queue->waiting, __ATOMIC_ACQUIRE) != NULL;
 
     if (left == 0 && (hold & BACK_STOPPING))
         (void)wrg_port_task_wake(back->port, &xenbus);
-    if (left == 1 && (hold & BACK_BARRIER)) /* the barrier itself */
-        (void)wrg_port_task_wake(back->port, &ring);
+    if (left == waits && (hold & BACK_BARRIERS)) /* nothing but the barrier itself, if that */
+        wrg_back_wake_barriers(back);
 }
 
 void wrg_back_respond(struct back_queue *queue, uint64_t id, uint8_t operation, int16_t status)

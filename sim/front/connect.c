@@ -43,7 +43,8 @@ static int share_ring(struct front_queue *queue)
     const struct wrg_ring_args args = { .port = front->port,
                                         .page = ring->page,
                                         .npages = (uint8_t)ring->npages,
-                                        .abi = front->port->params.abi };
+                                        .abi = front->port->params.abi,
+                                        .queue = (uint8_t)(queue - front->queues) };
     wrg_front_ring_init(&ring->ring, &args);
     for (uint32_t i = 0; i < ring->npages; i++)
         pages[i] = ring->page + i;
@@ -82,37 +83,56 @@ static int set_up_queue(struct front_queue *queue, uint32_t npages)
 
 /* ---- nodes ---- */
 
-/*
- * One page goes by the old name: a ring-page-order, even of 0, would ask for ring-ref0. One that an
- * earlier connection with more pages has left behind would ask for grants that are over.
- */
-static int write_ring_ref(struct wrg_front *front, uint32_t transaction)
+/* The directory of a queue, if there are several; behind it there is room for a node. */
+static char *queue_dir(const struct wrg_front *front, unsigned index, char name[32])
 {
-    struct wrg_xs_rm stale = { .transaction = transaction,
-                               .dir = front->bus.dir,
-                               .name = "ring-page-order" };
-    int result = wrg_port_xs_rm(front->port, &stale); /* 0 also where there is none */
+    char *end = name;
 
+    if (front->nrings == 1)
+        return end;
+    memcpy(name, "queue-", sizeof("queue-"));
+    end += sizeof("queue-") - 1;
+    end += wrg_format_u64(index, end);
+    *end++ = '/';
+    return end;
+}
+
+static int write_queue(struct wrg_front *front, uint32_t transaction, unsigned index)
+{
+    const struct front_ring *ring = front->queues[index].ring;
+    char name[32];
+    char *end = queue_dir(front, index, name);
+    int result = 0;
+
+    memcpy(end, "ring-ref", sizeof("ring-ref"));
+    for (uint32_t i = 0; i < ring->npages && !result; i++) {
+        if (ring->npages > 1)
+            wrg_format_u64(i, end + sizeof("ring-ref") - 1);
+        result = wrg_xenbus_write_u64(&front->bus, transaction, name, ring->grefs[i]);
+    }
+    memcpy(end, "event-channel", sizeof("event-channel"));
     if (!result)
-        result = wrg_xenbus_write_u64(&front->bus, transaction, "ring-ref",
-                                      front->queues[0].ring->grefs[0]);
+        result = wrg_xenbus_write_u64(&front->bus, transaction, name, ring->evtchn);
     return result;
 }
 
-static int write_ring_refs(struct wrg_front *front, uint32_t transaction)
+/*
+ * One page goes by the old name: a ring-page-order, even of 0, would ask for ring-ref0. One that an
+ * earlier connection with more pages has left behind would ask for grants that are over; and
+ * likewise a number of queues, if the backend reads that.
+ */
+static int write_numbers(struct wrg_front *front, uint32_t transaction)
 {
-    const struct front_ring *ring = front->queues[0].ring;
-    char name[] = "ring-ref00";
-    int result;
+    uint32_t npages = front->queues[0].ring->npages;
+    int result = npages > 1 ? wrg_xenbus_write_u64(&front->bus, transaction, "ring-page-order",
+                                                   (uint64_t)__builtin_ctz(npages))
+                            : wrg_xenbus_remove(&front->bus, transaction, "ring-page-order");
 
-    if (ring->npages == 1)
-        return write_ring_ref(front, transaction);
-    result = wrg_xenbus_write_u64(&front->bus, transaction, "ring-page-order",
-                                  (uint64_t)__builtin_ctz(ring->npages));
-    for (uint32_t i = 0; i < ring->npages && !result; i++) {
-        wrg_format_u64(i, name + sizeof("ring-ref") - 1);
-        result = wrg_xenbus_write_u64(&front->bus, transaction, name, ring->grefs[i]);
-    }
+    if (!result && front->nrings > 1)
+        result =
+            wrg_xenbus_write_u64(&front->bus, transaction, "multi-queue-num-queues", front->nrings);
+    else if (!result && front->queues_offered)
+        result = wrg_xenbus_remove(&front->bus, transaction, "multi-queue-num-queues");
     return result;
 }
 
@@ -120,11 +140,10 @@ static int write_nodes(void *ctx, uint32_t transaction)
 {
     struct wrg_front *front = ctx;
     enum wrg_abi abi = (enum wrg_abi)front->port->params.abi;
-    int result = write_ring_refs(front, transaction);
+    int result = write_numbers(front, transaction);
 
-    if (!result)
-        result = wrg_xenbus_write_u64(&front->bus, transaction, "event-channel",
-                                      front->queues[0].ring->evtchn);
+    for (unsigned i = 0; i < front->nrings && !result; i++)
+        result = write_queue(front, transaction, i);
     if (!result)
         result = wrg_xenbus_write_text(&front->bus, transaction, "protocol",
                                        wrg_wire_protocol_name(abi));
@@ -133,15 +152,37 @@ static int write_nodes(void *ctx, uint32_t transaction)
     return result;
 }
 
+/* ---- how many queues ---- */
+
+/* As many as both ends have; one, too, where nobody speaks of queues, or of none. */
+static uint32_t agree_on_queues(struct wrg_front *front)
+{
+    uint32_t count = 1;
+
+    front->queues_offered = wrg_xenbus_read_u32(&front->bus, "multi-queue-max-queues", &count) == 0;
+    if (count > front->port->params.queues)
+        count = front->port->params.queues;
+    if (count > FRONT_QUEUES)
+        count = FRONT_QUEUES;
+    return count ? count : 1;
+}
+
 int wrg_front_set_up(struct wrg_front *front)
 {
     uint32_t order = wrg_xenbus_read_unsigned(&front->bus, "max-ring-page-order", 0);
-    int result;
+    uint32_t count;
+    int result = 0;
 
     wrg_port_section(front->port, WRG_AT_CONNECT, 1);
     if (order > front->port->params.ring_order)
         order = front->port->params.ring_order;
-    result = set_up_queue(&front->queues[0], 1u << order);
+    count = agree_on_queues(front);
+    while (!result && front->nqueues < count)
+        result = wrg_front_create_queue(front);
+    if (!result)
+        wrg_front_spread(front, (uint8_t)count);
+    for (unsigned i = 0; i < count && !result; i++)
+        result = set_up_queue(&front->queues[i], 1u << order);
     if (!result)
         result = wrg_xenbus_transact(&front->bus, write_nodes, front);
     if (result)

@@ -79,6 +79,7 @@ static int start(struct wrg_port *port, void **self)
         return result;
     struct wrg_front *front = alloc.ptr;
     front->port = port;
+    front->nrings = 1;
     front->handle = (uint16_t)wrg_xenbus_handle(port->nodename);
     result = wrg_xenbus_init(&front->bus, port, "backend");
     if (!result)

@@ -122,6 +122,9 @@ struct wrg_front {
     uint32_t xenbus_task;
     uint8_t state;       /* enum front_state */
     uint8_t nqueues;     /* that are there */
+    uint8_t nrings;      /* that are connected, or were last: the first ones take I/O */
+    bool queues_offered; /* the backend speaks of queues */
+    uint32_t turn;       /* of the queues: I/O goes to one after the other */
     bool flush, barrier; /* offered */
     bool discard, discard_secure;
     uint32_t discard_granularity_bytes, discard_alignment_bytes;
@@ -171,6 +174,8 @@ void wrg_front_enter_error(struct wrg_front *front, const char *why);
 
 /* Requests (request.c). */
 int wrg_front_submit(void *front, struct wrg_io *io);
+/* From now on there are so many rings: what waits for others waits for these. */
+void wrg_front_spread(struct wrg_front *front, uint8_t nrings);
 /* Puts what waits while there is room; under ring_lock. */
 void wrg_front_issue(struct front_queue *queue);
 /* Fails all that waits. */

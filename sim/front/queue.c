@@ -18,13 +18,18 @@ void wrg_front_enter_error(struct wrg_front *front, const char *why)
 
 /* ---- life ---- */
 
+static const char *const task_names[FRONT_QUEUES] = {
+    "front.ring",  "front.ring1", "front.ring2", "front.ring3", "front.ring4",  "front.ring5",
+    "front.ring6", "front.ring7", "front.ring8", "front.ring9", "front.ring10", "front.ring11",
+};
+
 int wrg_front_create_queue(struct wrg_front *front)
 {
     struct front_queue *queue = &front->queues[front->nqueues];
     struct wrg_lock_create ring = { .lock = 0 };
     struct wrg_lock_create list = { .lock = 0 };
     struct wrg_task_create task = {
-        .fn = wrg_front_work, .arg = queue, .name = "front.ring", .worker = true
+        .fn = wrg_front_work, .arg = queue, .name = task_names[front->nqueues], .worker = true
     };
     int result = wrg_port_lock_create(front->port, &ring);
 

@@ -16,18 +16,46 @@ static bool takes_io(const struct wrg_front *front)
     return state == FRONT_UP || state == FRONT_SUSPENDED;
 }
 
+/*
+ * One after the other. The block layer knows no order between requests that it has not heard of
+ * yet, so any queue will do; all parts of one go the same way.
+ */
+static struct front_queue *next_queue(struct wrg_front *front)
+{
+    uint32_t nrings = __atomic_load_n(&front->nrings, __ATOMIC_ACQUIRE);
+
+    if (nrings == 1)
+        return &front->queues[0];
+    return &front->queues[__atomic_fetch_add(&front->turn, 1, __ATOMIC_RELAXED) % nrings];
+}
+
+/* With its list_lock held. */
+static struct front_queue *lock_queue(struct wrg_front *front)
+{
+    struct front_queue *queue = next_queue(front);
+
+    wrg_port_lock(front->port, queue->list_lock);
+    /* There may be fewer rings by now; what this one had has gone to others, and so shall this. */
+    while (queue >= front->queues + __atomic_load_n(&front->nrings, __ATOMIC_ACQUIRE)) {
+        wrg_port_unlock(front->port, queue->list_lock);
+        queue = next_queue(front);
+        wrg_port_lock(front->port, queue->list_lock);
+    }
+    return queue;
+}
+
 int wrg_front_submit(void *self, struct wrg_io *io)
 {
     struct wrg_front *front = self;
     struct front_io *mine = (struct front_io *)(void *)io->driver;
-    struct front_queue *queue = &front->queues[0];
+    struct front_queue *queue;
     bool first = false;
     bool taken = false;
 
     *mine = (struct front_io){
         .tag = io->tag, .sector = io->sector, .vec = io->vec, .nvec = io->nvec, .op = io->op
     };
-    wrg_port_lock(front->port, queue->list_lock);
+    queue = lock_queue(front);
     /* Closing fails what waits under this lock: nothing may slip in behind it. */
     if (takes_io(front)) {
         first = queue->head == NULL;
@@ -102,6 +130,32 @@ void wrg_front_fail_waiting(struct wrg_front *front, int error)
 {
     for (unsigned i = 0; i < front->nqueues; i++)
         fail_waiting(&front->queues[i], error);
+}
+
+static void append(struct front_queue *queue, struct front_io *first, struct front_io *last)
+{
+    wrg_port_lock(queue->port, queue->ring_lock);
+    if (queue->todo_tail)
+        queue->todo_tail->next = first;
+    else
+        queue->todo = first;
+    queue->todo_tail = last;
+    wrg_port_unlock(queue->port, queue->ring_lock);
+}
+
+void wrg_front_spread(struct wrg_front *front, uint8_t nrings)
+{
+    __atomic_store_n(&front->nrings, nrings, __ATOMIC_RELEASE);
+    for (unsigned i = nrings; i < front->nqueues; i++) {
+        struct front_queue *queue = &front->queues[i];
+        wrg_port_lock(front->port, queue->ring_lock);
+        collect(queue);
+        struct front_io *first = queue->todo, *last = queue->todo_tail;
+        queue->todo = queue->todo_tail = NULL;
+        wrg_port_unlock(front->port, queue->ring_lock);
+        if (first)
+            append(&front->queues[i % nrings], first, last);
+    }
 }
 
 /* ---- one ring request ---- */

@@ -58,6 +58,7 @@ static void set_params(struct wrg_world_vbd *vbd, unsigned seat)
         params->echo_outer = config->echo == WRG_CASE_ECHO_OUTER;
         params->ring_order = w->next_back.ring_order;
         params->persistent = w->next_back.persistent;
+        params->queues = w->next_back.queues;
         params->no_flush = w->next_back.no_flush || config->barrier == WRG_CASE_BARRIER_ONLY;
         params->barrier = config->barrier != WRG_CASE_BARRIER_NO;
     } else {

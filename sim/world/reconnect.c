@@ -7,7 +7,7 @@
 
 #include "world/world_impl.h"
 
-enum { REBUILDS_MAX = 4, RING_ORDERS = 5, HIGHEST_INDIRECT = 65535 };
+enum { REBUILDS_MAX = 4, RING_ORDERS = 5, QUEUES = 13, HIGHEST_INDIRECT = 65535 };
 
 /* ---- parts ---- */
 
@@ -263,7 +263,8 @@ static void set_limits(struct wrg_world *w, const struct wrg_op_reconnect *op)
         *next = (struct wrg_next_back){ .set = true,
                                         .indirect_max = w->config.indirect_max,
                                         .ring_order = RING_ORDERS - 1,
-                                        .persistent = w->config.persistent };
+                                        .persistent = w->config.persistent,
+                                        .queues = w->config.queues };
     if (op->indirect_max != WRG_AUTO_32)
         next->indirect_max = op->indirect_max > HIGHEST_INDIRECT ? WRG_ABSENT : op->indirect_max;
     if (op->ring_order != WRG_AUTO_16)
@@ -271,6 +272,8 @@ static void set_limits(struct wrg_world *w, const struct wrg_op_reconnect *op)
     next->no_flush = op->flush == WRG_NO;
     if (op->persistent != WRG_CASE_OFFER_AUTO)
         next->persistent = op->persistent == WRG_CASE_OFFER_YES;
+    if (op->queues != WRG_AUTO_16)
+        next->queues = (uint8_t)(op->queues % QUEUES);
 }
 
 bool wrg_op_reconnect(struct wrg_world *w, const struct wrg_op *op)

@@ -64,6 +64,7 @@ struct wrg_next_back {
     uint8_t ring_order;
     bool no_flush;
     bool persistent;
+    uint8_t queues;
 };
 
 /* ---- snapshot ---- */
