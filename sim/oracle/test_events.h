@@ -3,7 +3,8 @@
  * For the tests of checkers: a trace with all of them attached, and events made by hand.
  *
  * The world behind the events: one ring from frame 100 on, both ends attached at index `start`, the
- * backend judged unless a test says otherwise. Layer: oracle, tests only.
+ * backend judged unless a test says otherwise. Where a test sets `lane` to 1, what follows is of a
+ * second ring, from frame 150 on. Layer: oracle, tests only.
  */
 #ifndef WRG_ORACLE_TEST_EVENTS_H
 #define WRG_ORACLE_TEST_EVENTS_H
@@ -20,6 +21,7 @@
 #include "oracle/oracle.h"
 
 enum { FRONT = WRG_ROLE_FRONT, BACK = WRG_ROLE_BACK, RING_FRAME = 100, PAGE_FRAME = 200 };
+enum { LANES = 2, LANE_FRAMES = 50 };
 
 struct bench {
     struct wrg_trace trace;
@@ -27,7 +29,8 @@ struct bench {
     struct wrg_oracle_config config;
     enum wrg_abi abi;
     uint32_t npages, entries, start;
-    uint32_t scope, step;
+    uint8_t lane;
+    uint32_t scope[LANES], step;
 };
 
 struct spec { /* an event; what is not given is 0 */
@@ -55,7 +58,13 @@ struct span {
     uint8_t role, class;
     bool flag; /* loads: again, stores: secret */
     uint32_t frame, off, request;
+    uint8_t lane;
 };
+
+static inline uint32_t ring_frame(const struct bench *t)
+{
+    return RING_FRAME + t->lane * LANE_FRAMES;
+}
 
 __attribute__((unused)) static void load(struct bench *t, struct span at, const void *bytes,
                                          uint32_t len)
@@ -66,7 +75,7 @@ __attribute__((unused)) static void load(struct bench *t, struct span at, const 
                               .a = at.frame,
                               .b = at.off << 16 | len,
                               .c = (uint64_t)at.class << 8 | (uint64_t)at.flag << 16 |
-                                   (uint64_t)at.request << 32 },
+                                   wrg_event_scope(at.lane, at.request) },
                bytes, wrg_min_u32(len, WRG_TRACE_PAYLOAD_MAX));
 }
 
@@ -83,7 +92,8 @@ __attribute__((unused)) static void store_over(struct bench *t, struct span at, 
                               .role = at.role,
                               .a = at.frame,
                               .b = at.off << 16 | len,
-                              .c = (uint64_t)at.class << 8 | (uint64_t)at.flag << 16 },
+                              .c = (uint64_t)at.class << 8 | (uint64_t)at.flag << 16 |
+                                   wrg_event_scope(at.lane, 0) },
                payload, 2 * shown);
 }
 
@@ -100,7 +110,8 @@ __attribute__((unused)) static void store_index(struct bench *t, uint8_t role, u
     store(t,
           (struct span){ .role = role,
                          .class = WRG_SHARED_RING_INDEX,
-                         .frame = RING_FRAME,
+                         .frame = ring_frame(t),
+                         .lane = t->lane,
                          .off = role == BACK ? WRG_WIRE_RSP_PROD : WRG_WIRE_REQ_PROD },
           &value, sizeof(value));
 }
@@ -110,7 +121,8 @@ __attribute__((unused)) static void load_index(struct bench *t, uint8_t role, ui
     load(t,
          (struct span){ .role = role,
                         .class = WRG_SHARED_RING_INDEX,
-                        .frame = RING_FRAME,
+                        .frame = ring_frame(t),
+                        .lane = t->lane,
                         .off = role == BACK ? WRG_WIRE_REQ_PROD : WRG_WIRE_RSP_PROD },
          &value, sizeof(value));
 }
@@ -121,7 +133,8 @@ static inline struct span slot_at(const struct bench *t, uint8_t role, uint32_t 
 
     return (struct span){ .role = role,
                           .class = WRG_SHARED_RING_SLOT,
-                          .frame = RING_FRAME + off / WRG_BLKIF_PAGE_BYTES,
+                          .frame = ring_frame(t) + off / WRG_BLKIF_PAGE_BYTES,
+                          .lane = t->lane,
                           .off = off % WRG_BLKIF_PAGE_BYTES };
 }
 
@@ -138,15 +151,16 @@ __attribute__((unused)) static void declare(struct bench *t, uint8_t seat)
     uint32_t frames[WRG_BLKIF_MAX_RING_PAGES];
 
     for (uint32_t i = 0; i < t->npages; i++)
-        frames[i] = RING_FRAME + i;
-    emit_bytes(
-        t,
-        (struct spec){ .kind = WRG_EV_RING_DECLARE,
-                       .role = seat,
-                       .b = t->entries,
-                       .c = (uint64_t)t->abi | (uint64_t)t->npages << 8 | (uint64_t)seat << 16,
-                       .d = t->start },
-        frames, t->npages * (uint32_t)sizeof(*frames));
+        frames[i] = ring_frame(t) + i;
+    emit_bytes(t,
+               (struct spec){ .kind = WRG_EV_RING_DECLARE,
+                              .role = seat,
+                              .a = t->lane,
+                              .b = t->entries,
+                              .c = (uint64_t)t->abi | (uint64_t)t->npages << 8 |
+                                   (uint64_t)seat << 16 | (uint64_t)t->lane << 24,
+                              .d = t->start },
+               frames, t->npages * (uint32_t)sizeof(*frames));
 }
 
 __attribute__((unused)) static void connect_ring(struct bench *t)
@@ -154,6 +168,14 @@ __attribute__((unused)) static void connect_ring(struct bench *t)
     t->entries = wrg_wire_ring_entries(t->abi, t->npages);
     declare(t, FRONT);
     declare(t, BACK);
+}
+
+/* Both rings, as a connection of two queues begins; what follows is of the first. */
+__attribute__((unused)) static void connect_two_rings(struct bench *t)
+{
+    for (t->lane = 0; t->lane < LANES; t->lane++)
+        connect_ring(t);
+    t->lane = 0;
 }
 
 /* The frontend fills a slot. */
@@ -183,7 +205,7 @@ __attribute__((unused)) static void fetch(struct bench *t, uint32_t position,
     uint32_t here = in_page(at, len);
 
     (void)wrg_wire_put_request(t->abi, request, slot);
-    at.request = ++t->scope;
+    at.request = ++t->scope[t->lane];
     load(t, at, slot, here);
     if (here == len)
         return;
@@ -284,7 +306,8 @@ __attribute__((unused)) static void parse_page(struct bench *t, uint32_t k, uint
     uint8_t bytes[WRG_BLKIF_PAGE_BYTES] = { 0 };
     struct span at = { .role = BACK,
                        .class = WRG_SHARED_INDIRECT,
-                       .request = t->scope,
+                       .request = t->scope[t->lane],
+                       .lane = t->lane,
                        .frame = 400 + k + PAGE_FRAME };
 
     for (uint32_t i = 0; i < count; i++) {
@@ -363,7 +386,9 @@ __attribute__((unused)) static int bench_close(void **state)
 __attribute__((unused)) static void bench_begin(struct bench *t)
 {
     wrg_trace_reset(&t->trace);
-    t->scope = t->step = 0;
+    memset(t->scope, 0, sizeof(t->scope));
+    t->lane = 0;
+    t->step = 0;
     wrg_oracles_begin(t->o, &t->trace, &t->config);
 }
 
