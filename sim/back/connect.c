@@ -106,8 +106,8 @@ static int read_frontend(struct wrg_back *back, struct frontend *peer)
     peer->abi = absent_abi;
     if (result == -ENOENT)
         result = 0;
-    else if (!result)
-        result = wrg_wire_protocol_parse(protocol, &peer->abi);
+    else if (!result && wrg_wire_protocol_parse(protocol, &peer->abi))
+        result = -ENOSYS; /* not a mistake: an ABI of others */
     if (!result)
         result = read_queues(back, peer);
     for (unsigned i = 0; !result && i < peer->nqueues; i++)

@@ -12,7 +12,7 @@
 /* The kernel's rule: the toolstack lets write if there is a 'w' in it. */
 static int read_mode(struct wrg_back *back, bool *writable)
 {
-    char mode[16];
+    char mode[64];
     int result = wrg_xenbus_read_own_text(&back->bus, "mode", mode, sizeof(mode));
 
     *writable = !result && strchr(mode, 'w') != NULL;
