@@ -111,12 +111,15 @@ static unsigned expect_flush(const struct wrg_tap_facts *facts, uint32_t nseg)
     return facts->flush == WRG_TAP_OFFERED && !facts->refused ? OKAY : OKAY | NOTSUPP;
 }
 
-/* Not offered: refused. On a read-only disk either refusal will do. */
-static unsigned expect_unoffered(const struct wrg_tap_facts *facts, uint8_t offer)
+/*
+ * Not offered: refused. Where something else is wrong with it, too, or the disk is read-only,
+ * either refusal will do: backends look at these things in different orders.
+ */
+static unsigned expect_unoffered(const struct wrg_tap_facts *facts, uint8_t offer, bool wrong)
 {
     if (offer == WRG_TAP_OFFERED)
         return ANY;
-    return facts->readonly ? FAILS : NOTSUPP;
+    return facts->readonly || wrong ? FAILS : NOTSUPP;
 }
 
 /* One without data is a flush. */
@@ -128,7 +131,7 @@ static unsigned expect_barrier(const struct wrg_tap *tap, struct wrg_tap_request
     if (facts->refused) /* until the frontend knows, either answer will do */
         return ANY;
     if (facts->barrier != WRG_TAP_OFFERED)
-        return expect_unoffered(facts, facts->barrier);
+        return expect_unoffered(facts, facts->barrier, nseg > WRG_BLKIF_MAX_DIRECT_SEGMENTS);
     if (nseg > WRG_BLKIF_MAX_DIRECT_SEGMENTS)
         return ERROR;
     if (nseg == 0)
@@ -146,16 +149,16 @@ static bool is_aligned(const struct wrg_tap_facts *facts, const struct wrg_blkif
 static unsigned expect_discard(const struct wrg_tap *tap, const struct wrg_blkif_request *wire)
 {
     const struct wrg_tap_facts *facts = &tap->facts;
+    bool beyond =
+        facts->has_capacity && !fits(wire->sector_number, wire->nr_sectors, facts->most_sectors);
 
     if (facts->discard != WRG_TAP_OFFERED)
-        return expect_unoffered(facts, facts->discard);
+        return expect_unoffered(facts, facts->discard, beyond);
     if (facts->readonly)
         return ERROR;
     if (wire->nr_sectors == 0) /* some look where it is, and some do not */
         return OKAY | ERROR;
-    if ((wire->sector_number | wire->nr_sectors) & wrg_block_mask(&tap->units))
-        return ERROR;
-    if (facts->has_capacity && !fits(wire->sector_number, wire->nr_sectors, facts->most_sectors))
+    if (beyond || (wire->sector_number | wire->nr_sectors) & wrg_block_mask(&tap->units))
         return ERROR;
     if (!facts->has_capacity || !fits(wire->sector_number, wire->nr_sectors, facts->least_sectors))
         return ANY;

@@ -36,6 +36,8 @@ static const struct claim claims[] = {
     { "write to a read-only disk", W, 0, 1, 8, .readonly = true, .error = true },
     { "barrier", WRG_BLKIF_OP_WRITE_BARRIER, 0, 1, 8, .notsupp = true },
     { "discard", WRG_BLKIF_OP_DISCARD, 0, 0, 8, .notsupp = true },
+    { "barrier of twelve", WRG_BLKIF_OP_WRITE_BARRIER, 0, 12, 8, .error = true, .notsupp = true },
+    { "discard from beyond", WRG_BLKIF_OP_DISCARD, 0, 0, 2049, .error = true, .notsupp = true },
     { "discard of a read-only disk", WRG_BLKIF_OP_DISCARD, 0, 0, 8, .readonly = true, .error = true,
       .notsupp = true },
     { "reserved", WRG_BLKIF_OP_RESERVED_1, 0, 0, 8, .notsupp = true },
