@@ -33,6 +33,7 @@ struct wrg_disk_access { /* where the next vector is expected, most likely */
     uint64_t hint_sector;
     uint16_t hint_record;
     uint8_t hint_lane;
+    uint32_t moved[WRG_TAP_LANES]; /* serial of the last barrier that the disk has seen */
 };
 
 /* What the block layer knows of a sector. */
@@ -80,6 +81,7 @@ struct wrg_version { /* of a sector: what one write put there */
     uint32_t began, ended; /* ended 0: in flight */
     uint32_t next;         /* place in the table, from 1; 0: none */
     bool failed;
+    bool kept; /* of a barrier that is done */
 };
 struct wrg_durable_io {
     uint32_t epoch;
@@ -87,13 +89,15 @@ struct wrg_durable_io {
     uint8_t op;
     uint64_t sector, nsectors;
     uint32_t began;
-    uint32_t answers; /* flushes that the backend had answered then */
+    uint32_t answers;  /* flushes that the backend had answered then */
+    uint32_t barriers; /* likewise */
 };
 struct wrg_durable {
     bool lost; /* track of something: nothing is judged any more */
     uint32_t epoch, now, used, free;
     uint32_t flushed; /* what ended before is durable */
-    uint32_t answers; /* flushes that the backend has answered with success */
+    uint32_t answers; /* flushes and barriers that the backend has answered with success */
+    uint32_t barriers;
     struct wrg_version *versions;
     uint32_t *buckets;
     struct wrg_durable_io *ios;

@@ -5,14 +5,15 @@
  *
  * What it is    All versions of a sector that a power cut may leave: each write of the block layer
  *               adds one, and a version goes when one that was written after it has been flushed.
- *               A flush covers the writes that were done when it was submitted. It counts if the
- *               backend has answered one with success meanwhile: a frontend may leave out what
- *               nobody offers to do. After the cut the disk tells what is left of each sector.
+ *               A flush covers the writes that were done when it was submitted; a barrier does the
+ *               same, and its own data are durable when it is done. They count if the backend has
+ *               answered one with success meanwhile: a frontend may leave out what nobody offers
+ *               to do. After the cut the disk tells what is left of each sector.
  * Layer         oracle
  * Bounds        WRG_DURABLE_VERSIONS versions and WRG_DATA_IOS I/Os; beyond them nothing is judged
  *               any more, and it is counted. Costs nothing where the disk has no volatile cache
- * Source        xen/io/blkif.h: BLKIF_OP_FLUSH_DISKCACHE
- * Left out      that a barrier is durable itself; what was discarded; a sector of which nothing was
+ * Source        xen/io/blkif.h: BLKIF_OP_FLUSH_DISKCACHE, BLKIF_OP_WRITE_BARRIER
+ * Left out      what was discarded; a sector of which nothing was
  *               flushed: any content may be left of it
  */
 #include <errno.h>
@@ -57,7 +58,8 @@ static uint32_t *bucket_of(const struct wrg_durable *durable, uint64_t sector)
 
 static bool is_flushed(const struct wrg_durable *durable, const struct wrg_version *version)
 {
-    return version->ended && !version->failed && version->ended < durable->flushed;
+    return version->ended && !version->failed &&
+           (version->kept || version->ended < durable->flushed);
 }
 
 /* What ended before this was written over by something flushed; 0: nothing of it is flushed. */
@@ -144,7 +146,8 @@ static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload
                                    .sector = ev->c,
                                    .nsectors = ev->d,
                                    .began = durable->now,
-                                   .answers = durable->answers };
+                                   .answers = durable->answers,
+                                   .barriers = durable->barriers };
 }
 
 static void on_data(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
@@ -167,6 +170,7 @@ static void on_data(void *ctx, const struct wrg_event *ev, const void *payload, 
 
 static void end_write(struct wrg_durable *durable, const struct wrg_durable_io *io, bool failed)
 {
+    bool kept = io->op == BARRIER && !failed && io->barriers != durable->barriers;
     uint64_t count = wrg_min_u64(io->nsectors, WRG_DURABLE_VERSIONS);
 
     for (uint64_t i = 0; i < count; i++) {
@@ -177,6 +181,7 @@ static void end_write(struct wrg_durable *durable, const struct wrg_durable_io *
                 continue;
             version->ended = durable->now;
             version->failed = failed;
+            version->kept = kept;
         }
     }
 }
@@ -207,9 +212,11 @@ static void on_answer(void *ctx, const struct wrg_tap_note *note)
         return;
     struct wrg_tap_request *request = &o->tap.records[note->request - o->tap.records];
     uint8_t operation = wrg_tap_wire(request)->operation;
-    o->durable.answers +=
-        wrg_tap_has_header(request) &&
-        (operation == WRG_BLKIF_OP_FLUSH_DISKCACHE || operation == WRG_BLKIF_OP_WRITE_BARRIER);
+    bool barrier = operation == WRG_BLKIF_OP_WRITE_BARRIER;
+    if (!wrg_tap_has_header(request))
+        return;
+    o->durable.answers += barrier || operation == WRG_BLKIF_OP_FLUSH_DISKCACHE;
+    o->durable.barriers += barrier;
 }
 
 /* ---- the cut ---- */
@@ -290,7 +297,8 @@ void wrg_durable_begin(struct wrg_oracles *o)
     if (!o->config.volatile_cache || !wrg_data_is_wanted(&o->config))
         return;
     durable->lost = false;
-    durable->now = durable->flushed = durable->answers = durable->used = durable->free = 0;
+    durable->now = durable->flushed = durable->answers = durable->barriers = 0;
+    durable->used = durable->free = 0;
     memset(durable->buckets, 0, BUCKETS * sizeof(*durable->buckets));
     durable->epoch += 2; /* one apart is an I/O that is over */
     wrg_trace_subscribe(o->trace, WRG_EV_BLK_SUBMIT, on_submit, o);

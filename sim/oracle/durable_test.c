@@ -2,7 +2,7 @@
 /* Does the checker know what a power cut may leave of a sector, and what it must? */
 #include "oracle/test_events.h"
 
-enum { WRITE = 1, FLUSH = 2 };
+enum { WRITE = 1, FLUSH = 2, BARRIER = 3 };
 
 static void begin_volatile(struct bench *t)
 {
@@ -13,8 +13,10 @@ static void begin_volatile(struct bench *t)
 
 static void submit(struct bench *t, uint32_t tag, uint8_t op, uint64_t digest)
 {
-    emit(t, .kind = WRG_EV_BLK_SUBMIT, .role = FRONT, .a = tag, .b = op, .c = 8, .d = op == WRITE);
-    if (op == WRITE)
+    bool data = op == WRITE || op == BARRIER;
+
+    emit(t, .kind = WRG_EV_BLK_SUBMIT, .role = FRONT, .a = tag, .b = op, .c = 8, .d = data);
+    if (data)
         emit_bytes(
             t, (struct spec){ .kind = WRG_EV_BLK_DATA, .role = FRONT, .a = tag, .b = op, .c = 8 },
             &digest, sizeof(digest));
@@ -36,6 +38,15 @@ static void flush(struct bench *t, uint32_t tag, bool answered)
 {
     submit(t, tag, FLUSH, 0);
     t->o->durable.answers += answered;
+    complete(t, tag, 0);
+}
+
+/* `answered`: the backend has said that it has done it. */
+static void barrier(struct bench *t, uint32_t tag, uint64_t digest, bool answered)
+{
+    submit(t, tag, BARRIER, digest);
+    t->o->durable.answers += answered;
+    t->o->durable.barriers += answered;
     complete(t, tag, 0);
 }
 
@@ -203,7 +214,46 @@ static void no_volatile_cache__not_followed(struct bench *t)
     cut(t, 0);
 }
 
+static void barrier_done_and_there__clean(struct bench *t)
+{
+    begin_volatile(t);
+    write(t, 1, 100);
+    barrier(t, 2, 200, true);
+    cut(t, 200);
+}
+
+static void barrier_done_and_lost__fires(struct bench *t)
+{
+    begin_volatile(t);
+    write(t, 1, 100);
+    barrier(t, 2, 200, true);
+    QUIETLY(t);
+    cut(t, 100);
+}
+
+static void barrier_that_nobody_answered__promises_nothing(struct bench *t)
+{
+    begin_volatile(t);
+    write(t, 1, 100);
+    barrier(t, 2, 200, false);
+    cut(t, 100);
+}
+
+static void barrier_answered_by_a_flush__promises_nothing_of_itself(struct bench *t)
+{
+    begin_volatile(t);
+    write(t, 1, 100);
+    submit(t, 2, BARRIER, 200);
+    t->o->durable.answers++;
+    complete(t, 2, 0);
+    cut(t, 100);
+}
+
 static const struct scenario scenarios[] = {
+    PLAY(barrier_done_and_there__clean, CLEAN),
+    PLAY(barrier_done_and_lost__fires, DATA_002),
+    PLAY(barrier_that_nobody_answered__promises_nothing, CLEAN),
+    PLAY(barrier_answered_by_a_flush__promises_nothing_of_itself, CLEAN),
     PLAY(flushed_and_there__clean, CLEAN),
     PLAY(flushed_and_lost__fires, DATA_002),
     PLAY(not_flushed_and_lost__clean, CLEAN),
