@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DATA-003, DATA-004: the disk is touched where a request in flight asks for it, and a read-only
- * disk is not written.
+ * DATA-003, DATA-004, DATA-006: the disk is touched where a request in flight asks for it, a
+ * read-only disk is not written, and nothing is written across a barrier.
  *
  * Each sector that moves must be one of a segment: its place on the disk, its place in the page,
  * and the page that the segment's gref was mapped to. Vectors may be split or merged. Segments that
  * were not seen, and data that was copied, excuse everything. Layer: oracle.
- * Source: xen/io/blkif.h: sector_number, first_sect, last_sect.
+ * Source: xen/io/blkif.h: sector_number, first_sect, last_sect, BLKIF_OP_WRITE_BARRIER.
+ * Left out: barriers without data, which leave nothing to see; barriers of other rings.
  */
 #include <inttypes.h>
 
@@ -111,13 +112,14 @@ static enum found find_request(struct wrg_oracles *o, const struct vec *sector, 
 
 static void hint_behind(struct wrg_oracles *o, const struct place *place)
 {
-    o->disk_access =
-        (struct wrg_disk_access){ .hint_serial = place->request->serial,
-                                  .hint_seg = place->i + 1,
-                                  .hint_sector = place->sector + seg_sectors(&place->seg),
-                                  .hint_next = place->request->position + 1,
-                                  .hint_lane = place->request->lane,
-                                  .hint_record = (uint16_t)(place->request - o->tap.records) };
+    struct wrg_disk_access *hint = &o->disk_access;
+
+    hint->hint_serial = place->request->serial;
+    hint->hint_seg = place->i + 1;
+    hint->hint_sector = place->sector + seg_sectors(&place->seg);
+    hint->hint_next = place->request->position + 1;
+    hint->hint_lane = place->request->lane;
+    hint->hint_record = (uint16_t)(place->request - o->tap.records);
 }
 
 static bool begins_with(struct wrg_oracles *o, const struct vec *vec,
@@ -167,7 +169,49 @@ static enum found find_vec(struct wrg_oracles *o, const struct vec *vec)
     return FOUND;
 }
 
-/* DATA-003 */
+/* ---- barriers ---- */
+
+static bool is_barrier(struct wrg_tap_request *request)
+{
+    return wrg_tap_has_header(request) &&
+           wrg_tap_wire(request)->operation == WRG_BLKIF_OP_WRITE_BARRIER &&
+           wrg_tap_segments(request);
+}
+
+/* A barrier in flight that came before, of which the disk has seen nothing. */
+static bool waits_for_barrier(struct wrg_oracles *o, const struct wrg_tap_request *request)
+{
+    for (uint32_t i = 0; i < o->tap.nactive; i++) {
+        struct wrg_tap_request *other = wrg_tap_active(&o->tap, i);
+        if (other->lane == request->lane && other->serial < request->serial &&
+            other->serial > o->disk_access.moved[request->lane] && is_barrier(other))
+            return true;
+    }
+    return false;
+}
+
+/* DATA-006: of the request that the hint is about. Serials of one ring count up as it is read. */
+static void judge_order(struct wrg_oracles *o, const struct wrg_event *ev)
+{
+    struct wrg_disk_access *hint = &o->disk_access;
+    struct wrg_tap_request *request = &o->tap.records[hint->hint_record];
+    uint32_t *moved = &hint->moved[request->lane];
+    bool late = request->serial < *moved;
+
+    if (!late && !waits_for_barrier(o, request)) {
+        if (is_barrier(request))
+            *moved = request->serial;
+        return;
+    }
+    wrg_trace_report(
+        o->trace, WRG_RULE_DATA_006, ev, "sector %" PRIu64 " of request %" PRIu32 " is written %s",
+        ev->c, request->position,
+        late ? "behind a barrier that came after it" : "before a barrier that came before it");
+}
+
+/* ---- events ---- */
+
+/* DATA-003, DATA-006 */
 static void on_data(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_oracles *o = ctx;
@@ -182,7 +226,10 @@ static void on_data(void *ctx, const struct wrg_event *ev, const void *payload, 
     if (!wrg_oracle_judges(o, ev->role) || !wrg_tap_sure(&o->tap) || o->tap.facts.copies ||
         (vec.op != READ && vec.op != WRITE))
         return;
-    if (hinted(o, &vec) || begins_request(o, &vec) || find_vec(o, &vec) != NOT_FOUND)
+    enum found found = hinted(o, &vec) || begins_request(o, &vec) ? FOUND : find_vec(o, &vec);
+    if (found == FOUND && vec.op == WRITE && o->tap.facts.barrier == WRG_TAP_OFFERED)
+        judge_order(o, ev);
+    if (found != NOT_FOUND)
         return;
     wrg_trace_report(o->trace, WRG_RULE_DATA_003, ev,
                      "no request in flight asks to %s %u sectors at %" PRIu64 " by frame %u + %u",

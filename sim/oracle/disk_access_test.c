@@ -213,7 +213,89 @@ static void read_only_disk_discarded__fires(struct bench *t)
     submit(t, WRG_CASE_IO_SECURE_ERASE);
 }
 
+/* ---- barriers ---- */
+
+static void ask_one(struct bench *t, uint32_t position, uint8_t operation, uint32_t gref)
+{
+    struct wrg_blkif_request request = rw(operation, 7 + position, 8 + position * 100, 1);
+
+    request.seg[0].gref = gref;
+    ask(t, position, &request);
+    map(t, gref);
+}
+
+/* A write, a barrier, a write: 20 to sector 8, 21 to 108, 22 to 208. */
+static void ask_around_a_barrier(struct bench *t)
+{
+    connect_ring(t);
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/feature-barrier", "1");
+    ask_one(t, 0, WRITE, 20);
+    ask_one(t, 1, WRG_BLKIF_OP_WRITE_BARRIER, 21);
+    ask_one(t, 2, WRITE, 22);
+}
+
+static void writes_on_their_side_of_a_barrier__clean(struct bench *t)
+{
+    ask_around_a_barrier(t);
+    for (uint32_t i = 0; i < 3; i++)
+        vec(t, WRITE, 8 + i * 100, 20 + i, 0, 4096);
+}
+
+static void barrier_and_a_read__in_any_order_clean(struct bench *t)
+{
+    connect_ring(t);
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/feature-barrier", "1");
+    ask_one(t, 0, WRG_BLKIF_OP_WRITE_BARRIER, 20);
+    ask_one(t, 1, READ, 21);
+    vec(t, READ, 108, 21, 0, 4096);
+    vec(t, WRITE, 8, 20, 0, 4096);
+}
+
+static void write_ahead_of_the_barrier_before_it__fires(struct bench *t)
+{
+    ask_around_a_barrier(t);
+    vec(t, WRITE, 8, 20, 0, 4096);
+    QUIETLY(t);
+    vec(t, WRITE, 208, 22, 0, 4096);
+}
+
+static void write_behind_the_barrier_after_it__fires(struct bench *t)
+{
+    ask_around_a_barrier(t);
+    vec(t, WRITE, 108, 21, 0, 4096);
+    QUIETLY(t);
+    vec(t, WRITE, 8, 20, 0, 4096);
+}
+
+static void barriers_in_a_row_swapped__fires(struct bench *t)
+{
+    connect_ring(t);
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/feature-barrier", "1");
+    ask_one(t, 0, WRG_BLKIF_OP_WRITE_BARRIER, 20);
+    ask_one(t, 1, WRG_BLKIF_OP_WRITE_BARRIER, 21);
+    QUIETLY(t);
+    vec(t, WRITE, 108, 21, 0, 4096);
+}
+
+static void barrier_that_failed_unwritten__holds_nobody_up(struct bench *t)
+{
+    ask_around_a_barrier(t);
+    vec(t, WRITE, 8, 20, 0, 4096);
+    unmap(t, 20);
+    reply(t, 0, (struct answer){ .id = 7, .operation = WRITE });
+    emit(t, .kind = WRG_EV_DISK_DONE, .role = BACK, .a = 2, .b = (uint32_t)-5);
+    unmap(t, 21);
+    reply(t, 1, (struct answer){ .id = 8, .operation = WRG_BLKIF_OP_WRITE_BARRIER, .status = -1 });
+    vec(t, WRITE, 208, 22, 0, 4096);
+}
+
 static const struct scenario scenarios[] = {
+    PLAY(writes_on_their_side_of_a_barrier__clean, CLEAN),
+    PLAY(barrier_and_a_read__in_any_order_clean, CLEAN),
+    PLAY(write_ahead_of_the_barrier_before_it__fires, DATA_006),
+    PLAY(write_behind_the_barrier_after_it__fires, DATA_006),
+    PLAY(barriers_in_a_row_swapped__fires, DATA_006),
+    PLAY(barrier_that_failed_unwritten__holds_nobody_up, CLEAN),
     PLAY(segments_in_order__clean, CLEAN),
     PLAY(segments_in_disorder_and_in_parts__clean, CLEAN),
     PLAY(sector_before__fires, DATA_003),
