@@ -311,7 +311,7 @@ static void ask_again_by_a_kept_page(struct bench *t)
     map(t, 400);
     answer(t, 0, 7);
     ask(t, 1, &second);
-    at.request = t->scope;
+    at.request = t->scope[0];
     for (; at.off < sizeof(bytes); at.off += WRG_TRACE_PAYLOAD_MAX)
         load(t, at, bytes + at.off,
              wrg_min_u32(WRG_TRACE_PAYLOAD_MAX, (uint32_t)sizeof(bytes) - at.off));
