@@ -18,7 +18,8 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
         return -EINVAL;
     uint8_t site = sites[request->op];
     wrg_xen_lock(context->xen);
-    status = wrg_fault_point(context->xen->fault, (enum wrg_fault_site)site, context->dom->role);
+    status = wrg_fault_point(context->xen->fault, (enum wrg_fault_site)site,
+                             wrg_xen_fault_role(context->xen, context->dom));
     wrg_xen_unlock(context->xen);
     if (!status)
         return wrg_disk_execute(disk->next, request, context);

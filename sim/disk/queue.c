@@ -26,6 +26,7 @@ void wrg_disk_queue_init(struct wrg_disk_queue *queue, struct wrg_xen *xen, stru
     queue->xen = xen;
     queue->dom = dom;
     queue->disk = disk;
+    queue->role = dom->role;
     queue->task = WRG_TASK_NONE;
     wrg_mutex_init(&queue->lock);
 }
@@ -192,7 +193,7 @@ static void work(void *arg)
 int wrg_disk_queue_start(struct wrg_disk_queue *queue)
 {
     const struct wrg_task_args args = {
-        .fn = work, .arg = queue, .name = "disk", .role = queue->dom->role, .worker = true
+        .fn = work, .arg = queue, .name = "disk", .role = queue->role, .worker = true
     };
     int task = wrg_sched_task_create(queue->xen->sched, &args);
 

@@ -46,6 +46,7 @@ struct wrg_disk_queue {
     struct wrg_xen *xen;
     struct wrg_domain *dom; /* the backend's: pages are its handles */
     struct wrg_disk *disk;
+    uint8_t role; /* of its task; at first the domain's */
     int task;
     bool reorder; /* reorder.h; whoever sets up a run sets both */
     uint64_t reorder_seed;

@@ -108,6 +108,8 @@ static int32_t find_status(struct wrg_fault *fault, enum wrg_fault_site site, ui
 {
     int32_t status = 0;
 
+    if (role == WRG_FAULT_EXEMPT)
+        return 0;
     if (fault->any_nth && wrg_fault_all_calls(fault) == fault->any_nth) {
         fault->any_site = (uint8_t)site;
         status = wrg_fault_info(site)->statuses[0].status;

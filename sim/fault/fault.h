@@ -53,7 +53,7 @@ struct wrg_fault {
     uint32_t any_nth; /* 0, or: the n-th fallible call of all fails with its default status */
     uint8_t any_site; /* where it hit */
     uint32_t hits[WRG_COUNT_SITE];
-    uint32_t calls[WRG_COUNT_ROLE][WRG_COUNT_SITE];
+    uint32_t calls[WRG_COUNT_ROLE + 1][WRG_COUNT_SITE]; /* the last row: of whom none hits */
     struct wrg_fault_rule rules[WRG_FAULT_RULES_MAX];
     struct wrg_fault_rate rates[WRG_FAULT_RATES_MAX];
 };
@@ -70,6 +70,9 @@ uint32_t wrg_fault_hits(const struct wrg_fault *fault, enum wrg_fault_group grou
 uint32_t wrg_fault_calls(const struct wrg_fault *fault, enum wrg_fault_site site, uint8_t side);
 /* Calls so far at all sites of both sides. */
 uint32_t wrg_fault_all_calls(const struct wrg_fault *fault);
+/* In the place of a role: whom no fault hits, and whose calls move nobody else's. */
+#define WRG_FAULT_EXEMPT WRG_COUNT_ROLE
+
 /* For wrg_fault_point, which has counted the call. role: enum wrg_role of the domain that calls. */
 int32_t wrg_fault_ask(struct wrg_fault *fault, enum wrg_fault_site site, uint8_t role);
 

@@ -77,7 +77,7 @@ static bool has_task(struct wrg_guest *guest)
     const struct wrg_task_args args = { .fn = pass,
                                         .arg = guest,
                                         .name = "deferred",
-                                        .role = guest->dom->role,
+                                        .role = guest->role,
                                         .worker = true,
                                         .housekeeping = true };
 

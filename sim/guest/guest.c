@@ -44,6 +44,9 @@ int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_args *args)
     guest->port.dirty = args->xen->memory.dirty;
     guest->port.parallel = args->xen->parallel;
     guest->port.held = guest->locks_held;
+    guest->device = args->device;
+    guest->role = (uint8_t)(guest->dom->role | args->device << WRG_TRACE_ROLE_BITS);
+    guest->fault_role = args->device ? WRG_FAULT_EXEMPT : guest->dom->role;
     guest->port.domid = args->domid;
     guest->port.peer_domid = args->peer_domid;
     return wrg_pool_init(&guest->pool);
@@ -52,6 +55,11 @@ int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_args *args)
 void wrg_guest_fini(struct wrg_guest *guest)
 {
     wrg_pool_fini(&guest->pool);
+}
+
+int wrg_guest_connect_store(struct wrg_guest *guest)
+{
+    return wrg_xenstore_connect(guest->xen->store, guest->dom->domid, &guest->state.xs_conn);
 }
 
 void wrg_guest_drop_locks(struct wrg_guest *guest)

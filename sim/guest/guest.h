@@ -38,6 +38,7 @@ struct wrg_guest_state {    /* what a snapshot copies */
     uint64_t watch_keys[WRG_GUEST_WATCHES]; /* of path and token */
     uint8_t watch_tasks[WRG_GUEST_WATCHES];
     uint32_t ntasks;
+    uint16_t xs_conn;            /* of its own; 0: none, or it uses the domain's */
     int timers[WRG_SCHED_TASKS]; /* 1 + timer id, by task */
     struct wrg_late_eoi late;
 };
@@ -48,6 +49,8 @@ struct wrg_guest {
     struct wrg_domain *dom;
     struct wrg_edge edge;
     uint8_t device; /* which of the world's devices this driver is of */
+    uint8_t role;       /* of its tasks: that of the domain, and above it the device's number */
+    uint8_t fault_role; /* as whom its calls count for faults */
     struct wrg_pool pool;
     struct wrg_late_eoi_knobs knobs;
     struct wrg_guest_state state;
@@ -64,11 +67,21 @@ static inline struct wrg_guest *wrg_guest_of(struct wrg_port *port)
 struct wrg_guest_args {
     struct wrg_xen *xen;
     uint16_t domid, peer_domid;
+    uint8_t device; /* 0: the first of the domain, which has its connection to the store */
     struct wrg_edge edge;
 };
 
 WRG_MUST_USE int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_args *args);
 void wrg_guest_fini(struct wrg_guest *guest);
+/*
+ * After a reset, in a domain that other drivers are in too: its own connection to the store, so
+ * that each takes its own watch events. -ENOMEM
+ */
+WRG_MUST_USE int wrg_guest_connect_store(struct wrg_guest *guest);
+static inline uint16_t wrg_guest_conn(const struct wrg_guest *guest)
+{
+    return WRG_LIKELY(!guest->state.xs_conn) ? guest->dom->xs_conn : guest->state.xs_conn;
+}
 /* As after init: nothing allocated, no task, no watch. */
 void wrg_guest_reset(struct wrg_guest *guest);
 /* The domain is dead: whoever of it held a lock does not come back to drop it. */

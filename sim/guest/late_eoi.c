@@ -144,7 +144,7 @@ static void run_late(void *arg)
 static bool has_task(struct wrg_guest *guest)
 {
     const struct wrg_task_args args = {
-        .fn = run_late, .arg = guest, .name = "late-eoi", .role = guest->dom->role, .worker = true
+        .fn = run_late, .arg = guest, .name = "late-eoi", .role = guest->role, .worker = true
     };
     struct wrg_late_eoi *late = &guest->state.late;
 

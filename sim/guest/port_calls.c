@@ -22,7 +22,7 @@ static int task_create(struct wrg_guest *guest, void *ptr)
     const struct wrg_task_args task = { .fn = args->fn,
                                         .arg = args->arg,
                                         .name = args->name,
-                                        .role = guest->dom->role,
+                                        .role = guest->role,
                                         .worker = args->worker,
                                         .housekeeping = args->housekeeping };
     int id = wrg_sched_task_create(guest->xen->sched, &task);
@@ -462,7 +462,7 @@ __attribute__((always_inline)) static inline int dispatch(struct wrg_port *port,
     wrg_sched_point(guest->xen->sched, WRG_POINT_CALL);
     if (site != NO_FAULT) {
         int32_t status =
-            wrg_fault_point(guest->xen->fault, (enum wrg_fault_site)site, guest->dom->role);
+            wrg_fault_point(guest->xen->fault, (enum wrg_fault_site)site, guest->fault_role);
         if (status)
             return wrg_guest_refuse(guest, site, status);
     }

@@ -11,7 +11,7 @@
 static struct wrg_xs_call make_call(const struct wrg_guest *guest, uint32_t transaction,
                                     uint32_t dir)
 {
-    return (struct wrg_xs_call){ .conn = guest->dom->xs_conn, .tx = transaction, .dir = dir };
+    return (struct wrg_xs_call){ .conn = wrg_guest_conn(guest), .tx = transaction, .dir = dir };
 }
 
 int wrg_guest_xs_open(struct wrg_guest *guest, void *ptr)
@@ -158,7 +158,7 @@ int wrg_guest_xs_next_event(struct wrg_guest *guest, void *ptr)
     struct wrg_xs_next_event *args = ptr;
     char data[WRG_XS_EVENT_MAX]; /* a path longer than ours is cut, not left in the queue */
     struct wrg_xs_event event = { .data = data, .cap = sizeof(data) };
-    int result = wrg_xenstore_next_event(guest->xen->store, guest->dom->xs_conn, &event);
+    int result = wrg_xenstore_next_event(guest->xen->store, wrg_guest_conn(guest), &event);
 
     if (result)
         return result;
@@ -186,7 +186,7 @@ int wrg_guest_xs_transaction_end(struct wrg_guest *guest, void *ptr)
     struct wrg_xs_call call = make_call(guest, args->transaction, 0);
     int32_t fault = args->abort ? 0
                                 : wrg_fault_point(guest->xen->fault, WRG_FAULT_XS_TRANSACTION_END,
-                                                  guest->dom->role);
+                                                  guest->fault_role);
     int result = wrg_xenstore_transaction_end(guest->xen->store, &call, !args->abort && !fault);
 
     if (result != -ENOENT && guest->state.ntransactions)

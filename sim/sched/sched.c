@@ -9,7 +9,7 @@
 /* What engines have in common: life of a scheduler and of tasks, state changes, snapshots. */
 
 #define UNLIMITED (UINT64_MAX / 2) /* steps; may be raised without wrapping */
-#define ROLE_MAX  14
+#define ROLE_MAX  15
 #define INDEX_MAX 15 /* of tasks that an actor byte can name */
 
 int wrg_sched_init(struct wrg_sched *s, const struct wrg_sched_limits *limits)
@@ -157,7 +157,9 @@ static void fill_task(struct wrg_sched *s, int id, const struct wrg_task_args *a
     t->section = 0;
     t->role = args->role;
     t->index = index;
-    t->actor = index <= INDEX_MAX ? (uint8_t)(args->role << 4 | index) : WRG_ACTOR_NONE;
+    t->actor = index < INDEX_MAX || (index == INDEX_MAX && args->role < ROLE_MAX)
+                   ? (uint8_t)(args->role << 4 | index)
+                   : WRG_ACTOR_NONE;
     t->voice = *voice_of(s);
     t->worker = args->worker;
     t->housekeeping = args->housekeeping;

@@ -67,7 +67,7 @@ struct wrg_task_args {
     void (*fn)(void *arg);
     void *arg;
     const char *name; /* borrowed: outlives the task */
-    uint8_t role;     /* 0 .. 14 */
+    uint8_t role;     /* 0 .. 15 */
     bool worker;
     bool housekeeping; /* its timed waits do not keep the world busy */
 };

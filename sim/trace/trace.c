@@ -74,26 +74,80 @@ void wrg_trace_reset(struct wrg_trace *trace)
     trace->kept = 0;
 }
 
-void wrg_trace_subscribe(struct wrg_trace *trace, enum wrg_event_kind kind, wrg_trace_fn *fn,
-                         void *ctx)
+static void call_all(const struct wrg_trace_subs *subs, const struct wrg_event *ev,
+                     const void *payload, uint32_t len)
 {
-    struct wrg_trace_subs *subs = &trace->subs[kind];
+    for (uint32_t i = 0; i < subs->count; i++)
+        subs->sub[i].fn(subs->sub[i].ctx, ev, payload, len);
+}
 
-    WRG_ASSERT(subs->count < WRG_TRACE_SUBSCRIBERS_MAX);
-    subs->sub[subs->count++] = (struct wrg_trace_sub){ .fn = fn, .ctx = ctx };
-    if (subs->count == 1)
+/* Each audience has its own events, and what happens to a domain is everybody's. */
+static void divide(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_trace *trace = ctx;
+    struct wrg_event bare = *ev;
+    uint8_t number = ev->role >> WRG_TRACE_ROLE_BITS;
+    bool common = ev->kind == WRG_EV_DEATH || ev->kind == WRG_EV_BIRTH;
+
+    WRG_ASSERT(number < WRG_TRACE_AUDIENCES);
+    bare.role &= WRG_TRACE_ROLE_MASK;
+    for (uint8_t i = 0; i < WRG_TRACE_AUDIENCES; i++) {
+        bool heard = wrg_trace_has_finding(trace);
+        if (i != number && !common)
+            continue;
+        call_all(&trace->subs[i][ev->kind], &bare, payload, len);
+        if (!heard && wrg_trace_has_finding(trace))
+            trace->finding.role |= (uint8_t)(i << WRG_TRACE_ROLE_BITS);
+    }
+}
+
+static void route(struct wrg_trace *trace, unsigned kind)
+{
+    struct wrg_trace_subs *subs = &trace->subs[0][kind];
+
+    if (trace->divided)
+        trace->first[kind] = (struct wrg_trace_sub){ .fn = divide, .ctx = trace };
+    else if (subs->count == 0)
+        trace->first[kind] = (struct wrg_trace_sub){ .fn = nobody };
+    else if (subs->count == 1)
         trace->first[kind] = subs->sub[0];
     else
         trace->first[kind] =
             (struct wrg_trace_sub){ .fn = subs->count == 2 ? two : several, .ctx = subs };
 }
 
+void wrg_trace_subscribe(struct wrg_trace *trace, enum wrg_event_kind kind, wrg_trace_fn *fn,
+                         void *ctx)
+{
+    struct wrg_trace_subs *subs = &trace->subs[trace->audience][kind];
+
+    WRG_ASSERT(subs->count < WRG_TRACE_SUBSCRIBERS_MAX);
+    subs->sub[subs->count++] = (struct wrg_trace_sub){ .fn = fn, .ctx = ctx };
+    route(trace, kind);
+}
+
 void wrg_trace_unsubscribe_all(struct wrg_trace *trace)
 {
+    uint8_t last =
+        trace->audience == 0 && trace->divided ? WRG_TRACE_AUDIENCES - 1 : trace->audience;
+
+    trace->divided &= trace->audience != 0;
     for (unsigned kind = 0; kind < WRG_NR_EVENTS; kind++) {
-        trace->subs[kind].count = 0;
-        trace->first[kind] = (struct wrg_trace_sub){ .fn = nobody };
+        for (uint8_t i = trace->audience; i <= last; i++)
+            trace->subs[i][kind].count = 0;
+        route(trace, kind);
     }
+}
+
+void wrg_trace_choose(struct wrg_trace *trace, uint8_t audience)
+{
+    WRG_ASSERT(audience < WRG_TRACE_AUDIENCES);
+    trace->audience = audience;
+    if (audience == 0 || trace->divided)
+        return;
+    trace->divided = true;
+    for (unsigned kind = 0; kind < WRG_NR_EVENTS; kind++)
+        route(trace, kind);
 }
 
 static void absorb(struct wrg_trace *trace, const void *bytes)

@@ -24,9 +24,13 @@
 #include "vocab/rules.h"
 
 #define WRG_TRACE_SUBSCRIBERS_MAX 8
-#define WRG_TRACE_PAYLOAD_MAX     128
-#define WRG_TRACE_WINDOW          64
-#define WRG_TRACE_KEPT            2048 /* bytes of payloads that are hashed at once */
+#define WRG_TRACE_AUDIENCES       4
+/* Above the role of an event: which audience it is for. */
+#define WRG_TRACE_ROLE_BITS   2
+#define WRG_TRACE_ROLE_MASK   3u
+#define WRG_TRACE_PAYLOAD_MAX 128
+#define WRG_TRACE_WINDOW      64
+#define WRG_TRACE_KEPT        2048 /* bytes of payloads that are hashed at once */
 
 typedef void wrg_trace_fn(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len);
 
@@ -49,7 +53,9 @@ struct wrg_trace {
     struct wrg_trace_subs {
         uint32_t count;
         struct wrg_trace_sub sub[WRG_TRACE_SUBSCRIBERS_MAX];
-    } subs[WRG_NR_EVENTS];
+    } subs[WRG_TRACE_AUDIENCES][WRG_NR_EVENTS];
+    uint8_t audience;  /* of those who subscribe now */
+    bool divided;      /* there is more than one */
     wrg_trace_fn *tap; /* sees all events: recorders */
     void *tap_ctx;
     struct wrg_finding finding; /* the first one */
@@ -73,7 +79,13 @@ void wrg_trace_fini(struct wrg_trace *trace);
 void wrg_trace_reset(struct wrg_trace *trace);
 void wrg_trace_subscribe(struct wrg_trace *trace, enum wrg_event_kind kind, wrg_trace_fn *fn,
                          void *ctx);
+/* Of the audience that is chosen; of the first: of all, and it is the only one then. */
 void wrg_trace_unsubscribe_all(struct wrg_trace *trace);
+/*
+ * Whoever subscribes from now on belongs to this audience. Each hears events of its own number,
+ * with the bare role in them, and of deaths and births; the hash and the tap have all as they are.
+ */
+void wrg_trace_choose(struct wrg_trace *trace, uint8_t audience);
 
 /*
  * An event is written where it stays: fill in all of what begin returns, then end that. NULL: the

@@ -21,5 +21,14 @@ const char *wrg_event_operand(uint16_t kind, unsigned operand)
 
 const char *wrg_role_name(uint8_t role)
 {
-    return role < WRG_COUNT_ROLE ? wrg_name(WRG_NAMES_ROLE, role) : "nobody";
+    static const char *const others[][2] = { { "front-2", "back-2" },
+                                             { "front-3", "back-3" },
+                                             { "front-4", "back-4" } };
+    unsigned device = role >> 2;
+
+    if (role < WRG_COUNT_ROLE)
+        return wrg_name(WRG_NAMES_ROLE, role);
+    if (device > sizeof(others) / sizeof(others[0]))
+        return "nobody";
+    return (role & 3) < 2 ? others[device - 1][role & 3] : wrg_name(WRG_NAMES_ROLE, role & 3);
 }

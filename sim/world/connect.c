@@ -163,7 +163,7 @@ void wrg_world_begin_sched(struct wrg_world *w, bool negotiating)
         .log_cap = WRG_ARRAY_LEN(w->deviations),
         .budget_steps = w->instrumented ? BUDGET_BASE_STEPS : 0,
         .budget_task_points = w->instrumented ? BUDGET_TASK_POINTS : 0,
-        .deadline_seconds = THREAD_DEADLINE_SECONDS,
+        .deadline_seconds = w->options.program ? 0 : THREAD_DEADLINE_SECONDS,
         .spin = w->options.spin,
         .points_off = !w->instrumented,
     };
@@ -219,10 +219,11 @@ static uint32_t vdisk_info(const struct wrg_op_config *config)
     return kinds[config->media] | (config->readonly ? WRG_VDISK_READONLY : 0u);
 }
 
-void wrg_world_begin_checkers(struct wrg_world *w)
+struct wrg_oracle_config wrg_world_oracle_config(const struct wrg_world *w)
 {
     const struct wrg_op_config *config = &w->config;
-    struct wrg_oracle_config oracle = {
+
+    return (struct wrg_oracle_config){
         .judged = w->judged,
         .honest_front = !wrg_world_scripted(w, WRG_SEAT_FRONT),
         .honest_back = !wrg_world_scripted(w, WRG_SEAT_BACK),
@@ -241,6 +242,11 @@ void wrg_world_begin_checkers(struct wrg_world *w)
             config->sector_size > WRG_SECTOR_SIZE && config->units != config->front_units,
         .vdisk_info = vdisk_info(config),
     };
+}
+
+void wrg_world_begin_checkers(struct wrg_world *w)
+{
+    const struct wrg_oracle_config oracle = wrg_world_oracle_config(w);
 
     if (w->vbd.oracles)
         wrg_oracles_begin(w->vbd.oracles, &w->trace, &oracle);
@@ -256,6 +262,12 @@ void wrg_world_begin_checkers(struct wrg_world *w)
     wrg_trace_subscribe(&w->trace, WRG_EV_BLK_COMPLETE, on_end, w);
 }
 
+static void begin_checkers(struct wrg_world *w)
+{
+    wrg_world_begin_checkers(w);
+    wrg_devices_begin_checkers(w);
+}
+
 /* ---- afresh ---- */
 
 struct wrg_vbd_spec wrg_vbd_spec_of(const struct wrg_world_vbd *vbd)
@@ -263,7 +275,7 @@ struct wrg_vbd_spec wrg_vbd_spec_of(const struct wrg_world_vbd *vbd)
     const struct wrg_op_config *config = &vbd->w->config;
 
     return (struct wrg_vbd_spec){ .id = vbd->id,
-                                  .readonly = config->readonly,
+                                  .readonly = vbd->index == 0 && config->readonly,
                                   .removable = config->media == WRG_CASE_MEDIA_REMOVABLE,
                                   .cdrom = config->media == WRG_CASE_MEDIA_CDROM,
                                   .untrusted = config->trusted == WRG_NO,
@@ -273,9 +285,11 @@ struct wrg_vbd_spec wrg_vbd_spec_of(const struct wrg_world_vbd *vbd)
 /* The guests' kernels choose it as they start, long before any driver. */
 static void set_grant_version(struct wrg_world *w)
 {
-    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
+    for (uint16_t domid = WRG_DOM_FRONT; domid < w->xen.ndomains; domid++) {
+        if (domid == WRG_DOM_STRANGER)
+            continue;
         int result =
-            wrg_gnttab_set_version(&w->xen, w->vbd.guests[seat].dom, w->config.grant_version);
+            wrg_gnttab_set_version(&w->xen, &w->xen.domains[domid], w->config.grant_version);
         WRG_ASSERT(result == 0);
     }
 }
@@ -290,20 +304,21 @@ static void connect_afresh(struct wrg_world *w)
     wrg_trace_reset(&w->trace);
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
         wrg_guest_reset(&w->vbd.guests[seat]);
+    wrg_devices_reset(w);
     wrg_trace_unsubscribe_all(&w->trace);
     wrg_xen_reset(&w->xen);
     set_grant_version(w);
     wrg_trace_reset(&w->trace);
     w->peer_hash = 0;
     w->vbd.disk.tickets = 0;
-    w->vbd.state_known[WRG_SEAT_FRONT] = w->vbd.state_known[WRG_SEAT_BACK] = false;
+    wrg_world_forget_states(w);
     wrg_edge_reset(&w->vbd);
-    wrg_world_begin_checkers(w);
+    begin_checkers(w);
     wrg_world_begin_sched(w, true);
 
     dom0 = w->xen.domains[WRG_DOM_TOOLSTACK].xs_conn;
     result = 0;
-    for (uint16_t i = 1; i < WRG_DOMAINS && !result; i++)
+    for (uint16_t i = 1; i < w->xen.ndomains && !result; i++)
         result = wrg_toolstack_add_domain(w->xen.store, dom0, i);
     if (!result)
         result = wrg_toolstack_add_vbd(w->xen.store, dom0, &spec);
@@ -312,6 +327,7 @@ static void connect_afresh(struct wrg_world *w)
     WRG_ASSERT(result == 0);
     wrg_disk_queue_reset(&w->vbd.disk);
     wrg_world_emit_phase(w, WRG_PHASE_CONNECT);
+    wrg_devices_phase(w, WRG_PHASE_CONNECT);
     /* A driver that cannot start leaves its seat empty: the other side must cope. */
     for (unsigned seat = WRG_WORLD_SEATS; seat-- > 0;)
         (void)!wrg_vbd_start_seat(&w->vbd, seat);
@@ -320,6 +336,7 @@ static void connect_afresh(struct wrg_world *w)
     WRG_ASSERT(result == 0);
     if (w->toolstack.hold)
         wrg_toolstack_watch_over(w);
+    wrg_devices_connect(w);
 }
 
 void wrg_world_prepare(struct wrg_world *w)

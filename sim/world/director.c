@@ -125,6 +125,7 @@ void wrg_director_kill(struct wrg_world *w, uint16_t domid)
 
     if (w->dead[seat])
         return;
+    wrg_devices_on_death(w, domid);
     w->dead[seat] = true;
     w->closing = true;
     w->vbd.self[seat] = NULL; /* what it had allocated goes with the world */
@@ -167,5 +168,5 @@ void wrg_director_main(void *arg)
         publish_rest(w);
     if (wrg_world_scripted(w, WRG_SEAT_FRONT) && w->vbd.self[WRG_SEAT_FRONT])
         wrg_hostile_notify_task(w->vbd.self[WRG_SEAT_FRONT], UINT32_MAX);
-    w->director_done = true;
+    __atomic_store_n(&w->director_done, true, __ATOMIC_RELEASE);
 }

@@ -61,6 +61,15 @@ void wrg_edge_reset(struct wrg_world_vbd *vbd)
     edge->state.ready = false;
 }
 
+uint32_t wrg_edge_pages(const struct wrg_world_vbd *vbd)
+{
+    uint32_t pages = vbd->edge.lost_pages;
+
+    for (uint32_t i = 0; i < vbd->edge.high; i++)
+        pages += vbd->edge.slots[i].npages;
+    return pages;
+}
+
 static void lock(struct wrg_world_vbd *vbd)
 {
     if (vbd->w->xen.parallel)
@@ -106,8 +115,8 @@ static void stamp(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot, uin
     uint64_t sector = slot->io.sector;
 
     for (uint32_t i = 0; i < slot->io.nvec; i++) {
-        uint8_t *bytes = vec_bytes(vbd, &slot->vec[i]);
-        for (uint32_t off = 0; off < slot->vec[i].len; off += WRG_SECTOR_SIZE, sector++) {
+        uint8_t *bytes = vec_bytes(vbd, &slot->io.vec[i]);
+        for (uint32_t off = 0; off < slot->io.vec[i].len; off += WRG_SECTOR_SIZE, sector++) {
             uint64_t value = write ? base + sector : ~UINT64_C(0) - base;
             memcpy(bytes + off, &value, sizeof(value));
         }
@@ -120,8 +129,8 @@ static void emit_data(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot)
     uint64_t sector = slot->io.sector;
 
     for (uint32_t i = 0; i < slot->io.nvec; i++) {
-        const uint64_t *digests = vec_digests(vbd, &slot->vec[i], scratch);
-        uint32_t n = slot->vec[i].len / WRG_SECTOR_SIZE;
+        const uint64_t *digests = vec_digests(vbd, &slot->io.vec[i], scratch);
+        uint32_t n = slot->io.vec[i].len / WRG_SECTOR_SIZE;
         wrg_xen_emit(&vbd->w->xen, .kind = WRG_EV_BLK_DATA, .role = WRG_ROLE_FRONT,
                      .a = (uint32_t)slot->io.tag, .b = slot->io.op, .c = sector, .payload = digests,
                      .len = n * (uint32_t)sizeof(*digests));
@@ -171,6 +180,17 @@ static struct wrg_io_slot *find_slot(struct wrg_world_vbd *vbd)
     return NULL;
 }
 
+static void occupy(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot)
+{
+    struct wrg_edge_above *edge = &vbd->edge;
+    uint32_t index = (uint32_t)(slot - edge->slots);
+
+    slot->busy = true;
+    edge->outstanding++;
+    slot->io.tag = (uint64_t)++edge->submitted * WRG_WORLD_IO_SLOTS + index;
+    edge->high = wrg_max_u32(edge->high, index + 1);
+}
+
 /* NULL: all are in use, and will be until something else happens. */
 static struct wrg_io_slot *take_slot(struct wrg_world_vbd *vbd)
 {
@@ -179,13 +199,8 @@ static struct wrg_io_slot *take_slot(struct wrg_world_vbd *vbd)
         struct wrg_io_slot *slot = find_slot(vbd);
         vbd->edge.waiting = slot == NULL;
         vbd->edge.waiter = wrg_sched_current(&vbd->w->sched);
-        if (slot) {
-            slot->busy = true;
-            vbd->edge.outstanding++;
-            slot->io.tag = (uint64_t)++vbd->edge.submitted * WRG_WORLD_IO_SLOTS +
-                           (uint64_t)(slot - vbd->edge.slots);
-            vbd->edge.high = wrg_max_u32(vbd->edge.high, (uint32_t)(slot - vbd->edge.slots) + 1);
-        }
+        if (slot)
+            occupy(vbd, slot);
         unlock(vbd);
         if (slot)
             return slot;
@@ -246,6 +261,17 @@ static void emit_end(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot, 
                  .a = (uint32_t)slot->io.tag, .b = (uint32_t)error);
 }
 
+static void tell_submit(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot, uint64_t sectors)
+{
+    const struct wrg_io *io = &slot->io;
+
+    wrg_xen_emit(&vbd->w->xen, .kind = WRG_EV_BLK_SUBMIT, .role = WRG_ROLE_FRONT,
+                 .a = (uint32_t)io->tag, .b = io->op, .c = io->sector, .d = sectors);
+    if ((io->op == WRG_IO_WRITE || io->op == WRG_IO_BARRIER) && vbd->w->trace.on)
+        emit_data(vbd, slot);
+    wrg_world_grant_steps(vbd->w, 256 + 64 * (uint64_t)io->nvec);
+}
+
 static int submit_slot(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot)
 {
     const struct wrg_endpoint *front = vbd->endpoints[WRG_SEAT_FRONT];
@@ -275,6 +301,7 @@ bool wrg_edge_submit(struct wrg_world_vbd *vbd, const struct wrg_edge_io *args)
     slot = take_slot(vbd);
     if (!slot)
         return false;
+    slot->program.done = NULL;
     slot->io.op = args->op;
     slot->io.sector = args->sector;
     if (!ensure_buffer(vbd, slot, npages)) {
@@ -287,11 +314,7 @@ bool wrg_edge_submit(struct wrg_world_vbd *vbd, const struct wrg_edge_io *args)
         fill_vectors(slot, args);
     if (vbd->w->instrumented)
         stamp(vbd, slot, args->pattern);
-    wrg_xen_emit(&vbd->w->xen, .kind = WRG_EV_BLK_SUBMIT, .role = WRG_ROLE_FRONT,
-                 .a = (uint32_t)slot->io.tag, .b = args->op, .c = args->sector, .d = args->count);
-    if ((args->op == WRG_IO_WRITE || args->op == WRG_IO_BARRIER) && vbd->w->trace.on)
-        emit_data(vbd, slot);
-    vbd->w->sched.budget_steps += 256 + 64 * (uint64_t)slot->io.nvec;
+    tell_submit(vbd, slot, args->count);
     result = submit_slot(vbd, slot);
     if (result) {
         emit_end(vbd, slot, result);
@@ -299,6 +322,57 @@ bool wrg_edge_submit(struct wrg_world_vbd *vbd, const struct wrg_edge_io *args)
     }
     /* What cannot be done with this disk has been refused, which is what a case may be about. */
     return result == 0 || result == -EINVAL || result == -EROFS;
+}
+
+/* ---- I/O of a program ---- */
+
+static uint64_t sectors_of(const struct wrg_program_io *io)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < io->nvec; i++)
+        bytes += io->vec[i].len;
+    return wrg_disk_discards(io->op) ? io->nsectors : bytes / WRG_SECTOR_SIZE;
+}
+
+static struct wrg_io_slot *take_program_slot(struct wrg_world_vbd *vbd,
+                                             const struct wrg_program_io *io)
+{
+    lock(vbd);
+    struct wrg_io_slot *slot = find_slot(vbd);
+    if (slot) {
+        occupy(vbd, slot);
+        slot->program = *io;
+        slot->io.op = io->op;
+        slot->io.sector = io->sector;
+        slot->io.nvec = io->nvec;
+        slot->io.vec = io->vec;
+        slot->io.nsectors = wrg_disk_discards(io->op) ? io->nsectors : 0;
+    }
+    unlock(vbd);
+    return slot;
+}
+
+int wrg_edge_submit_program(struct wrg_world_vbd *vbd, const struct wrg_program_io *io)
+{
+    const struct wrg_endpoint *front = vbd->endpoints[WRG_SEAT_FRONT];
+    struct wrg_io_slot *slot;
+    int result;
+
+    if (!vbd->self[WRG_SEAT_FRONT] || !vbd->edge.state.ready)
+        return -EIO;
+    slot = take_program_slot(vbd, io);
+    if (!slot)
+        return -EAGAIN;
+    uint8_t before = wrg_sched_speak(&vbd->w->sched, vbd->index);
+    tell_submit(vbd, slot, sectors_of(io));
+    result = front->submit(vbd->self[WRG_SEAT_FRONT], &slot->io);
+    if (result) {
+        emit_end(vbd, slot, result);
+        give_back(vbd, slot, result, false);
+    }
+    (void)wrg_sched_speak(&vbd->w->sched, before);
+    return result;
 }
 
 /* ---- callbacks of the frontend ---- */
@@ -328,7 +402,11 @@ static void blk_complete(void *ctx, const struct wrg_blk_complete *args)
     if (!args->error && slot->io.op == WRG_IO_READ && vbd->w->trace.on)
         emit_data(vbd, slot);
     emit_end(vbd, slot, args->error);
+    const struct wrg_program_io program = slot->program; /* the slot is free before it is told */
     give_back(vbd, slot, args->error, args->pages_kept);
+    if (program.done)
+        program.done(&(struct wrg_program_done){
+            .ctx = program.ctx, .error = args->error, .pages_kept = args->pages_kept });
 }
 
 static void blk_gone(void *ctx, const struct wrg_blk_gone *args)

@@ -101,6 +101,7 @@ static bool rebuild_back(struct wrg_world *w)
     wrg_director_kill(w, WRG_DOM_BACK);
     wrg_disk_queue_drop(&w->vbd.disk);
     wrg_guest_reset(&w->vbd.guests[WRG_SEAT_BACK]);
+    wrg_devices_on_rebuild(w);
     w->rebuilds++;
     result = wrg_xen_build_back(&w->xen);
     if (!result)

@@ -101,7 +101,7 @@ bool wrg_world_restore(struct wrg_world *w)
     if (w->vbd.oracles)
         wrg_oracles_restore(w->vbd.oracles, &snap->oracles);
     wrg_trace_restore(&w->trace, &snap->trace);
-    w->vbd.state_known[WRG_SEAT_FRONT] = w->vbd.state_known[WRG_SEAT_BACK] = false;
+    wrg_world_forget_states(w);
     memcpy(w->fault.calls, snap->fault_calls, sizeof(snap->fault_calls));
     memcpy(w->vbd.baseline, snap->baseline, sizeof(w->vbd.baseline));
     w->vbd.edge.state = snap->edge;

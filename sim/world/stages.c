@@ -26,24 +26,41 @@ static void begin_run(struct wrg_world *w)
     w->toolstack.life = (struct wrg_vbd_life){ .phase = WRG_VBD_SETTLED };
     w->kill_dom = 0;
     w->alarm_kill = w->alarm_pause = UINT64_MAX;
-    wrg_vbd_set_disk(&w->vbd);
+    for (unsigned i = 0; i < w->nvbds; i++)
+        wrg_vbd_set_disk(wrg_world_device(w, i));
     w->fault.any_nth = w->fail_nth;
     wrg_fault_enable(&w->fault, true);
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
-        wrg_guest_set_hooks(&w->vbd.guests[seat],
-                            w->instrumented && w->options.engine == WRG_ENGINE_FIBER);
+        for (unsigned i = 0; i < w->nvbds; i++)
+            wrg_guest_set_hooks(&wrg_world_device(w, i)->guests[seat],
+                                w->instrumented && w->options.engine == WRG_ENGINE_FIBER);
     wrg_world_prepare(w);
 }
 
 /* ---- stages ---- */
 
-static void ledgers(struct wrg_world *w, unsigned seat, uint32_t counts[WRG_NR_LEDGERS])
+/* What a domain holds for all of its devices, but for the block layer's buffers. */
+static void ledgers(struct wrg_world_vbd *vbd, unsigned seat, uint32_t counts[WRG_NR_LEDGERS])
 {
-    wrg_guest_ledger(&w->vbd.guests[seat], counts);
-    /* The block layer's buffers and the grant frames are not the driver's. */
-    uint32_t buffers = w->vbd.edge.lost_pages;
-    for (uint32_t i = 0; i < w->vbd.edge.high; i++)
-        buffers += w->vbd.edge.slots[i].npages;
+    static const uint8_t by_driver[] = { WRG_LEDGER_POOL_BLOCKS, WRG_LEDGER_HEAP_BLOCKS,
+                                         WRG_LEDGER_WATCHES, WRG_LEDGER_TRANSACTIONS };
+    struct wrg_world *w = vbd->w;
+    uint32_t buffers = seat == WRG_SEAT_FRONT && vbd->index == 0 ? w->program.pages : 0;
+
+    wrg_guest_ledger(&vbd->guests[seat], counts);
+    for (unsigned i = 0; i < w->nvbds; i++) {
+        struct wrg_world_vbd *other = wrg_world_device(w, i);
+        uint32_t more[WRG_NR_LEDGERS];
+        if (other->guests[seat].dom != vbd->guests[seat].dom)
+            continue;
+        if (seat == WRG_SEAT_FRONT)
+            buffers += wrg_edge_pages(other);
+        if (other == vbd)
+            continue;
+        wrg_guest_ledger(&other->guests[seat], more);
+        for (unsigned k = 0; k < WRG_ARRAY_LEN(by_driver); k++)
+            counts[by_driver[k]] += more[by_driver[k]];
+    }
     if (seat == WRG_SEAT_FRONT)
         counts[WRG_LEDGER_PAGES] -= wrg_min_u32(buffers, counts[WRG_LEDGER_PAGES]);
 }
@@ -66,28 +83,50 @@ static uint32_t allowance(const struct wrg_world *w, unsigned seat, unsigned kin
     return kind == WRG_LEDGER_PAGES && w->config.data == WRG_CASE_DATA_COPY ? LEDGER_ANY : 0;
 }
 
-static void emit_ledgers(struct wrg_world *w, bool closed)
+/* A domain is counted once: with its first device. */
+static bool is_first_of(struct wrg_world_vbd *vbd, unsigned seat)
+{
+    return vbd->index == 0 ||
+           (seat == WRG_SEAT_FRONT && vbd->guests[seat].dom != vbd->w->vbd.guests[seat].dom);
+}
+
+static void emit_ledger(struct wrg_world_vbd *vbd, unsigned seat, bool closed)
 {
     static const uint8_t roles[] = { WRG_ROLE_FRONT, WRG_ROLE_BACK };
+    struct wrg_world *w = vbd->w;
+    uint32_t counts[WRG_NR_LEDGERS];
+    /* A frontend cannot take back what its peer still maps. */
+    bool held = seat == WRG_SEAT_FRONT && w->xen.domains[WRG_DOM_BACK].mappings.taken;
 
-    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
-        uint32_t counts[WRG_NR_LEDGERS];
-        /* A frontend cannot take back what its peer still maps. */
-        bool held = seat == WRG_SEAT_FRONT && w->xen.domains[WRG_DOM_BACK].mappings.taken;
-        if (w->dead[seat] || !(w->judged & 1u << seat))
-            continue;
-        ledgers(w, seat, counts);
-        for (unsigned kind = 0; kind < WRG_NR_LEDGERS; kind++) {
-            bool excused =
-                closed && held && (kind == WRG_LEDGER_GRANTS || kind == WRG_LEDGER_PAGES);
-            if (!excused)
-                wrg_xen_emit(&w->xen, .kind = WRG_EV_LEDGER, .role = roles[seat], .a = kind,
-                             .b = counts[kind],
-                             .d = closed ? 0
-                                         : (uint64_t)w->vbd.baseline[seat][kind] +
-                                               allowance(w, seat, kind));
-        }
+    ledgers(vbd, seat, counts);
+    for (unsigned kind = 0; kind < WRG_NR_LEDGERS; kind++) {
+        bool excused = closed && held && (kind == WRG_LEDGER_GRANTS || kind == WRG_LEDGER_PAGES);
+        if (!excused)
+            wrg_xen_emit(
+                &w->xen, .kind = WRG_EV_LEDGER, .role = roles[seat], .a = kind, .b = counts[kind],
+                .d = closed ? 0 : (uint64_t)vbd->baseline[seat][kind] + allowance(w, seat, kind));
     }
+}
+
+static void emit_ledgers(struct wrg_world *w, bool closed)
+{
+    for (unsigned i = 0; i < w->nvbds; i++) {
+        struct wrg_world_vbd *vbd = wrg_world_device(w, i);
+        uint8_t before = wrg_sched_speak(&w->sched, vbd->index);
+        for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
+            bool judged = i > 0 || (!w->dead[seat] && w->judged >> seat & 1);
+            if (judged && is_first_of(vbd, seat))
+                emit_ledger(vbd, seat, closed);
+        }
+        (void)wrg_sched_speak(&w->sched, before);
+    }
+}
+
+static void note_baselines(struct wrg_world *w)
+{
+    for (unsigned i = 0; i < w->nvbds; i++)
+        for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
+            ledgers(wrg_world_device(w, i), seat, wrg_world_device(w, i)->baseline[seat]);
 }
 
 /* As far as memory shows: every request that was published has been answered. */
@@ -161,13 +200,12 @@ static void enter_safety(struct wrg_world *w)
     /* It may still connect, and then holds more than what is measured now. */
     w->closing |= !wrg_world_connected(w);
     if (!w->from_snapshot && !w->early) {
-        for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
-            ledgers(w, seat, w->vbd.baseline[seat]);
+        note_baselines(w);
         /* The second world of a profile is worth a snapshot: the first might stay the only one. */
         bool again = memcmp(&w->seen, &w->profile, sizeof(w->seen)) == 0;
         w->seen = w->profile;
-        if (w->options.snapshot && again && wrg_world_connected(w) && !anything_fired(w) &&
-            !case_spoils(w))
+        if (w->options.snapshot && again && w->nvbds == 1 && wrg_world_connected(w) &&
+            !anything_fired(w) && !case_spoils(w))
             wrg_world_take_snapshot(w);
     }
     if (!w->early) {
@@ -176,8 +214,10 @@ static void enter_safety(struct wrg_world *w)
     }
     w->fault.connected = true;
     wrg_world_emit_phase(w, WRG_PHASE_SAFETY);
+    wrg_devices_phase(w, WRG_PHASE_SAFETY);
     w->director = wrg_sched_task_create(&w->sched, &director);
     WRG_ASSERT(w->director >= 0);
+    wrg_devices_begin(w);
     w->stage = WRG_STAGE_SAFETY;
 }
 
@@ -220,7 +260,7 @@ static void stop_faults(struct wrg_world *w)
 /* Faults, hostile writes and deviations stop; what is scripted behaves from now on. */
 static void enter_liveness(struct wrg_world *w)
 {
-    if (director_is_stuck(w))
+    if (director_is_stuck(w) || wrg_devices_unstick(w))
         return;
     (void)kill_now(w);
     wrg_director_account(w);
@@ -228,6 +268,7 @@ static void enter_liveness(struct wrg_world *w)
     w->xen.fetch.tamper_on = false;
     wrg_sched_liveness(&w->sched);
     wrg_world_emit_phase(w, WRG_PHASE_LIVENESS);
+    wrg_devices_phase(w, WRG_PHASE_LIVENESS);
     w->sched.budget_steps += 20000;
     if (wrg_world_scripted(w, WRG_SEAT_FRONT) && w->vbd.self[WRG_SEAT_FRONT])
         wrg_hostile_kick(w->vbd.self[WRG_SEAT_FRONT]);
@@ -274,6 +315,7 @@ static void leave_liveness(struct wrg_world *w)
 {
     if (!w->vbd.edge.outstanding || !back_is_excused(w))
         wrg_world_emit_phase(w, WRG_PHASE_QUIET);
+    wrg_devices_phase(w, WRG_PHASE_QUIET);
     if (!must_close(w)) {
         emit_ledgers(w, false);
         w->stage = WRG_STAGE_DONE;
@@ -284,8 +326,10 @@ static void leave_liveness(struct wrg_world *w)
         return;
     }
     wrg_world_emit_phase(w, WRG_PHASE_CLOSE);
+    wrg_devices_phase(w, WRG_PHASE_CLOSE);
     w->sched.budget_steps += 20000;
     ask_to_close(w);
+    wrg_devices_close(w);
     w->stage = WRG_STAGE_CLOSE;
 }
 
@@ -294,8 +338,10 @@ static void leave_close(struct wrg_world *w)
     if (back_is_excused(w))
         wrg_world_emit_phase(w, WRG_PHASE_QUIET);
     wrg_world_emit_phase(w, WRG_PHASE_CLOSED);
+    wrg_devices_phase(w, WRG_PHASE_CLOSED);
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
         wrg_vbd_stop_seat(&w->vbd, seat);
+    wrg_devices_stop(w);
     emit_ledgers(w, true);
     w->stage = WRG_STAGE_DONE;
 }
@@ -358,6 +404,7 @@ enum wrg_world_end wrg_world_run(struct wrg_world *w, uint64_t steps)
         w->ended = true;
         wrg_director_account(w);
         wrg_world_emit_phase(w, WRG_PHASE_END);
+        wrg_devices_phase(w, WRG_PHASE_END);
     }
     return WRG_WORLD_FINISHED;
 }

@@ -55,6 +55,7 @@ static int build_disk(struct wrg_world_vbd *vbd)
     wrg_delay_disk_init(&vbd->delay_disk, &vbd->faulty_disk.disk);
     wrg_disk_queue_init(&vbd->disk, &w->xen, vbd->guests[WRG_SEAT_BACK].dom,
                         &vbd->faulty_disk.disk);
+    vbd->disk.role = vbd->guests[WRG_SEAT_BACK].role;
     return 0;
 }
 
@@ -68,10 +69,14 @@ static int build_guests(struct wrg_world_vbd *vbd)
         const struct wrg_guest_args args = { .xen = &vbd->w->xen,
                                              .domid = domids[seat],
                                              .peer_domid = domids[1 - seat],
+                                             .device = vbd->index,
                                              .edge = wrg_edge_of(vbd) };
         int result = wrg_guest_init(&vbd->guests[seat], &args);
         if (result)
             return result;
+        vbd->guests[seat].dom->voices |= (uint8_t)(1u << vbd->index);
+        if (seat == WRG_SEAT_FRONT && vbd->id.front_domid != WRG_DOM_FRONT)
+            vbd->guests[seat].dom->voices = (uint8_t)(1u << vbd->index);
     }
     return 0;
 }
@@ -80,15 +85,27 @@ int wrg_vbd_build(struct wrg_world_vbd *vbd)
 {
     int result;
 
-    vbd->id = (struct wrg_vbd_id){ .front_domid = WRG_DOM_FRONT,
-                                   .back_domid = WRG_DOM_BACK,
-                                   .vdev = WRG_VDEV_XVDA };
+    const struct wrg_profile *profile = &vbd->w->profile;
+    uint8_t nth = profile->guests > 1 ? vbd->index : 0; /* guest */
+    uint8_t disk = vbd->index - nth;
+
+    vbd->id = (struct wrg_vbd_id){
+        .front_domid = (uint16_t)(nth ? WRG_DOM_GUEST + nth - 1 : WRG_DOM_FRONT),
+        .back_domid = WRG_DOM_BACK,
+        .vdev = wrg_vdev_xvd(disk, 0),
+    };
     result = build_guests(vbd);
-    return result ? result : build_disk(vbd);
+    if (!result)
+        result = build_disk(vbd);
+    vbd->built = result == 0;
+    return result;
 }
 
 void wrg_vbd_demolish(struct wrg_world_vbd *vbd)
 {
+    if (!vbd->built)
+        return;
+    vbd->built = false;
     wrg_disk_queue_fini(&vbd->disk);
     wrg_cache_disk_fini(&vbd->cache_disk);
     wrg_memory_disk_fini(&vbd->memory_disk);
@@ -96,12 +113,22 @@ void wrg_vbd_demolish(struct wrg_world_vbd *vbd)
         wrg_guest_fini(&vbd->guests[seat]);
 }
 
+/* The lowest: the disk that was given, or one in memory, with a cache where the case says so. */
+static struct wrg_disk *bottom_of(struct wrg_world_vbd *vbd)
+{
+    const struct wrg_world *w = vbd->w;
+
+    if (w->options.disks[vbd->index])
+        return w->options.disks[vbd->index];
+    return w->config.cache != WRG_CASE_CACHE_NONE ? &vbd->cache_disk.disk : &vbd->memory_disk.disk;
+}
+
 void wrg_vbd_set_disk(struct wrg_world_vbd *vbd)
 {
     const struct wrg_world *w = vbd->w;
-    bool cache = w->config.cache != WRG_CASE_CACHE_NONE;
+    bool first = vbd->index == 0; /* whose disk may be a bad one */
 
-    vbd->error_disk.disk.next = cache ? &vbd->cache_disk.disk : &vbd->memory_disk.disk;
+    vbd->error_disk.disk.next = bottom_of(vbd);
     vbd->readonly_disk.disk.next =
         w->config.sector_size > WRG_SECTOR_SIZE ? &vbd->block_disk.disk : &vbd->error_disk.disk;
     wrg_block_disk_set(&vbd->block_disk, w->config.sector_size);
@@ -111,8 +138,8 @@ void wrg_vbd_set_disk(struct wrg_world_vbd *vbd)
     vbd->disk.reorder_seed = w->config.seed;
     wrg_disk_queue_reset(&vbd->disk);
     wrg_memory_disk_resize(&vbd->memory_disk, w->config.sectors);
-    wrg_error_disk_set(&vbd->error_disk, w->config.error_first, w->config.error_count);
-    vbd->readonly_disk.on = w->config.readonly;
+    wrg_error_disk_set(&vbd->error_disk, w->config.error_first, first ? w->config.error_count : 0);
+    vbd->readonly_disk.on = first && w->config.readonly;
     vbd->memory_disk.discard = w->config.discard != WRG_CASE_DISCARD_NO;
     vbd->memory_disk.secure = w->config.discard == WRG_CASE_DISCARD_SECURE;
 }

@@ -72,6 +72,7 @@ struct wrg_edge_above {
 struct wrg_world_vbd {
     struct wrg_world *w;
     uint8_t index; /* 0: the device of the case */
+    bool built;
     struct wrg_vbd_id id;
     struct wrg_guest guests[WRG_WORLD_SEATS]; /* by enum wrg_seat */
     const struct wrg_endpoint *endpoints[WRG_WORLD_SEATS];
@@ -129,7 +130,12 @@ struct wrg_edge_io {
     uint32_t pattern;
     uint64_t sector;
 };
+/* Pages of its buffers, those that were lost included. */
+uint32_t wrg_edge_pages(const struct wrg_world_vbd *vbd);
 /* From a task: submits one I/O, waiting for room. False: the device takes none. */
 bool wrg_edge_submit(struct wrg_world_vbd *vbd, const struct wrg_edge_io *args);
+/* As program.h says. */
+WRG_MUST_USE int wrg_edge_submit_program(struct wrg_world_vbd *vbd,
+                                         const struct wrg_program_io *io);
 
 #endif

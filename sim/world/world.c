@@ -13,9 +13,10 @@
 
 static struct wrg_guest *guest_of_conn(struct wrg_world *w, uint16_t conn)
 {
-    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
-        if (w->vbd.guests[seat].dom->xs_conn == conn)
-            return &w->vbd.guests[seat];
+    for (unsigned i = 0; i < w->nvbds; i++)
+        for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
+            if (wrg_guest_conn(&wrg_world_device(w, i)->guests[seat]) == conn)
+                return &wrg_world_device(w, i)->guests[seat];
     return NULL;
 }
 
@@ -36,9 +37,9 @@ static void on_store_change(void *ctx, uint16_t domid, const char *path, const c
     struct wrg_world *w = ctx;
     char payload[WRG_TRACE_PAYLOAD_MAX];
     size_t path_len = strnlen(path, sizeof(payload) - 1);
-    uint8_t role = domid < WRG_DOMAINS ? w->xen.domains[domid].role : WRG_ROLE_SCRIPT;
+    uint8_t role = domid < w->xen.ndomains ? w->xen.domains[domid].role : WRG_ROLE_SCRIPT;
 
-    w->vbd.state_known[WRG_SEAT_FRONT] = w->vbd.state_known[WRG_SEAT_BACK] = false;
+    wrg_world_forget_states(w);
     if (w->scripting) /* an op of the case in the name of an honest driver */
         role = WRG_ROLE_SCRIPT;
 
@@ -51,8 +52,10 @@ static void on_store_change(void *ctx, uint16_t domid, const char *path, const c
     len = wrg_min_u64(len, sizeof(payload) - path_len - 1);
     if (len)
         memcpy(payload + path_len + 1, value, len);
+    uint8_t before = wrg_sched_speak(&w->sched, (uint8_t)wrg_world_device_at(w, path));
     wrg_xen_emit(&w->xen, .kind = WRG_EV_XS_CHANGE, .role = role, .a = domid, .b = kind,
                  .payload = payload, .len = (uint32_t)(path_len + 1 + len));
+    (void)wrg_sched_speak(&w->sched, before);
 }
 
 /* ---- building ---- */
@@ -63,6 +66,7 @@ static int build(struct wrg_world *w)
     const struct wrg_xen_limits limits = { .frames = (uint32_t)w->config.memory *
                                                      (1024 * 1024 / WRG_PAGE_SIZE),
                                            .mappings = MAPPINGS_MAX,
+                                           .guests = w->profile.guests,
                                            .prefault = w->options.prefault };
     const struct wrg_xs_observer observer = { .ctx = w,
                                               .on_change = on_store_change,
@@ -73,7 +77,8 @@ static int build(struct wrg_world *w)
         return result;
     w->xen.memory.parallel = w->xen.parallel;
     wrg_xenstore_set_observer(w->xen.store, &observer);
-    result = wrg_vbd_build(&w->vbd);
+    for (unsigned i = 0; i < w->nvbds && !result; i++)
+        result = wrg_vbd_build(wrg_world_device(w, i));
     w->built = result == 0;
     return result;
 }
@@ -84,7 +89,9 @@ static void demolish(struct wrg_world *w)
         return;
     wrg_world_drop_snapshot(w);
     wrg_sched_reset(&w->sched);
-    wrg_vbd_demolish(&w->vbd);
+    for (unsigned i = 0; i < WRG_WORLD_DEVICES; i++)
+        if (wrg_world_device(w, i))
+            wrg_vbd_demolish(wrg_world_device(w, i));
     wrg_xen_fini(&w->xen);
     w->built = false;
 }
@@ -128,12 +135,38 @@ void wrg_world_destroy(struct wrg_world *w)
     wrg_store_stage_fini(w);
     wrg_sched_fini(&w->sched);
     wrg_vbd_fini(&w->vbd);
+    for (unsigned i = 0; i < WRG_WORLD_DEVICES - 1; i++) {
+        if (w->others[i])
+            wrg_vbd_fini(w->others[i]);
+        free(w->others[i]);
+    }
     wrg_trace_fini(&w->trace);
     free(w->snapshot.sched);
     free(w);
 }
 
 /* ---- starting ---- */
+
+/* The first has all devices of a program. */
+static unsigned guests_of(const struct wrg_world *w)
+{
+    unsigned guests = w->config.guests + (w->config.neighbour != WRG_NO);
+
+    return w->options.devices > 1 ? 1 : guests < WRG_GUESTS_MAX ? guests : WRG_GUESTS_MAX;
+}
+
+static int make_devices(struct wrg_world *w)
+{
+    w->nvbds = w->profile.devices;
+    for (uint8_t i = 1; i < w->nvbds; i++) {
+        if (w->others[i - 1])
+            continue;
+        w->others[i - 1] = calloc(1, sizeof(struct wrg_world_vbd));
+        if (!w->others[i - 1] || wrg_vbd_init(w->others[i - 1], w, i))
+            return -ENOMEM;
+    }
+    return 0;
+}
 
 static void make_profile(struct wrg_world *w)
 {
@@ -168,6 +201,8 @@ static void make_profile(struct wrg_world *w)
     profile->media = config->media;
     profile->ring_nodes = config->ring_nodes;
     profile->back_ring_nodes = config->back_ring_nodes;
+    profile->guests = (uint8_t)guests_of(w);
+    profile->devices = w->options.devices > 1 ? w->options.devices : profile->guests;
 }
 
 static void set_seats(struct wrg_world *w)
@@ -242,9 +277,13 @@ int wrg_world_start(struct wrg_world *w, const struct wrg_case *c)
     memset(w->fallible, 0, sizeof(w->fallible));
     if (w->victim == WRG_CASE_VICTIM_XENSTORE)
         return start_store(w);
-    if (w->built && w->profile.memory_mib != w->config.memory)
-        demolish(w);
+    const struct wrg_profile before = w->profile;
     make_profile(w);
+    if (w->built && (before.memory_mib != w->profile.memory_mib ||
+                     before.guests != w->profile.guests || before.devices != w->profile.devices))
+        demolish(w);
+    if (make_devices(w))
+        return -ENOMEM;
     if (!w->built) {
         int result = build(w);
         if (result)
@@ -292,9 +331,12 @@ void wrg_world_verdict(const struct wrg_world *w, struct wrg_verdict *verdict)
     verdict->requests = w->instrumented && !w->xen.parallel
                             ? wrg_fetch_answered(&w->xen.fetch, WRG_SEAT_BACK)
                             : w->vbd.edge.completed;
-    verdict->ios = w->vbd.edge.completed;
-    verdict->ios_failed = w->vbd.edge.failed;
-    verdict->ios_outstanding = w->vbd.edge.outstanding;
+    for (unsigned i = 0; i < w->nvbds; i++) {
+        const struct wrg_edge_above *edge = i ? &w->others[i - 1]->edge : &w->vbd.edge;
+        verdict->ios += edge->completed;
+        verdict->ios_failed += edge->failed;
+        verdict->ios_outstanding += edge->outstanding;
+    }
     if (w->victim == WRG_CASE_VICTIM_XENSTORE) { /* there is no device: these are of another run */
         verdict->steps = w->store_calls;
         verdict->requests = verdict->ios = verdict->ios_failed = verdict->ios_outstanding = 0;

@@ -36,7 +36,7 @@ struct wrg_profile {
     uint8_t abi, ring_order, readonly, victim, echo, front, grant_version, barrier, discard;
     uint8_t persistent, front_persistent, data, trusted;
     uint8_t units, front_units, media, ring_nodes, back_ring_nodes;
-    uint8_t queues, front_queues;
+    uint8_t queues, front_queues, guests, devices;
 };
 
 /* ---- the toolstack ---- */
@@ -55,6 +55,12 @@ struct wrg_world_toolstack {
     uint32_t nagenda;
     struct wrg_agenda_item agenda[WRG_WORLD_AGENDA];
     struct wrg_vbd_life life;
+};
+
+struct wrg_world_program { /* the task of struct wrg_world_options.program */
+    int task;
+    uint32_t pages; /* that it has */
+    bool waiting, given_up;
 };
 
 /* What the backend of the next connection is like, where it is not as the case's config says. */
@@ -95,6 +101,7 @@ struct wrg_world {
     struct wrg_world_vbd *others[WRG_WORLD_DEVICES - 1]; /* NULL until first asked for */
     unsigned nvbds;                                      /* of this run */
     struct wrg_world_toolstack toolstack;
+    struct wrg_world_program program;
     struct wrg_snapshot snapshot;
     struct wrg_profile seen; /* of the last fresh connect: a snapshot is taken at the second one */
     bool built;              /* xen exists */
@@ -154,9 +161,46 @@ static inline struct wrg_world_vbd *wrg_world_device(struct wrg_world *w, unsign
     return index == 0 ? &w->vbd : w->others[index - 1];
 }
 
+/* What follows may take so many steps more. On threads nobody counts them. */
+static inline void wrg_world_grant_steps(struct wrg_world *w, uint64_t steps)
+{
+    if (!w->xen.parallel)
+        w->sched.budget_steps += steps;
+}
+
+/* devices.c */
+/* The state nodes may have changed: they are read again when they are asked for. */
+void wrg_world_forget_states(struct wrg_world *w);
+/* Whose directory a path of the store leads into; of any other: whom the caller speaks for. */
+unsigned wrg_world_device_at(struct wrg_world *w, const char *path);
+/* Drivers, edges and disks of those beside the first, as after their build. */
+void wrg_devices_reset(struct wrg_world *w);
+/* After the first's. */
+void wrg_devices_begin_checkers(struct wrg_world *w);
+/* Adds their nodes, and starts their drivers. */
+void wrg_devices_connect(struct wrg_world *w);
+/* The guests beside the first begin to do I/O, and the program does. */
+void wrg_devices_begin(struct wrg_world *w);
+/* Nothing is runnable any more; true: one of them is asked to go on with less. */
+bool wrg_devices_unstick(struct wrg_world *w);
+void wrg_devices_phase(struct wrg_world *w, enum wrg_phase phase);
+/* Ask the frontends beside the first to close; at the end, all is taken away. */
+void wrg_devices_close(struct wrg_world *w);
+void wrg_devices_stop(struct wrg_world *w);
+/* A domain has died; the backend's is about to be built again, without drivers for these. */
+void wrg_devices_on_death(struct wrg_world *w, uint16_t domid);
+void wrg_devices_on_rebuild(struct wrg_world *w);
+
+/* program.c */
+void wrg_program_begin(struct wrg_world *w);
+/* Nobody else can run: true if it waits, and goes on to be told so. */
+bool wrg_program_unstick(struct wrg_world *w);
+
 /* connect.c */
 void wrg_world_prepare(struct wrg_world *w); /* fresh or from the snapshot: at stage CONNECT */
 void wrg_world_begin_sched(struct wrg_world *w, bool negotiating);
+/* What checkers of the first device are told. */
+struct wrg_oracle_config wrg_world_oracle_config(const struct wrg_world *w);
 void wrg_world_begin_checkers(struct wrg_world *w);
 
 /* Of the device of the case. */
@@ -227,6 +271,7 @@ uint64_t wrg_op_wait_steps(const struct wrg_op *op);
 /* ops.c: one op of the case; false: it had no effect. */
 bool wrg_op_execute(struct wrg_world *w, const struct wrg_op *op);
 
+/* Of the first device; devices.c tells the others'. */
 #define wrg_world_emit_phase(w, phase)                                                             \
     wrg_xen_emit(&(w)->xen, .kind = WRG_EV_PHASE, .role = WRG_ROLE_SCRIPT, .a = (phase),           \
                  .b = wrg_world_state((w), WRG_SEAT_FRONT),                                        \

@@ -374,23 +374,21 @@ void wrg_fetch_published(struct wrg_fetch *fetch, uint8_t seat, uint8_t lane, ui
     ring->published = index;
 }
 
-void wrg_fetch_mapped(struct wrg_fetch *fetch, uint8_t seat, struct wrg_frame *meta, uint32_t gref,
-                      uint32_t frame)
+void wrg_fetch_mapped(struct wrg_fetch *fetch, uint8_t device, struct wrg_frame *meta,
+                      uint32_t gref, uint32_t frame)
 {
-    if (seat != WRG_SEAT_BACK)
-        return;
     for (uint32_t i = 0; i < fetch->nlanes; i++) {
-        struct wrg_fetch_ring *ring = &fetch->rings[seat][i];
+        struct wrg_fetch_ring *ring = &fetch->rings[WRG_SEAT_BACK][i];
         /* Only a lane's newest scope can wait for indirect pages: a back maps as it parses. */
         struct wrg_fetch_scope *scope = &ring->scopes[ring->newest];
-        if (!names_gref(ring, scope, gref))
+        if (fetch->lanes[i].device != device || !names_gref(ring, scope, gref))
             continue;
         struct wrg_fetch_indirect *page = &fetch->indirect[fetch->next_indirect];
         meta->indirect = (uint16_t)(fetch->next_indirect + 1);
         fetch->next_indirect = (fetch->next_indirect + 1) % WRG_FETCH_INDIRECT;
         page->frame = frame;
         page->gref = gref;
-        page->seat = seat;
+        page->seat = WRG_SEAT_BACK;
         page->lane = (uint8_t)i;
         join(page, ring);
         return;

@@ -196,8 +196,8 @@ struct wrg_fetch_result wrg_fetch_load(struct wrg_fetch *fetch, uint8_t seat,
                                        const struct wrg_fetch_place *place);
 /* A producer index was stored by its owner. */
 void wrg_fetch_published(struct wrg_fetch *fetch, uint8_t seat, uint8_t lane, uint32_t index);
-/* `seat` has mapped (or copied from) gref of frame: does a request name it as an indirect page? */
-void wrg_fetch_mapped(struct wrg_fetch *fetch, uint8_t seat, struct wrg_frame *meta, uint32_t gref,
-                      uint32_t frame);
+/* The back of `device` has mapped gref of frame: does a request name it as an indirect page? */
+void wrg_fetch_mapped(struct wrg_fetch *fetch, uint8_t device, struct wrg_frame *meta,
+                      uint32_t gref, uint32_t frame);
 
 #endif

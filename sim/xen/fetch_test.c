@@ -271,7 +271,7 @@ static void indirect_page_named_in_slot__joins_its_scope(void **state)
 {
     (void)state;
     read_indirect(3, 600, 50);
-    wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 51, 200);
+    wrg_fetch_mapped(&f, 0, &indirect_meta, 51, 200);
     assert_true(indirect_meta.indirect != 0);
     struct wrg_fetch_result result = load_indirect(0, 8);
     assert_int_equal(result.class, WRG_SHARED_INDIRECT);
@@ -286,7 +286,7 @@ static void gref_beyond_the_pages_in_use__does_not_join(void **state)
 {
     (void)state;
     read_indirect(0, 600, 50); /* two pages: 50 and 51 */
-    wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 52, 200);
+    wrg_fetch_mapped(&f, 0, &indirect_meta, 52, 200);
     assert_int_equal(indirect_meta.indirect, 0);
     assert_int_equal(load_indirect(0, 8).class, WRG_SHARED_NONE);
 }
@@ -295,7 +295,7 @@ static void absurd_number_of_segments__joins_eight_pages_at_most(void **state)
 {
     (void)state;
     read_indirect(0, 65535, 50);
-    wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 57, 200);
+    wrg_fetch_mapped(&f, 0, &indirect_meta, 57, 200);
     assert_int_equal(load_indirect(0, 8).request, 1);
 }
 
@@ -306,7 +306,7 @@ static void data_page_of_direct_request__does_not_join(void **state)
     (void)state;
     struct wrg_fetch_result loaded = load_slot(0, 0, STRIDE);
     memcpy(loaded.keep, bytes, loaded.keep_len);
-    wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 0, 200);
+    wrg_fetch_mapped(&f, 0, &indirect_meta, 0, 200);
     assert_int_equal(indirect_meta.indirect, 0);
 }
 
@@ -314,7 +314,7 @@ static void indirect_page_after_the_answer_and_a_new_lap__left(void **state)
 {
     (void)state;
     read_indirect(0, 1, 50);
-    wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 50, 200);
+    wrg_fetch_mapped(&f, 0, &indirect_meta, 50, 200);
     (void)load_indirect(0, 8);
     wrg_fetch_published(&f, WRG_SEAT_BACK, 0, 1);
     (void)load_slot(0, 0, STRIDE); /* next lap */
@@ -404,7 +404,7 @@ static void indirect_page_of_another_queue__joins_that_lane(void **state)
     (void)declare_other(0, 1, LANE_PAGES);
     read_indirect(0, 8, 50);
     (void)load_page(WRG_SEAT_BACK, LANE_PAGES, WRG_WIRE_RING, 8);
-    wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 50, 200);
+    wrg_fetch_mapped(&f, 0, &indirect_meta, 50, 200);
     struct wrg_fetch_result result = load_indirect(0, 8);
     assert_int_equal(result.class, WRG_SHARED_INDIRECT);
     assert_int_equal(result.lane, 0);
@@ -415,7 +415,7 @@ static void page_kept_mapped__joins_the_next_request_that_names_it(void **state)
 {
     (void)state;
     read_indirect(0, 1, 50);
-    wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 50, 200);
+    wrg_fetch_mapped(&f, 0, &indirect_meta, 50, 200);
     (void)load_indirect(0, 8);
     wrg_fetch_published(&f, WRG_SEAT_BACK, 0, 1);
     read_indirect(1, 1, 50);
@@ -455,7 +455,7 @@ static void tamper__counts_fetches_of_indirect_pages(void **state)
     (void)state;
     arm(1, 4);
     read_indirect(0, 8, 50);
-    wrg_fetch_mapped(&f, WRG_SEAT_BACK, &indirect_meta, 50, 200);
+    wrg_fetch_mapped(&f, 0, &indirect_meta, 50, 200);
     assert_null(load_indirect(0, 8).tamper);
     assert_null(load_indirect(8, 8).tamper);
     assert_non_null(load_indirect(16, 8).tamper);

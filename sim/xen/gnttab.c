@@ -51,13 +51,14 @@ static int16_t map_one(struct wrg_xen *xen, struct wrg_domain *dom,
     xen->memory.frames[frame].mapped++;
     op->page = handle;
     if (xen->trace->on && dom->role == WRG_ROLE_BACK)
-        wrg_fetch_mapped(&xen->fetch, WRG_SEAT_BACK, &xen->memory.frames[frame], op->gref, frame);
+        wrg_fetch_mapped(&xen->fetch, (uint8_t)wrg_xen_voice(xen), &xen->memory.frames[frame],
+                         op->gref, frame);
     return GNTST_okay;
 }
 
 static int16_t fault_of(struct wrg_xen *xen, const struct wrg_domain *dom)
 {
-    int32_t fault = wrg_fault_point(xen->fault, WRG_FAULT_GNTTAB_MAP, dom->role);
+    int32_t fault = wrg_fault_point(xen->fault, WRG_FAULT_GNTTAB_MAP, wrg_xen_fault_role(xen, dom));
 
     if (fault)
         wrg_xen_emit(xen, .kind = WRG_EV_FAULT, .role = dom->role, .a = WRG_FAULT_GNTTAB_MAP,
@@ -154,7 +155,8 @@ static void map_batch(struct wrg_xen *xen, struct wrg_domain *dom,
     uint32_t slots[BATCH];
     uint32_t got = wrg_slots_take_many(&dom->mappings, slots, count);
     uint32_t used = 0;
-    bool may_fail = !wrg_fault_pass(xen->fault, WRG_FAULT_GNTTAB_MAP, dom->role, count);
+    bool may_fail =
+        !wrg_fault_pass(xen->fault, WRG_FAULT_GNTTAB_MAP, wrg_xen_fault_role(xen, dom), count);
     bool quiet = !may_fail && args->flags == 0 && wrg_gnttab_is_quiet(xen);
 
     for (uint32_t i = 0; i < count; i++) {

@@ -113,7 +113,8 @@ static int16_t copy_between(struct wrg_xen *xen, struct wrg_domain *dom, const s
 
 static int16_t fault_of(struct wrg_xen *xen, const struct wrg_domain *dom)
 {
-    int32_t fault = wrg_fault_point(xen->fault, WRG_FAULT_GNTTAB_COPY, dom->role);
+    int32_t fault =
+        wrg_fault_point(xen->fault, WRG_FAULT_GNTTAB_COPY, wrg_xen_fault_role(xen, dom));
 
     if (fault)
         wrg_xen_emit(xen, .kind = WRG_EV_FAULT, .role = dom->role, .a = WRG_FAULT_GNTTAB_COPY,

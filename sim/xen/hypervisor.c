@@ -15,10 +15,10 @@
 #define FEW_MAPPINGS 64
 
 static const uint8_t roles[WRG_DOMAINS] = {
-    [WRG_DOM_TOOLSTACK] = WRG_ROLE_TOOLSTACK,
-    [WRG_DOM_FRONT] = WRG_ROLE_FRONT,
-    [WRG_DOM_BACK] = WRG_ROLE_BACK,
-    [WRG_DOM_STRANGER] = WRG_ROLE_SCRIPT,
+    [WRG_DOM_TOOLSTACK] = WRG_ROLE_TOOLSTACK, [WRG_DOM_FRONT] = WRG_ROLE_FRONT,
+    [WRG_DOM_BACK] = WRG_ROLE_BACK,           [WRG_DOM_STRANGER] = WRG_ROLE_SCRIPT,
+    [WRG_DOM_GUEST] = WRG_ROLE_FRONT,         [WRG_DOM_GUEST + 1] = WRG_ROLE_FRONT,
+    [WRG_DOM_GUEST + 2] = WRG_ROLE_FRONT,
 };
 
 static int domain_init(struct wrg_xen *xen, uint16_t domid, uint32_t first, uint32_t nframes,
@@ -29,6 +29,7 @@ static int domain_init(struct wrg_xen *xen, uint16_t domid, uint32_t first, uint
 
     dom->domid = domid;
     dom->role = roles[domid];
+    dom->voices = 1;
     dom->first_frame = first;
     dom->nframes = nframes;
     dom->nviews = nframes + mappings;
@@ -56,6 +57,7 @@ static void domain_fini(struct wrg_domain *dom)
     free(dom->gnttab.pins);
     free(dom->gnttab.maptrack);
     wrg_evtchn_fini(dom);
+    memset(dom, 0, sizeof(*dom)); /* the next Xen here may have fewer */
 }
 
 static int store_init(struct wrg_xen *xen)
@@ -74,10 +76,12 @@ static int store_init(struct wrg_xen *xen)
 int wrg_xen_init(struct wrg_xen *xen, const struct wrg_xen_limits *limits)
 {
     uint32_t others = TOOLSTACK_FRAMES + BACK_FRAMES + STRANGER_FRAMES;
-    uint32_t front = limits->frames - others;
+    uint32_t guests = limits->guests ? limits->guests : 1;
+    uint32_t share = (limits->frames - others) / guests;
     int result;
 
-    WRG_ASSERT(limits->frames > others + WRG_GNTTAB_FRAMES_MAX);
+    WRG_ASSERT(guests <= WRG_GUESTS_MAX && share > WRG_GNTTAB_FRAMES_MAX);
+    xen->ndomains = (uint16_t)(WRG_DOM_GUEST + guests - 1);
     wrg_mutex_init(&xen->lock);
     result = wrg_memory_init(&xen->memory, limits->frames, limits->prefault);
     if (!result)
@@ -88,7 +92,10 @@ int wrg_xen_init(struct wrg_xen *xen, const struct wrg_xen_limits *limits)
         result = domain_init(xen, WRG_DOM_STRANGER, TOOLSTACK_FRAMES + BACK_FRAMES, STRANGER_FRAMES,
                              FEW_MAPPINGS);
     if (!result)
-        result = domain_init(xen, WRG_DOM_FRONT, others, front, FEW_MAPPINGS);
+        result = domain_init(xen, WRG_DOM_FRONT, others, share, FEW_MAPPINGS);
+    for (uint32_t i = 1; i < guests && !result; i++)
+        result = domain_init(xen, (uint16_t)(WRG_DOM_GUEST + i - 1), others + i * share, share,
+                             FEW_MAPPINGS);
     if (!result)
         result = store_init(xen);
     if (result) {
@@ -183,7 +190,7 @@ struct wrg_xen_saved *wrg_xen_save(struct wrg_xen *xen)
         return NULL;
     struct wrg_xen_saved *saved = calloc(1, sizeof(*saved));
     WRG_ASSERT(saved);
-    for (unsigned i = 0; i < WRG_DOMAINS; i++)
+    for (unsigned i = 0; i < xen->ndomains; i++)
         save_domain(xen, &xen->domains[i], &saved->domains[i]);
     wrg_fetch_save(&xen->fetch, &saved->fetch);
     saved->store_bytes = wrg_xenstore_save_bytes(xen->store);
@@ -263,9 +270,9 @@ static void restore_domain(struct wrg_xen *xen, struct wrg_domain *dom,
 
 void wrg_xen_restore(struct wrg_xen *xen, const struct wrg_xen_saved *saved)
 {
-    for (unsigned i = 0; i < WRG_DOMAINS; i++)
+    for (unsigned i = 0; i < xen->ndomains; i++)
         drop_pins(xen, &xen->domains[i]);
-    for (unsigned i = 0; i < WRG_DOMAINS; i++)
+    for (unsigned i = 0; i < xen->ndomains; i++)
         restore_domain(xen, &xen->domains[i], &saved->domains[i]);
     wrg_memory_restore(&xen->memory);
     wrg_fetch_restore(&xen->fetch, &saved->fetch);
@@ -290,21 +297,23 @@ static void reset_domain(struct wrg_domain *dom)
 
 void wrg_xen_reset(struct wrg_xen *xen)
 {
-    for (unsigned i = 0; i < WRG_DOMAINS; i++)
+    for (unsigned i = 0; i < xen->ndomains; i++)
         drop_pins(xen, &xen->domains[i]);
-    for (unsigned i = 0; i < WRG_DOMAINS; i++)
+    for (unsigned i = 0; i < xen->ndomains; i++)
         reset_domain(&xen->domains[i]);
     wrg_memory_reset(&xen->memory);
     wrg_fetch_begin(&xen->fetch);
     wrg_gnttab_setup(xen, &xen->domains[WRG_DOM_FRONT], WRG_GNTTAB_FRAMES_MAX);
     wrg_gnttab_setup(xen, &xen->domains[WRG_DOM_STRANGER], 1);
+    for (uint16_t i = WRG_DOM_GUEST; i < xen->ndomains; i++)
+        wrg_gnttab_setup(xen, &xen->domains[i], WRG_GNTTAB_FRAMES_MAX);
     wrg_xenstore_reset(xen->store);
-    for (uint16_t i = 0; i < WRG_DOMAINS; i++) {
+    for (uint16_t i = 0; i < xen->ndomains; i++) {
         int result = wrg_xenstore_connect(xen->store, i, &xen->domains[i].xs_conn);
         WRG_ASSERT(result == 0);
     }
     const struct wrg_xs_call dom0 = { .conn = xen->domains[WRG_DOM_TOOLSTACK].xs_conn };
-    for (uint16_t i = 1; i < WRG_DOMAINS; i++) {
+    for (uint16_t i = 1; i < xen->ndomains; i++) {
         int result = wrg_xenstore_introduce(xen->store, &dom0, i);
         WRG_ASSERT(result == 0);
     }
@@ -324,7 +333,9 @@ void wrg_xen_kill_domain(struct wrg_xen *xen, uint16_t domid)
     wrg_xen_emit(xen, .kind = WRG_EV_DEATH, .role = WRG_ROLE_TOOLSTACK, .a = domid);
     wrg_xenstore_domain_died(xen->store, domid);
     /* Last: if a task of the domain itself brought this about, it does not come back. */
-    wrg_sched_kill_role(xen->sched, dom->role);
+    for (uint8_t voice = 8; voice-- > 0;)
+        if (dom->voices >> voice & 1)
+            wrg_sched_kill_role(xen->sched, (uint8_t)(dom->role | voice << WRG_TRACE_ROLE_BITS));
 }
 
 int wrg_xen_build_back(struct wrg_xen *xen)

@@ -34,13 +34,16 @@ enum { /* domids; the table is indexed by them */
        WRG_DOM_FRONT = 1,
        WRG_DOM_BACK = 2,
        WRG_DOM_STRANGER = 3,
-       WRG_DOMAINS = 4
+       WRG_DOM_GUEST = 4, /* the first of the guests beside the front's domain */
+       WRG_GUESTS_MAX = 4,
+       WRG_DOMAINS = WRG_DOM_GUEST + WRG_GUESTS_MAX - 1
 };
 
 struct wrg_domain {
     uint16_t domid;
     bool alive;
-    uint8_t role; /* enum wrg_role its actions are traced under */
+    uint8_t role;   /* enum wrg_role its actions are traced under */
+    uint8_t voices; /* a bit for each whom tasks of this domain speak for */
     uint32_t first_frame, nframes;
     /* Address space: own pages at [0, nframes), mappings at [nframes, nviews). */
     struct wrg_view *views;
@@ -55,6 +58,7 @@ struct wrg_domain {
 
 struct wrg_xen {
     struct wrg_memory memory;
+    uint16_t ndomains; /* that there are: below WRG_DOMAINS */
     struct wrg_domain domains[WRG_DOMAINS];
     struct wrg_fetch fetch;
     struct wrg_xenstore *store;
@@ -68,6 +72,8 @@ struct wrg_xen {
 struct wrg_xen_limits {
     uint32_t frames;
     uint32_t mappings; /* of the back's domain */
+    uint32_t guests;   /* the front's domain and more of its kind, each with a like share of the
+                          memory; 0 means 1 */
     bool prefault;
 };
 
@@ -104,7 +110,7 @@ static inline void wrg_xen_unlock(struct wrg_xen *xen)
 
 static inline struct wrg_domain *wrg_xen_domain(struct wrg_xen *xen, uint16_t domid)
 {
-    return domid < WRG_DOMAINS && xen->domains[domid].alive ? &xen->domains[domid] : NULL;
+    return domid < xen->ndomains && xen->domains[domid].alive ? &xen->domains[domid] : NULL;
 }
 
 /* Emits an event of a domain; does not return if a checker reports a finding inside of a task. */
@@ -128,6 +134,23 @@ static inline int wrg_xen_task(const struct wrg_xen *xen)
     return sched->cur ? (int)(sched->cur - sched->tasks) : WRG_TASK_NONE;
 }
 
+/* Whom the caller speaks for: the number of a device. */
+static inline unsigned wrg_xen_voice(const struct wrg_xen *xen)
+{
+    const struct wrg_sched *sched = xen->sched;
+
+    if (WRG_LIKELY(sched->cur))
+        return sched->cur->voice;
+    int task = xen->parallel ? wrg_sched_current(sched) : WRG_TASK_NONE;
+    return task == WRG_TASK_NONE ? sched->voice : sched->tasks[task].voice;
+}
+
+/* As whom its calls count for faults, which are the first device's alone. */
+static inline uint8_t wrg_xen_fault_role(const struct wrg_xen *xen, const struct wrg_domain *dom)
+{
+    return wrg_xen_voice(xen) ? WRG_FAULT_EXEMPT : dom->role;
+}
+
 /* By value, and inline: the operands are written to where the trace keeps the event. */
 static inline void wrg_xen_emit_on(struct wrg_xen *xen, const struct wrg_xen_event event)
 {
@@ -135,7 +158,7 @@ static inline void wrg_xen_emit_on(struct wrg_xen *xen, const struct wrg_xen_eve
 
     if (WRG_LIKELY(ev)) {
         ev->kind = (uint16_t)event.kind;
-        ev->role = event.role;
+        ev->role = (uint8_t)(event.role | wrg_xen_voice(xen) << WRG_TRACE_ROLE_BITS);
         ev->task = (uint8_t)wrg_xen_task(xen);
         ev->step = (uint32_t)xen->sched->steps;
         ev->a = event.a;
