@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Eight sums of 64 bits, over stripes of 64 bytes. A word is added as it stands, and as the product
+ * Eight sums of 64 bits, over stripes of 64 bytes, without the first word, which is joined last. A word is added as it stands, and as the product
  * of its halves after a key; the key depends on the place. It is the loop of XXH3 without what that
  * spends on inputs of any length, in plain C that compilers turn into vectors: the sums do not
  * depend on how wide these are, so a wider copy may be chosen at run time.
@@ -41,8 +41,11 @@ static const half factors = {
     UINT64_C(0x38392d19bbc11d75),
 };
 
-__attribute__((always_inline)) static inline uint64_t digest(const uint8_t *bytes)
+/* The first word counts as zero. */
+__attribute__((always_inline)) static inline uint64_t behind(const uint8_t *bytes)
 {
+    static const stripe but_first = { 0,          UINT64_MAX, UINT64_MAX, UINT64_MAX,
+                                      UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
     stripe sums = { 0 };
     half low, high;
     uint64_t mix = 0;
@@ -50,6 +53,8 @@ __attribute__((always_inline)) static inline uint64_t digest(const uint8_t *byte
     for (unsigned i = 0; i < STRIPES; i++) {
         stripe words;
         memcpy(&words, bytes + i * sizeof(words), sizeof(words));
+        if (i == 0)
+            words &= but_first;
         stripe keyed = keys[i] ^ words;
         sums += words + (keyed & UINT32_MAX) * (keyed >> 32);
     }
@@ -64,40 +69,53 @@ __attribute__((always_inline)) static inline uint64_t digest(const uint8_t *byte
     return mix ^ mix >> 29;
 }
 
-__attribute__((always_inline)) static inline void digests_of(const uint8_t *bytes, uint32_t count,
-                                                             uint64_t *digests)
+__attribute__((always_inline)) static inline void behind_of(const uint8_t *bytes, uint32_t count,
+                                                            uint64_t *to)
 {
     for (uint32_t i = 0; i < count; i++)
-        digests[i] = digest(bytes + (size_t)i * WRG_DIGEST_BYTES);
+        to[i] = behind(bytes + (size_t)i * WRG_DIGEST_BYTES);
 }
 
 #ifdef __x86_64__
-__attribute__((target("avx2"))) static void digests_avx2(const uint8_t *bytes, uint32_t count,
-                                                         uint64_t *digests)
+__attribute__((target("avx2"))) static void behind_avx2(const uint8_t *bytes, uint32_t count,
+                                                        uint64_t *to)
 {
-    digests_of(bytes, count, digests);
+    behind_of(bytes, count, to);
 }
 
-__attribute__((target("avx512f,avx512vl,avx512dq"))) static void digests_avx512(
-    const uint8_t *bytes, uint32_t count, uint64_t *digests)
+__attribute__((target("avx512f,avx512vl,avx512dq"))) static void behind_avx512(const uint8_t *bytes,
+                                                                               uint32_t count,
+                                                                               uint64_t *to)
 {
-    digests_of(bytes, count, digests);
+    behind_of(bytes, count, to);
 }
 #endif
 
-void wrg_digest_sectors(const void *bytes, uint32_t count, uint64_t *digests)
+void wrg_digest_behind(const void *bytes, uint32_t count, uint64_t *to)
 {
 #ifdef __x86_64__
     if (__builtin_cpu_supports("avx512vl")) {
-        digests_avx512(bytes, count, digests);
+        behind_avx512(bytes, count, to);
         return;
     }
     if (__builtin_cpu_supports("avx2")) {
-        digests_avx2(bytes, count, digests);
+        behind_avx2(bytes, count, to);
         return;
     }
 #endif
-    digests_of(bytes, count, digests);
+    behind_of(bytes, count, to);
+}
+
+void wrg_digest_sectors(const void *bytes, uint32_t count, uint64_t *digests)
+{
+    const uint8_t *at = bytes;
+
+    wrg_digest_behind(bytes, count, digests);
+    for (uint32_t i = 0; i < count; i++, at += WRG_DIGEST_BYTES) {
+        uint64_t word;
+        memcpy(&word, at, sizeof(word));
+        digests[i] = wrg_digest_join(digests[i], word);
+    }
 }
 
 /* Less than a word; its length is known to the chain, so that zeros count. */

@@ -28,7 +28,20 @@ static inline uint64_t wrg_digest_words(uint64_t chain, uint64_t a, uint64_t b)
 /* The chain behind so many bytes; how many there are counts too. */
 uint64_t wrg_digest_bytes(uint64_t chain, const void *bytes, size_t len);
 
+/*
+ * A sector's digest, from what its first word is and what is behind that: where only the first
+ * words change, as those do that are stamped, nothing else is read again.
+ */
+static inline uint64_t wrg_digest_join(uint64_t behind, uint64_t word)
+{
+    word ^= word >> 32;
+    word *= UINT64_C(0x9fb21c651e98df25);
+    return behind + (word ^ word >> 29);
+}
+
 /* Of `count` times 512 bytes at `bytes`, one each. */
 void wrg_digest_sectors(const void *bytes, uint32_t count, uint64_t *digests);
+/* What wrg_digest_join wants to know of each of them. */
+void wrg_digest_behind(const void *bytes, uint32_t count, uint64_t *behind);
 
 #endif

@@ -84,6 +84,14 @@ static void unlock(struct wrg_world_vbd *vbd)
 
 /* ---- data ---- */
 
+static uint32_t vec_frame(struct wrg_world_vbd *vbd, const struct wrg_vec *vec)
+{
+    const struct wrg_view *view = wrg_xen_view(vbd->guests[WRG_SEAT_FRONT].dom, vec->page);
+
+    WRG_ASSERT(view);
+    return view->frame;
+}
+
 static uint8_t *vec_bytes(struct wrg_world_vbd *vbd, const struct wrg_vec *vec)
 {
     const struct wrg_view *view = wrg_xen_view(vbd->guests[WRG_SEAT_FRONT].dom, vec->page);
@@ -115,8 +123,14 @@ static void stamp(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot, uin
     uint64_t sector = slot->io.sector;
 
     for (uint32_t i = 0; i < slot->io.nvec; i++) {
-        uint8_t *bytes = vec_bytes(vbd, &slot->io.vec[i]);
-        for (uint32_t off = 0; off < slot->io.vec[i].len; off += WRG_SECTOR_SIZE, sector++) {
+        const struct wrg_vec *vec = &slot->io.vec[i];
+        if (write && vec->len == WRG_PAGE_SIZE) {
+            wrg_memory_stamp(&vbd->w->xen.memory, vec_frame(vbd, vec), base + sector);
+            sector += SECTORS_PER_PAGE;
+            continue;
+        }
+        uint8_t *bytes = vec_bytes(vbd, vec);
+        for (uint32_t off = 0; off < vec->len; off += WRG_SECTOR_SIZE, sector++) {
             uint64_t value = write ? base + sector : ~UINT64_C(0) - base;
             memcpy(bytes + off, &value, sizeof(value));
         }

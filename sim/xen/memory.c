@@ -39,11 +39,12 @@ int wrg_memory_init(struct wrg_memory *mem, uint32_t nframes, bool prefault)
     mem->dirty_list = calloc(nframes, sizeof(*mem->dirty_list));
     mem->frames = calloc(nframes, sizeof(*mem->frames));
     mem->digests = calloc(nframes, sizeof(*mem->digests));
+    mem->behind = calloc(nframes, sizeof(*mem->behind));
     mem->saved_frame = calloc(SAVED_FRAMES_MAX, sizeof(*mem->saved_frame));
     mem->saved_meta = calloc(SAVED_FRAMES_MAX, sizeof(*mem->saved_meta));
     mem->saved_bytes = malloc((size_t)SAVED_FRAMES_MAX << WRG_PAGE_SHIFT);
     mem->saved_index = calloc(nframes, sizeof(*mem->saved_index));
-    if (mem->base && mem->dirty && mem->dirty_list && mem->frames && mem->digests &&
+    if (mem->base && mem->dirty && mem->dirty_list && mem->frames && mem->digests && mem->behind &&
         mem->saved_frame && mem->saved_meta && mem->saved_bytes && mem->saved_index)
         return 0;
     wrg_memory_fini(mem);
@@ -58,6 +59,7 @@ void wrg_memory_fini(struct wrg_memory *mem)
     free(mem->dirty_list);
     free(mem->frames);
     free(mem->digests);
+    free(mem->behind);
     free(mem->saved_frame);
     free(mem->saved_meta);
     free(mem->saved_bytes);
@@ -94,15 +96,43 @@ static void check_digests(const struct wrg_memory *mem, uint32_t frame)
 #endif
 }
 
+/* Of a page whose first words are these, one a sector. */
+static inline void join(const struct wrg_memory *mem, uint32_t frame, const uint8_t *bytes)
+{
+    for (uint32_t i = 0; i < WRG_FRAME_SECTORS; i++) {
+        uint64_t word;
+        memcpy(&word, bytes + (size_t)i * WRG_DIGEST_BYTES, sizeof(word));
+        mem->digests[frame][i] = wrg_digest_join(mem->behind[frame][i], word);
+    }
+}
+
 const uint64_t *wrg_memory_digests(struct wrg_memory *mem, uint32_t frame)
 {
-    if (mem->dirty[frame] != WRG_FRAME_DIGESTED) {
+    if (mem->dirty[frame] < WRG_FRAME_DIGESTED) {
+        const uint8_t *bytes = wrg_memory_at(mem, frame);
         wrg_memory_mark_meta(mem, frame);
-        wrg_digest_sectors(wrg_memory_at(mem, frame), WRG_FRAME_SECTORS, mem->digests[frame]);
-        mem->dirty[frame] = WRG_FRAME_DIGESTED;
+        wrg_digest_behind(bytes, WRG_FRAME_SECTORS, mem->behind[frame]);
+        join(mem, frame, bytes);
+        mem->dirty[frame] = WRG_FRAME_PARTED;
     }
     check_digests(mem, frame);
     return mem->digests[frame];
+}
+
+void wrg_memory_stamp(struct wrg_memory *mem, uint32_t frame, uint64_t first)
+{
+    const bool known = __atomic_load_n(&mem->dirty[frame], __ATOMIC_RELAXED) == WRG_FRAME_PARTED;
+    uint8_t *bytes = wrg_memory_at(mem, frame);
+
+    if (!known)
+        wrg_memory_mark(mem, frame);
+    for (uint32_t i = 0; i < WRG_FRAME_SECTORS; i++, bytes += WRG_DIGEST_BYTES, first++) {
+        memcpy(bytes, &first, sizeof(first));
+        if (known)
+            mem->digests[frame][i] = wrg_digest_join(mem->behind[frame][i], first);
+    }
+    if (known)
+        check_digests(mem, frame);
 }
 
 void wrg_memory_set_digests(struct wrg_memory *mem, uint32_t frame,

@@ -34,6 +34,7 @@ enum wrg_frame_state {
     WRG_FRAME_CLEAN,
     WRG_FRAME_DIRTY,
     WRG_FRAME_DIGESTED, /* dirty, and the digests of its sectors are those of its bytes */
+    WRG_FRAME_PARTED,   /* likewise, and what is behind the first words is known by itself */
 };
 
 struct wrg_memory {
@@ -44,7 +45,8 @@ struct wrg_memory {
     uint32_t ndirty;
     bool parallel; /* several tasks write at the same time */
     struct wrg_frame *frames;
-    uint64_t (*digests)[WRG_FRAME_SECTORS]; /* a frame, valid in state WRG_FRAME_DIGESTED */
+    uint64_t (*digests)[WRG_FRAME_SECTORS]; /* a frame, valid from state WRG_FRAME_DIGESTED on */
+    uint64_t (*behind)[WRG_FRAME_SECTORS];  /* valid in state WRG_FRAME_PARTED */
     /* snapshot: frames that were dirty when it was taken */
     uint32_t nsaved;
     uint32_t saved_cap;
@@ -86,6 +88,12 @@ const uint64_t *wrg_memory_digests(struct wrg_memory *mem, uint32_t frame);
 /* They are known from elsewhere: the frame has just been filled with bytes of these digests. */
 void wrg_memory_set_digests(struct wrg_memory *mem, uint32_t frame,
                             const uint64_t digests[WRG_FRAME_SECTORS]);
+
+/*
+ * Writes the first word of each sector: first, first + 1, and so on. Digests that are known stay
+ * so, which makes writing the same buffer again cheap to judge.
+ */
+void wrg_memory_stamp(struct wrg_memory *mem, uint32_t frame, uint64_t first);
 
 /* Fills a page with the secret pattern. */
 void wrg_memory_fill_secret(void *dst, size_t len);

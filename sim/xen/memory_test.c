@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "xen/test_xen.h"
 
+#include "base/digest.h"
+
 #define FRAMES 1024
 
 static struct wrg_memory mem;
@@ -156,13 +158,47 @@ static void change_of_what_is_known__digests_stay(void **state)
     touch(3, 1);
     memcpy(digests, wrg_memory_digests(&mem, 3), sizeof(digests));
     wrg_memory_mark_meta(&mem, 3);
-    assert_int_equal(mem.dirty[3], WRG_FRAME_DIGESTED);
+    assert_int_equal(mem.dirty[3], WRG_FRAME_PARTED);
     touch(4, 1);
     wrg_memory_set_digests(&mem, 4, digests);
     assert_memory_equal(wrg_memory_digests(&mem, 4), digests, sizeof(digests));
     memcpy(mem.digests[4], given, sizeof(given));
     wrg_memory_mark(&mem, 4);
     assert_memory_equal(wrg_memory_digests(&mem, 4), digests, sizeof(digests));
+}
+
+static void stamps_of_a_digested_frame__digests_follow(void **state)
+{
+    uint64_t word, seen[WRG_FRAME_SECTORS];
+
+    (void)state;
+    touch(3, 1);
+    wrg_memory_digests(&mem, 3);
+    wrg_memory_stamp(&mem, 3, UINT64_C(0xfffffffffffffffd));
+    assert_int_equal(mem.dirty[3], WRG_FRAME_PARTED);
+    memcpy(seen, wrg_memory_digests(&mem, 3), sizeof(seen));
+    memcpy(&word, wrg_memory_at(&mem, 3) + 3 * WRG_DIGEST_BYTES, sizeof(word));
+    assert_int_equal(word, 0);
+    wrg_memory_mark(&mem, 3);
+    assert_memory_equal(wrg_memory_digests(&mem, 3), seen, sizeof(seen));
+}
+
+static void stamps_where_only_digests_were_given__made_anew(void **state)
+{
+    uint64_t given[WRG_FRAME_SECTORS], seen[WRG_FRAME_SECTORS];
+
+    (void)state;
+    touch(3, 1);
+    wrg_memory_digests(&mem, 3);
+    touch(3, 2);
+    touch(4, 2);
+    memcpy(given, wrg_memory_digests(&mem, 4), sizeof(given));
+    wrg_memory_set_digests(&mem, 3, given);
+    wrg_memory_stamp(&mem, 3, 5);
+    wrg_memory_stamp(&mem, 4, 5);
+    memcpy(seen, wrg_memory_digests(&mem, 3), sizeof(seen));
+    assert_memory_equal(seen, wrg_memory_digests(&mem, 4), sizeof(seen));
+    assert_true(seen[1] != given[1]);
 }
 
 static void secret__seen_at_word_offsets_only(void **state)
@@ -348,6 +384,8 @@ int main(void)
         M(frame_written_after_its_digests_were_made__made_anew),
         M(digests_of_a_restored_frame__those_of_its_bytes),
         M(change_of_what_is_known__digests_stay),
+        M(stamps_of_a_digested_frame__digests_follow),
+        M(stamps_where_only_digests_were_given__made_anew),
         M(secret__seen_at_word_offsets_only),
         M(secret_of_odd_length__does_not_run_over),
         X(xen_restore__hash_equals_that_at_save),
