@@ -15,8 +15,8 @@
 
 enum { WRG_JUDGE_FRONT = 1, WRG_JUDGE_BACK = 2 };
 
-#define WRG_DATA_SECTORS 65536
-#define WRG_DATA_IOS     4096
+#define WRG_DATA_BLOCKS 16384
+#define WRG_DATA_IOS    4096
 
 struct wrg_ring_index {
     struct {
@@ -42,17 +42,27 @@ enum {
     WRG_SECTOR_MURKY = 2,   /* a failed write may still come: never judged again */
     WRG_SECTOR_ON_DISK = 4, /* `disk` is what the disk holds */
 };
-struct wrg_sector { /* 64 bytes */
-    uint64_t sector;
-    uint32_t epoch;
+struct wrg_sector {
     uint16_t writes; /* in flight */
     uint8_t flags;
-    uint8_t ncontent;    /* 0: anything, 1: content[0], 2: either */
-    uint64_t content[2]; /* digests */
-    uint64_t pending;    /* of the write in flight */
-    uint64_t disk;
+    uint8_t ncontent; /* 0: anything, 1: content[0], 2: either */
     uint32_t changed; /* when a write of the block layer began or ended */
     uint32_t disk_changed;
+};
+#define WRG_BLOCK_SECTORS 8
+#define WRG_BLOCK_ALIGN   64
+/* Sectors that are written and read together, mostly: then one state is that of all. */
+struct wrg_block {
+    uint64_t number;
+    uint32_t epoch;
+    uint8_t known; /* a bit for each sector that anything was heard of */
+    bool alike;    /* the state of each is `all` */
+    struct wrg_sector all;
+    struct wrg_sector each[WRG_BLOCK_SECTORS];
+    /* Digests. */
+    _Alignas(WRG_BLOCK_ALIGN) uint64_t pending[WRG_BLOCK_SECTORS]; /* of the write in flight */
+    uint64_t disk[WRG_BLOCK_SECTORS];
+    uint64_t content[2][WRG_BLOCK_SECTORS];
 };
 struct wrg_data_io {
     uint32_t epoch; /* live while it is the run's */
@@ -66,9 +76,10 @@ struct wrg_data {
         bool disk; /* the disk's events are seen */
     } facts;
     uint32_t epoch, now, used, inflight;
-    uint32_t discarding;        /* discards in flight, and those that may still come */
-    uint64_t zeros;             /* digest of a sector of them */
-    struct wrg_sector *sectors; /* 2 * WRG_DATA_SECTORS, hashed, and one */
+    uint32_t discarding;      /* discards in flight, and those that may still come */
+    uint64_t zeros;           /* digest of a sector of them */
+    struct wrg_block *blocks; /* 2 * WRG_DATA_BLOCKS, hashed, and one */
+    void *memory;             /* where they lie, aligned */
     struct wrg_data_io *ios;
 };
 

@@ -9,7 +9,7 @@ enum {
     WRITE = 1,
     DISCARD = WRG_CASE_IO_DISCARD,
     ERASE = WRG_CASE_IO_SECURE_ERASE,
-    MAP_FULL = WRG_DATA_SECTORS
+    MAP_FULL = WRG_DATA_BLOCKS * WRG_BLOCK_SECTORS
 };
 
 static void begin_honest(struct bench *t)
@@ -34,6 +34,22 @@ static void data(struct bench *t, uint32_t tag, uint8_t op, uint64_t sector, uin
         digests[i] = digest + i;
     emit_bytes(
         t, (struct spec){ .kind = WRG_EV_BLK_DATA, .role = FRONT, .a = tag, .b = op, .c = sector },
+        digests, sizeof(digests));
+}
+
+/* Half of it digest, digest + 1, ..., half of it second, second + 1, ... */
+static void data_of_two(struct bench *t, uint32_t tag, uint64_t sector, uint64_t digest,
+                        uint64_t second)
+{
+    uint64_t digests[8];
+
+    for (uint32_t i = 0; i < 4; i++) {
+        digests[i] = digest + i;
+        digests[4 + i] = second + i;
+    }
+    emit_bytes(
+        t,
+        (struct spec){ .kind = WRG_EV_BLK_DATA, .role = FRONT, .a = tag, .b = READ, .c = sector },
         digests, sizeof(digests));
 }
 
@@ -91,6 +107,47 @@ static void read_returns_the_old_content__fires(struct bench *t)
     write_all(t, 1, 8, 100);
     write_all(t, 2, 8, 200);
     read_all(t, 3, 8, 100);
+}
+
+/* Half of a block, and half of the next one. */
+static void write_over_the_end_of_a_block(struct bench *t)
+{
+    begin_honest(t);
+    write_all(t, 1, 8, 100);
+    write_all(t, 2, 16, 200);
+    write_all(t, 3, 12, 300);
+}
+
+static void read_of_blocks_in_two_pieces__each_of_its_write(struct bench *t)
+{
+    write_over_the_end_of_a_block(t);
+    submit(t, 4, READ, 8);
+    data_of_two(t, 4, 8, 100, 300);
+    complete(t, 4, 0);
+    submit(t, 5, READ, 16);
+    data_of_two(t, 5, 16, 304, 204);
+    complete(t, 5, 0);
+    write_all(t, 6, 8, 400); /* and as one again */
+    read_all(t, 7, 8, 400);
+}
+
+static void read_of_a_block_in_two_pieces__wrong_half_fires(struct bench *t)
+{
+    write_over_the_end_of_a_block(t);
+    read_all(t, 4, 12, 300);
+    QUIETLY(t);
+    submit(t, 5, READ, 16);
+    data_of_two(t, 5, 16, 304, 205);
+}
+
+static void write_of_half_a_block__missing_on_the_disk_fires(struct bench *t)
+{
+    begin_honest(t);
+    write_all(t, 1, 8, 100);
+    submit_write(t, 2, 12, 300);
+    on_disk(t, WRITE, 12, 301);
+    QUIETLY(t);
+    complete(t, 2, 0);
 }
 
 static void two_reads_differ__fires(struct bench *t)
@@ -360,6 +417,9 @@ static const struct scenario scenarios[] = {
     PLAY(read_returns_what_was_written__clean, CLEAN),
     PLAY(read_returns_something_else__fires, DATA_001),
     PLAY(read_returns_the_old_content__fires, DATA_001),
+    PLAY(read_of_blocks_in_two_pieces__each_of_its_write, CLEAN),
+    PLAY(read_of_a_block_in_two_pieces__wrong_half_fires, DATA_001),
+    PLAY(write_of_half_a_block__missing_on_the_disk_fires, DATA_002),
     PLAY(two_reads_differ__fires, DATA_001),
     PLAY(first_read_differs_from_the_disk__fires, DATA_001),
     PLAY(read_of_a_neighbour__clean, CLEAN),

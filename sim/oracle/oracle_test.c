@@ -62,7 +62,7 @@ struct tables {
     struct wrg_tap_lane lanes[WRG_TAP_LANES];
     struct wrg_tap_request records[WRG_TAP_RECORDS];
     struct wrg_tap_gref grefs[WRG_TAP_GREFS];
-    struct wrg_sector sectors[2 * WRG_DATA_SECTORS];
+    struct wrg_block blocks[2 * WRG_DATA_BLOCKS];
     struct wrg_data_io ios[WRG_DATA_IOS];
 };
 
@@ -72,14 +72,14 @@ static void keep_tables(const struct bench *t, struct tables *tables)
     memcpy(tables->lanes, t->o->tap.lanes, sizeof(tables->lanes));
     memcpy(tables->records, t->o->tap.records, sizeof(tables->records));
     memcpy(tables->grefs, t->o->tap.grefs, sizeof(tables->grefs));
-    memcpy(tables->sectors, t->o->data.sectors, sizeof(tables->sectors));
+    memcpy(tables->blocks, t->o->data.blocks, sizeof(tables->blocks));
     memcpy(tables->ios, t->o->data.ios, sizeof(tables->ios));
 }
 
 static void ten_thousand_begins__touch_no_table(void **state)
 {
     struct bench *t = *state;
-    struct tables *before = malloc(sizeof(*before));
+    struct tables *before = aligned_alloc(WRG_BLOCK_ALIGN, sizeof(*before));
     const struct wrg_tap *tap = &t->o->tap;
 
     assert_non_null(before);
@@ -104,7 +104,7 @@ static void ten_thousand_begins__touch_no_table(void **state)
     assert_memory_equal(tap->active_id, before->tap.active_id, sizeof(tap->active_id));
     assert_memory_equal(tap->records, before->records, sizeof(before->records));
     assert_memory_equal(tap->grefs, before->grefs, sizeof(before->grefs));
-    assert_memory_equal(t->o->data.sectors, before->sectors, sizeof(before->sectors));
+    assert_memory_equal(t->o->data.blocks, before->blocks, sizeof(before->blocks));
     assert_memory_equal(t->o->data.ios, before->ios, sizeof(before->ios));
     free(before);
 }
