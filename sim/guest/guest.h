@@ -48,7 +48,7 @@ struct wrg_guest {
     struct wrg_xen *xen;
     struct wrg_domain *dom;
     struct wrg_edge edge;
-    uint8_t device; /* which of the world's devices this driver is of */
+    uint8_t device;     /* which of the world's devices this driver is of */
     uint8_t role;       /* of its tasks: that of the domain, and above it the device's number */
     uint8_t fault_role; /* as whom its calls count for faults */
     struct wrg_pool pool;

@@ -135,6 +135,12 @@ struct wrg_states {
     } facts;
 };
 
+struct wrg_isolation {
+    uint32_t phase;
+    bool touched;
+    uint64_t submitted, completed;
+};
+
 struct wrg_logs {
     struct {
         uint64_t lines[2];
@@ -175,6 +181,7 @@ struct wrg_oracles {
     struct wrg_durable durable;
     struct wrg_liveness liveness;
     struct wrg_states states;
+    struct wrg_isolation isolation;
     struct wrg_logs logs;
     struct wrg_store_rules store_rules;
     struct wrg_reach_state reach;
@@ -202,6 +209,7 @@ void wrg_disk_access_begin(struct wrg_oracles *o);
 void wrg_grants_begin(struct wrg_oracles *o);
 void wrg_info_begin(struct wrg_oracles *o);
 void wrg_double_fetch_begin(struct wrg_oracles *o);
+void wrg_isolation_begin(struct wrg_oracles *o);
 void wrg_liveness_begin(struct wrg_oracles *o);
 void wrg_ledgers_begin(struct wrg_oracles *o);
 void wrg_states_begin(struct wrg_oracles *o);

@@ -81,6 +81,7 @@ void wrg_oracles_begin(struct wrg_oracles *o, struct wrg_trace *trace,
     o->config = *config;
     o->forgotten = 0;
     wrg_trace_unsubscribe_all(trace);
+    wrg_isolation_begin(o); /* before others call what it looks for by another name */
     wrg_tap_begin(&o->tap, trace, config->accesses);
     tell_tap(o);
     for (size_t i = 0; i < WRG_ARRAY_LEN(checkers); i++)

@@ -14,9 +14,10 @@ static void rules__sorted_unique_and_in_their_family(void **state)
         const char *family;
         unsigned from, to;
     } families[] = {
-        { "RING-", 1, 31 },   { "LIVE-", 32, 47 },  { "DF-", 48, 63 },    { "INFO-", 64, 79 },
-        { "DATA-", 80, 95 },  { "GNT-", 96, 127 },  { "EVT-", 128, 143 }, { "XS-", 144, 175 },
-        { "MEM-", 176, 191 }, { "LOG-", 192, 207 }, { "SAN-", 224, 239 }, { "TOOL-", 240, 255 },
+        { "RING-", 1, 31 },    { "LIVE-", 32, 47 },  { "DF-", 48, 63 },    { "INFO-", 64, 79 },
+        { "DATA-", 80, 95 },   { "GNT-", 96, 127 },  { "EVT-", 128, 143 }, { "XS-", 144, 175 },
+        { "MEM-", 176, 191 },  { "LOG-", 192, 207 }, { "ISO-", 208, 223 }, { "SAN-", 224, 239 },
+        { "TOOL-", 240, 255 },
     };
 
     for (size_t i = 0; i < wrg_rule_count(); i++) {

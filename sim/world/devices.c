@@ -70,6 +70,8 @@ static struct wrg_oracle_config oracle_config(struct wrg_world_vbd *vbd)
     oracle.faults = oracle.disk_errors = false;
     oracle.vdisk_info &= ~WRG_VDISK_READONLY;
     oracle.reach = (struct wrg_reach_sink){ 0 };
+    oracle.front_domid = vbd->id.front_domid;
+    oracle.back_domid = vbd->id.back_domid;
     oracle.innocent = is_neighbour(w, vbd->index) && w->judged >> WRG_SEAT_BACK & 1;
     return oracle;
 }

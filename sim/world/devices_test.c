@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Several guests on one backend: each has its I/O, each is judged, none changes what another's
+ * trace is by being there or not.
+ */
+#include "world/world_fixture.h"
+
+#include "disk/memory_disk.h"
+
+static const char several[] =
+    "config victim=none guests=4 queues=2 front-queues=2\n"
+    "io op=write sector=8 count=240 times=4 stride=240\nwait\n"
+    "io op=read sector=8 count=240 times=4 stride=240\nwait\ndetach by=front\n";
+static const char alone[] = "config victim=none\nio op=write sector=8\nwait\nio op=read sector=8\n";
+
+static void four_guests__each_does_io(void **state)
+{
+    struct wrg_case *c = fixture_case(several);
+    struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
+    struct wrg_verdict verdict = fixture_run(world, c);
+
+    (void)state;
+    fixture_expect_clean(&verdict, "several");
+    assert_true(verdict.ios >= 8 + 3 * 12);
+    assert_int_equal(verdict.ios_failed, 0);
+    assert_int_equal(verdict.dead_ops, 0);
+    wrg_world_destroy(world);
+    free(c);
+}
+
+static void four_guests_twice__same_hash(void **state)
+{
+    struct wrg_case *c = fixture_case(several);
+    struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
+
+    (void)state;
+    for (uint64_t seed = 0; seed < 4; seed++) {
+        uint64_t hashes[2];
+        for (unsigned i = 0; i < 2; i++) {
+            struct wrg_verdict verdict;
+            assert_int_equal(wrg_world_start(world, c), 0);
+            wrg_world_schedule(world, seed);
+            assert_int_equal(wrg_world_run(world, 0), WRG_WORLD_FINISHED);
+            wrg_world_verdict(world, &verdict);
+            fixture_expect_clean(&verdict, "schedule");
+            hashes[i] = verdict.hash;
+        }
+        assert_int_equal(hashes[0], hashes[1]);
+    }
+    wrg_world_destroy(world);
+    free(c);
+}
+
+static void one_guest_after_four__hash_of_a_world_that_never_had_them(void **state)
+{
+    struct wrg_case *many = fixture_case(several), *one = fixture_case(alone);
+    struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
+    uint64_t hash = fixture_run(world, one).hash;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct wrg_verdict verdict = fixture_run(world, many);
+        fixture_expect_clean(&verdict, "many");
+        for (unsigned k = 0; k < 3; k++)
+            assert_int_equal(fixture_run(world, one).hash, hash);
+    }
+    wrg_world_destroy(world);
+    free(one);
+    free(many);
+}
+
+/* ---- what happens at a device beside the first is found ---- */
+
+static WRG_MUST_USE int forget(struct wrg_disk *disk, const struct wrg_disk_request *request,
+                               struct wrg_disk_context *context)
+{
+    if (request->op == WRG_IO_WRITE)
+        return 0;
+    return wrg_disk_execute(disk->next, request, context);
+}
+
+static const struct wrg_disk_ops forgetful = { .execute = forget,
+                                               .transfer = wrg_disk_pass_transfer,
+                                               .info = wrg_disk_pass_info,
+                                               .reset = wrg_disk_pass_reset };
+
+static void disk_of_the_second_guest_forgets__found_there(void **state)
+{
+    const struct wrg_memory_disk_args args = { .sectors = 65536, .chunks = 64 };
+    struct wrg_case *c = fixture_case("config victim=none guests=2\nio op=write sector=8\n");
+    struct wrg_memory_disk memory;
+    struct wrg_disk disk = { .ops = &forgetful, .next = &memory.disk };
+    struct wrg_world_options options = { .oracles = true, .hash = true, .disks = { NULL, &disk } };
+    struct wrg_world *world = wrg_world_create(&options);
+    int result = wrg_memory_disk_init(&memory, &args);
+
+    (void)state;
+    assert_int_equal(result, 0);
+    struct wrg_verdict verdict = fixture_run(world, c);
+    assert_int_equal(verdict.rule, WRG_RULE_DATA_002);
+    assert_int_equal(verdict.role >> 2, 1);
+    wrg_world_destroy(world);
+    wrg_memory_disk_fini(&memory);
+    free(c);
+}
+
+/* No fault of the case hits a call for another device, nor does one of those count. */
+static void faults__hit_the_first_device_alone(void **state)
+{
+    static const char *const text[] = {
+        "config victim=none guests=1\nio op=write count=64\n",
+        "config victim=none guests=3\nio op=write count=64\n",
+        "config victim=none guests=3\nfault-rate site=gnttab-map per-1000=1000\nio op=write\nio\n",
+    };
+    uint32_t calls[2];
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct wrg_case *c = fixture_case(text[i]);
+        struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, false);
+        struct wrg_verdict verdict = fixture_run(world, c);
+        fixture_expect_clean(&verdict, text[i]);
+        assert_int_equal(verdict.ios_failed, i == 2 ? 2 : 0);
+        if (i < 2)
+            calls[i] = wrg_world_fallible(world, WRG_FAULT_GNTTAB_MAP);
+        wrg_world_destroy(world);
+        free(c);
+    }
+    assert_int_equal(calls[0], calls[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(four_guests__each_does_io),
+        cmocka_unit_test(four_guests_twice__same_hash),
+        cmocka_unit_test(one_guest_after_four__hash_of_a_world_that_never_had_them),
+        cmocka_unit_test(disk_of_the_second_guest_forgets__found_there),
+        cmocka_unit_test(faults__hit_the_first_device_alone),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
