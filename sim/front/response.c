@@ -57,7 +57,11 @@ void wrg_front_take(struct front_queue *queue, const struct wrg_blkif_response *
         return;
     }
     int error = error_of(slot, response->status);
-    if (error == -EOPNOTSUPP)
+    if (error == -EOPNOTSUPP) {
         lose(front, slot->operation);
+        if (slot->io->op ==
+            WRG_IO_FLUSH) /* there is nothing to flush, as where it is not offered */
+            error = 0;
+    }
     wrg_front_finish(queue, slot, error);
 }

@@ -219,6 +219,22 @@ static bool skipped_page(const struct wrg_tap *tap, struct wrg_tap_request *requ
     return false;
 }
 
+/*
+ * What a backend has not looked at was right if it comes from an honest frontend: a request that is
+ * refused before its segments were seen is refused for nothing.
+ */
+static bool refused_unseen(const struct wrg_oracles *o, struct wrg_tap_request *request)
+{
+    const struct wrg_tap_facts *facts = &o->tap.facts;
+    const struct wrg_blkif_request *wire = wrg_tap_wire(request);
+    uint64_t most = (uint64_t)wire->nr_segments * WRG_BLKIF_SECTORS_PER_PAGE;
+    uint64_t nsectors;
+
+    return o->config.honest_front && wire->operation == WRG_BLKIF_OP_INDIRECT &&
+           facts->has_capacity && fits(wire->sector_number, most, facts->least_sectors) &&
+           check_segments(&o->tap, request, &nsectors) == UNSEEN;
+}
+
 static void on_answer(void *ctx, const struct wrg_tap_note *note)
 {
     struct wrg_oracles *o = ctx;
@@ -230,6 +246,8 @@ static void on_answer(void *ctx, const struct wrg_tap_note *note)
     struct wrg_tap_request *request = &tap->records[note->request - tap->records];
     unsigned expected = expect(tap, request);
     unsigned status = bit_of(note->response.status);
+    if (expected == ANY && wrg_tap_has_header(request) && refused_unseen(o, request))
+        expected = OKAY;
     /* Something below may have failed, and then any failure will do; an invalid one still fails. */
     if (request->trouble != tap->facts.trouble)
         expected |= FAILS;

@@ -252,6 +252,27 @@ static void valid_fails_with_segments_unseen__clean(struct bench *t)
     reply(t, 0, (struct answer){ .id = 7, .operation = R, .status = ERROR });
 }
 
+static void ask_honestly(struct bench *t, uint64_t sector)
+{
+    struct wrg_blkif_request request = indirect(R, 7, sector, 100);
+
+    t->config.honest_front = true;
+    bench_begin(t);
+    connect_ring(t);
+    ask(t, 0, &request);
+    reply(t, 0, (struct answer){ .id = 7, .operation = R, .status = ERROR });
+}
+
+static void honest_one_fails_with_segments_unseen__fires(struct bench *t)
+{
+    ask_honestly(t, 8);
+}
+
+static void honest_one_that_may_end_beyond_fails__clean(struct bench *t)
+{
+    ask_honestly(t, 2048 - 100);
+}
+
 static void valid_fails_with_a_twin_in_flight__clean(struct bench *t)
 {
     struct wrg_blkif_request request = rw(R, 7, 8, 1);
@@ -364,6 +385,8 @@ static const struct scenario scenarios[] = {
     PLAY(valid_fails_while_closing__clean, CLEAN),
     PLAY(invalid_succeeds_after_a_fault__fires, RING_006),
     PLAY(valid_fails_with_segments_unseen__clean, CLEAN),
+    PLAY(honest_one_fails_with_segments_unseen__fires, RING_006),
+    PLAY(honest_one_that_may_end_beyond_fails__clean, CLEAN),
     PLAY(valid_fails_with_a_twin_in_flight__clean, CLEAN),
     PLAY(empty_barrier_offered__clean, CLEAN),
     PLAY(barrier_offered_and_refused__fires, RING_006),
