@@ -14,6 +14,7 @@ struct test_guests {
     struct wrg_port *front, *back;
     unsigned infos, submits, readies, completes, gones;
     uint64_t last_tag;
+    struct wrg_blk_ready ready; /* the last one */
 };
 
 BENCH struct test_guests g;
@@ -37,7 +38,7 @@ BENCH int edge_submit(void *ctx, struct wrg_disk_submit *args)
 BENCH void edge_ready(void *ctx, const struct wrg_blk_ready *args)
 {
     (void)ctx;
-    (void)args;
+    g.ready = *args;
     g.readies++;
 }
 

@@ -5,6 +5,8 @@
  */
 #include "world/driver_fixture.h"
 
+#include <inttypes.h>
+
 #define BACK_ERROR  "/local/domain/2/error/backend/vbd/1/51712/error"
 #define FRONT_ERROR "/local/domain/1/error/device/vbd/51712/error"
 
@@ -241,6 +243,120 @@ static void nodes_of_the_backend__refused_or_done_without(void **state)
     each_row(state, of_the_backend, WRG_ARRAY_LEN(of_the_backend), try_with_backends);
 }
 
+/* ---- what the block layer is told ---- */
+
+static uint64_t told_granularity(void)
+{
+    return g.ready.discard_granularity_bytes;
+}
+
+static uint64_t told_alignment(void)
+{
+    return g.ready.discard_alignment_bytes;
+}
+
+static uint64_t told_secure(void)
+{
+    return g.ready.discard_secure;
+}
+
+static uint64_t told_discard(void)
+{
+    return g.ready.discard;
+}
+
+static uint64_t told_flush(void)
+{
+    return g.ready.flush;
+}
+
+static uint64_t told_segments(void)
+{
+    return g.ready.max_segments;
+}
+
+static uint64_t told_sectors(void)
+{
+    return g.ready.sectors;
+}
+
+static uint64_t told_info(void)
+{
+    return g.ready.vdisk_info;
+}
+
+static const struct {
+    const char *node, *value;
+    uint64_t (*told)(void);
+    uint64_t value_told;
+} told[] = {
+    { "discard-granularity", "4096", told_granularity, 4096 },
+    { "discard-granularity", "0", told_granularity, 512 },
+    { "discard-granularity", "513", told_granularity, 512 },
+    { "discard-granularity", "x", told_granularity, 512 },
+    { "discard-granularity", "4294967296", told_granularity, 512 },
+    { "discard-alignment", "512", told_alignment, 512 },
+    { "discard-alignment", "513", told_alignment, 0 },
+    { "discard-alignment", "8192", told_alignment, 0 },
+    { "discard-alignment", "x", told_alignment, 0 },
+    { "discard-secure", "1", told_secure, 1 },
+    { "discard-secure", "7", told_secure, 1 },
+    { "discard-secure", "0", told_secure, 0 },
+    { "discard-secure", "-1", told_secure, 0 },
+    { "feature-discard", "0", told_discard, 0 },
+    { "feature-discard", "2", told_discard, 1 },
+    { "feature-discard", "", told_discard, 0 },
+    { "feature-flush-cache", "1", told_flush, 1 },
+    { "feature-flush-cache", "2", told_flush, 1 },
+    { "feature-flush-cache", "0", told_flush, 0 },
+    { "feature-flush-cache", "x", told_flush, 0 },
+    { "feature-max-indirect-segments", "31", told_segments, 31 },
+    { "feature-max-indirect-segments", "33", told_segments, 32 }, /* our own limit */
+    { "feature-max-indirect-segments", "12", told_segments, 12 },
+    { "feature-max-indirect-segments", "11", told_segments, 11 },
+    { "feature-max-indirect-segments", "1", told_segments, 11 },
+    { "feature-max-indirect-segments", "0", told_segments, 11 },
+    { "feature-max-indirect-segments", "x", told_segments, 11 },
+    { "feature-max-indirect-segments", "-1", told_segments, 11 },
+    { "feature-max-indirect-segments", "4294967295", told_segments, 32 },
+    { "feature-max-indirect-segments", "4294967296", told_segments, 11 },
+    { "sectors", "4294967297", told_sectors, UINT64_C(4294967297) },
+    { "sectors", "12x", told_sectors, 12 },
+    { "info", "4", told_info, 4 },
+    { "info", "x", told_info, 0 },
+};
+
+static void node_of_the_backend__block_layer_is_told_what_it_means(void **state)
+{
+    static const struct {
+        const char *path, *value;
+    } offered[] = {
+        { BACK "/feature-discard", "1" },
+        { BACK "/discard-granularity", "8192" },
+        { BACK "/discard-alignment", "0" },
+    };
+
+    for (size_t i = 0; i < WRG_ARRAY_LEN(told); i++) {
+        const struct nonsense row = { told[i].node, told[i].value, "" };
+        if (i)
+            assert_int_equal(setup(state), 0);
+        g.front->params.discard = true;
+        offer_disk();
+        for (size_t n = 0; n < WRG_ARRAY_LEN(offered); n++)
+            set(offered[n].path, offered[n].value);
+        put(BACK, &row);
+        start(&wrg_front_endpoint, g.front);
+        back_says("2");
+        back_says("4");
+        assert_int_equal(g.readies, 1);
+        if (told[i].told() != told[i].value_told)
+            fail_msg("%s \"%s\": %" PRIu64 ", not %" PRIu64, told[i].node, told[i].value,
+                     told[i].told(), told[i].value_told);
+        if (i + 1 < WRG_ARRAY_LEN(told))
+            teardown_guests(state);
+    }
+}
+
 /* ---- the nodes that name the other end ---- */
 
 static void other_end_named_wrongly__driver_does_not_start(void **state)
@@ -277,6 +393,7 @@ int main(void)
         T(nodes_of_the_toolstack__refused_or_done_without),
         T(online_nonsense__offline),
         T(nodes_of_the_backend__refused_or_done_without),
+        T(node_of_the_backend__block_layer_is_told_what_it_means),
         T(other_end_named_wrongly__driver_does_not_start),
     };
 
