@@ -258,6 +258,35 @@ static void gref_named_on_neither__fires(struct bench *t)
     map(t, 33);
 }
 
+static void map_frame(struct bench *t, uint32_t gref, uint32_t frame)
+{
+    emit(t, .kind = WRG_EV_MAP, .role = BACK, .a = gref, .b = gref + 5000, .c = frame, .d = 1);
+}
+
+/* One ring after the other is mapped and attached to; a request may name the gref later. */
+static void second_mapped_while_the_first_is_served__clean(struct bench *t)
+{
+    struct wrg_blkif_request request = rw(READ, 7, 8, 1);
+
+    connect_ring(t);
+    t->lane = 1;
+    declare(t, FRONT);
+    map_frame(t, 60, RING_FRAME + LANE_FRAMES);
+    declare(t, BACK);
+    request.seg[0].gref = 60;
+    ask(t, 0, &request);
+    map(t, 60);
+    unmap(t, 60);
+    reply(t, 0, (struct answer){ .id = 7, .operation = READ, .status = OKAY });
+    QUIETLY(t);
+}
+
+static void ring_mapped_again_once_served__fires(struct bench *t)
+{
+    connect_two_rings(t);
+    map_frame(t, 60, RING_FRAME + LANE_FRAMES);
+}
+
 static void one_id_not_seen_on_the_first__second_is_matched(struct bench *t)
 {
     const uint8_t operation = READ;
@@ -425,6 +454,8 @@ static const struct scenario scenarios[] = {
     PLAY(second_given_up__first_is_judged, GNT_004),
     PLAY(gref_named_on_either__clean, CLEAN),
     PLAY(gref_named_on_neither__fires, GNT_004),
+    PLAY(second_mapped_while_the_first_is_served__clean, CLEAN),
+    PLAY(ring_mapped_again_once_served__fires, GNT_004),
     PLAY(one_id_not_seen_on_the_first__second_is_matched, RING_002),
     PLAY(answered_on_the_second_while_mapped__fires, GNT_005),
     PLAY(answered_on_the_second_while_mapped_for_the_first__clean, CLEAN),

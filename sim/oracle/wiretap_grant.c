@@ -182,6 +182,25 @@ void wrg_tap_link_kept(struct wrg_tap *tap, struct wrg_tap_request *request, uin
     }
 }
 
+static bool has_frame(const struct wrg_tap_ring *ring, uint32_t frame)
+{
+    for (uint32_t i = 0; ring->live && i < ring->npages; i++)
+        if (ring->frames[i] == frame)
+            return true;
+    return false;
+}
+
+/* Of a ring that the frontend has set up and the backend has not attached to: that comes next. */
+static bool is_of_next_ring(const struct wrg_tap *tap, uint32_t frame)
+{
+    for (uint32_t i = 0; i < tap->facts.nlanes; i++) {
+        const struct wrg_tap_ring *rings = tap->lanes[i].facts.rings;
+        if (has_frame(&rings[0], frame) && !has_frame(&rings[BACK], frame))
+            return true;
+    }
+    return false;
+}
+
 void wrg_tap_on_map(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_tap *tap = ctx;
@@ -194,6 +213,11 @@ void wrg_tap_on_map(void *ctx, const struct wrg_event *ev, const void *payload, 
         return;
     if (ev->d >> 32) {
         tap->facts.trouble++;
+        return;
+    }
+    if (WRG_UNLIKELY(tap->ring_frames >> (ev->c & 63) & 1) &&
+        is_of_next_ring(tap, (uint32_t)ev->c)) {
+        tap->last_map_named = true;
         return;
     }
     note_map(tap, ev->a, (uint32_t)ev->c);
