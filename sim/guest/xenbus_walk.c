@@ -17,16 +17,33 @@ static const struct {
     { WRG_XENBUS_INITIALISING, IS(INIT_WAIT) },
 };
 
-enum { NR_STEPS = sizeof(steps) / sizeof(*steps), FROM_CLOSING = 1, FROM_CLOSED = 2 };
+enum { NR_STEPS = sizeof(steps) / sizeof(*steps), FROM_CLOSING = 1, FROM_CLOSED = 2, QUEUES = 12 };
 
+static const char num_queues[] = "multi-queue-num-queues";
 static const char *const leftovers[] = { "ring-ref", "event-channel", "protocol",
                                          "ring-page-order" };
+
+/* Those that the number speaks of; nobody looks for others. */
+static int remove_queues(struct wrg_xenbus_device *dev, uint32_t transaction)
+{
+    uint64_t count = wrg_xenbus_read_own_u64(dev, num_queues, 0);
+    char name[] = "queue-00";
+    int result = 0;
+
+    if (count == 0)
+        return 0;
+    for (unsigned i = 0; i < count && i < QUEUES && !result; i++) {
+        wrg_format_u64(i, name + sizeof("queue-") - 1);
+        result = wrg_xenbus_remove(dev, transaction, name);
+    }
+    return result ? result : wrg_xenbus_remove(dev, transaction, num_queues);
+}
 
 static int remove_nodes(void *ctx, uint32_t transaction)
 {
     struct wrg_xenbus_device *dev = ctx;
     char name[] = "ring-ref00";
-    int result = 0;
+    int result = remove_queues(dev, transaction);
 
     for (unsigned i = 0; i < sizeof(leftovers) / sizeof(*leftovers) && !result; i++)
         result = wrg_xenbus_remove(dev, transaction, leftovers[i]);
