@@ -90,6 +90,10 @@ static const char *const fixture_seeds[] = {
     "config victim=none discard=secure\nio op=write sector=8 count=64\nwait\nio op=discard "
     "sector=9 "
     "count=30\nio op=secure-erase sector=50 count=9\nwait\nio op=read sector=8 count=64\n",
+    "config victim=none queues=4 ring-order=1 barrier=yes\nio op=write sector=8 times=12\n"
+    "io op=barrier sector=64 times=3 stride=8\nwait\nio op=read sector=8 times=12\n",
+    "config victim=none queues=2\nio op=write sector=8 times=8\nwait\n"
+    "reconnect how=migrate queues=12\nio op=read sector=8 times=24\n",
 };
 
 #endif
