@@ -32,6 +32,7 @@ static const uint64_t status[] = { MINUS(12), MINUS(11), MINUS(10), MINUS(9), MI
                                    MINUS(2),  MINUS(1),  0,         1,        WRG_AUTO_I32 };
 static const uint64_t nth[] = { 1, 2, 3, 4, 8, 12, 16, 32 };
 static const uint64_t count[] = { 0, 1, 2, 7, 8, 9, 31, 32, 33, 88, 96, 4096 };
+static const uint64_t queue[] = { 0, 1, 2, 3, 11, 12 };
 /* Fields of a slot in either layout, of a segment, the ends of slots and of the page. */
 static const uint64_t offset[] = { 0, 1, 2, 4, 5, 8, 12, 16, 20, 24, 28, 64, 108, 112, 4088, 4095 };
 static const uint64_t value[] = { 0,
@@ -87,6 +88,7 @@ static const struct wrg_boundary boundaries[WRG_COUNT_CLASS] = {
     [WRG_CLASS_OPCODE] = OF(opcode), [WRG_CLASS_STATUS] = OF(status),
     [WRG_CLASS_NTH] = OF(nth),       [WRG_CLASS_COUNT] = OF(count),
     [WRG_CLASS_OFFSET] = OF(offset), [WRG_CLASS_VALUE] = OF(value),
+    [WRG_CLASS_QUEUE] = OF(queue),
 };
 
 #define WORDS_OF(array)                                                                            \

@@ -254,8 +254,8 @@ static void small_buffer__whole_ops_only(void **state)
 static void one_request__these_very_bytes(void **state)
 {
     static const uint8_t bytes[] = {
-        1, 8, 31, 6, 1, 0x58, 2,    8,    0, 0, 0, 0, 0, 0, 0, 0x17, 0,
-        0, 0, 0,  0, 0, 0,    0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0,    0,
+        1, 8, 32, 6, 1, 0x58, 2,    8, 0, 0, 0, 0, 0, 0, 0, 0x17, 0, 0,
+        0, 0, 0,  0, 0, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0,    0,
     };
     struct wrg_op op = wrg_op_make(WRG_OP_REQ);
 
@@ -268,6 +268,20 @@ static void one_request__these_very_bytes(void **state)
     (void)wrg_case_append(&one, &op);
     assert_int_equal(wrg_case_encode(&one, first, sizeof(first)), sizeof(bytes));
     assert_memory_equal(first, bytes, sizeof(bytes));
+}
+
+/* As it was written before requests named a queue. */
+static void operand_added_since__its_default(void **state)
+{
+    static const uint8_t bytes[] = {
+        1, 8, 31, 6, 1, 0x58, 2,    8,    0, 0, 0, 0, 0, 0, 0, 0x17, 0,
+        0, 0, 0,  0, 0, 0,    0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0,    0,
+    };
+
+    wrg_case_decode(bytes, sizeof(bytes), &one);
+    assert_int_equal(one.nops, 1);
+    assert_int_equal(one.ops[0].req.nseg, 600);
+    assert_int_equal(one.ops[0].req.queue, 0);
 }
 
 int main(void)
@@ -288,6 +302,7 @@ int main(void)
         cmocka_unit_test(more_ops_than_the_limit__ignored),
         cmocka_unit_test(small_buffer__whole_ops_only),
         cmocka_unit_test(one_request__these_very_bytes),
+        cmocka_unit_test(operand_added_since__its_default),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,14 @@ static uint64_t draw_nth(struct wrg_rng *rng, const struct wrg_arg *arg)
     return WRG_SECTION(kind, 1 + small(rng, 3));
 }
 
+/* Most worlds have one queue, most others two. */
+static uint64_t draw_queue(struct wrg_rng *rng, const struct wrg_arg *arg)
+{
+    if (one_in(rng, 8))
+        return draw_choice(rng, arg);
+    return arg->min + (one_in(rng, 2) ? 1 : 0);
+}
+
 static uint64_t draw(struct wrg_rng *rng, const struct wrg_arg *arg)
 {
     switch (arg->klass) {
@@ -89,6 +97,7 @@ static uint64_t draw(struct wrg_rng *rng, const struct wrg_arg *arg)
     case WRG_CLASS_COUNT: return 1 + small(rng, 4);
     case WRG_CLASS_OFFSET: return one_in(rng, 2) ? pick(rng, arg->klass) : small(rng, 7);
     case WRG_CLASS_VALUE: return one_in(rng, 4) ? wrg_rng_u64(rng) : pick(rng, arg->klass);
+    case WRG_CLASS_QUEUE: return draw_queue(rng, arg);
     case WRG_CLASS_SEED: return wrg_rng_u64(rng) >> 32;
     case WRG_CLASS_FIXED: return arg->dflt;
     default: return wrg_rng_u64(rng);
@@ -146,6 +155,8 @@ static struct wrg_op draw_req(struct wrg_rng *rng)
         op.req.op = WRG_OPCODE_DISCARD;
         op.req.nr_sectors = 1 + small(rng, 8);
     }
+    if (way == 14 && one_in(rng, 2)) /* dead where there is one queue */
+        op.req.queue = 1;
     if (way == 15) { /* one operand of an otherwise valid request */
         const struct wrg_op_info *info = wrg_op_info(WRG_OP_REQ);
 
@@ -210,8 +221,10 @@ static unsigned draw_request(struct wrg_rng *rng, struct wrg_op *out)
         out[n] = draw_edit(rng, &out[0]);
         n++;
     }
-    if (!one_in(rng, 3)) /* else it is published with the next one */
-        out[n++] = draw_op(rng, WRG_OP_PUBLISH, one_in(rng, 8) ? 6 : 0);
+    if (!one_in(rng, 3)) { /* else it is published with the next one */
+        out[n] = draw_op(rng, WRG_OP_PUBLISH, one_in(rng, 8) ? 6 : 0);
+        out[n++].publish.queue = out[0].req.queue;
+    }
     return n;
 }
 

@@ -29,7 +29,7 @@ static void on_ready(struct hostile_back *back)
     int result;
 
     on_initialising(back); /* a frontend may skip the wait for InitWait */
-    if (is_closing(back) || back->link || bus->state != WRG_XENBUS_INIT_WAIT ||
+    if (is_closing(back) || back->nqueues || bus->state != WRG_XENBUS_INIT_WAIT ||
         !wrg_hostile_back_has_device(back))
         return;
     result = wrg_hostile_back_connect(back);
@@ -64,7 +64,7 @@ static void walk(struct hostile_back *back, uint32_t front)
         on_closing(back);
     /* A frontend that never connected has nothing to close. */
     if (front == WRG_XENBUS_CLOSED || front == WRG_XENBUS_UNKNOWN ||
-        (is_closing(back) && front == WRG_XENBUS_INITIALISING && !back->link))
+        (is_closing(back) && front == WRG_XENBUS_INITIALISING && !back->nqueues))
         on_closed(back);
 }
 

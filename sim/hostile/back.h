@@ -5,7 +5,7 @@
  * What it is    Connects and serves like an honest driver; a plan says which requests are answered
  *               otherwise, and how. A request carries a copy of its answer from fetch to response.
  * Layer         hostile; sees include/wringer only
- * Bounds        rings of 1..16 pages; indirect requests of 1..4096 segments; 64 grefs of the last
+ * Bounds        12 queues; rings of 1..16 pages; indirect requests of 1..4096 segments; 64 grefs of the last
  *               request are remembered for pokes
  * Ownership     a request belongs to the disk until its done, or to the list of kept ones; the
  *               connection stays until the disk has none
@@ -23,7 +23,8 @@ struct hostile_back;
 
 struct back_task { /* one request; arrays of nseg entries follow it in the same block */
     struct hostile_back *back;
-    struct back_task *next; /* on the list of those whose pages stay mapped */
+    struct back_queue *queue; /* that it came from */
+    struct back_task *next;   /* on the list of those whose pages stay mapped */
     struct wrg_hostile_answer answer;
     uint64_t id;
     uint8_t operation; /* that an honest response echoes */
@@ -49,12 +50,19 @@ struct back_link {
     uint32_t data[BACK_POKE_GREFS];
 };
 
+struct back_queue {
+    struct hostile_back *back;
+    struct hostile_channel *channel;
+    struct back_link *link; /* NULL: not connected */
+    uint32_t requests;      /* fetched since start */
+};
+
 struct hostile_back {
     struct hostile_peer peer; /* first: either seat is a peer */
-    struct back_link *link;   /* NULL: not connected */
-    struct back_task *kept;   /* answered, still mapped */
-    uint32_t inflight;        /* requests that the disk has */
-    uint32_t requests;        /* fetched since start */
+    struct back_queue queues[HOSTILE_QUEUES];
+    uint32_t nqueues;       /* connected; 0: not connected */
+    struct back_task *kept; /* answered, still mapped */
+    uint32_t inflight;      /* requests that the disk has */
     uint64_t sectors;
     uint32_t indirect_max; /* 0: not supported */
     bool readonly, flush, barrier, discard, discard_secure;
@@ -63,7 +71,7 @@ struct hostile_back {
     bool stopping; /* the connection goes when the disk is done */
     bool repented; /* answers are honest, whatever was planned */
     bool spin, idle_loop;
-    bool keep_ring;                     /* for ever */
+    bool keep_ring;                     /* those rings for ever */
     struct wrg_hostile_answer *answers; /* the script's */
     uint32_t nanswers;
 };
@@ -78,10 +86,10 @@ void wrg_hostile_back_tell_size(struct hostile_back *back);
 bool wrg_hostile_back_disconnect(struct hostile_back *back);
 
 /* The ring's task (back_queue.c). */
-void wrg_hostile_back_work(void *back);
+void wrg_hostile_back_work(void *channel);
 
 /* Requests (back_request.c); under the lock. */
-void wrg_hostile_back_dispatch(struct hostile_back *back, const struct wrg_blkif_request *wire,
+void wrg_hostile_back_dispatch(struct back_queue *queue, const struct wrg_blkif_request *wire,
                                const struct wrg_hostile_answer *answer);
 void wrg_hostile_back_unmap(struct back_task *task);
 void wrg_hostile_back_free(struct back_task *task);
@@ -92,13 +100,13 @@ int16_t wrg_hostile_back_check(const struct hostile_back *back,
 int16_t wrg_hostile_back_check_segments(const struct hostile_back *back, struct back_task *task);
 
 /* The plan (back_answer.c). What it says of the next request. */
-struct wrg_hostile_answer wrg_hostile_back_choose(struct hostile_back *back, uint32_t ordinal);
+struct wrg_hostile_answer wrg_hostile_back_choose(const struct back_queue *queue);
 /* Ends the request: unmap, answer, free, in the order that the answer wants. */
 void wrg_hostile_back_finish(struct back_task *task, int16_t status);
 /* Misdeeds before the disk is asked. */
 void wrg_hostile_back_spoil(struct back_task *task);
 /* Answers a request for which there was no memory. */
-void wrg_hostile_back_refuse(struct hostile_back *back, const struct wrg_blkif_request *wire);
+void wrg_hostile_back_refuse(struct back_queue *queue, const struct wrg_blkif_request *wire);
 /* Unmaps what was never unmapped. */
 void wrg_hostile_back_drop_kept(struct hostile_back *back);
 /* What the response of this request echoes. */

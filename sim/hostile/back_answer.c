@@ -32,26 +32,29 @@ void wrg_hostile_repent(void *self)
     __atomic_store_n(&back->repented, true, __ATOMIC_RELEASE);
     __atomic_store_n(&back->spin, false, __ATOMIC_RELEASE);
     __atomic_store_n(&back->idle_loop, false, __ATOMIC_RELEASE);
-    wrg_hostile_peer_unmask(&back->peer);
-    wrg_hostile_peer_wake(&back->peer, back->peer.ring_task);
+    for (unsigned i = 0; i < back->peer.nchannels; i++)
+        wrg_hostile_unmask(&back->peer.channels[i]);
+    wrg_hostile_peer_wake_rings(&back->peer);
 }
 
-static struct wrg_hostile_answer *find_answer(struct hostile_back *back, uint32_t req)
+static struct wrg_hostile_answer *find_answer(const struct back_queue *queue, uint32_t req)
 {
+    const struct hostile_back *back = queue->back;
     uint32_t count = __atomic_load_n(&back->nanswers, __ATOMIC_ACQUIRE);
 
     for (uint32_t i = 0; i < count; i++)
-        if (back->answers[i].req == req && !back->answers[i].used)
+        if (back->answers[i].req == req && back->answers[i].queue == queue->channel->queue &&
+            !back->answers[i].used)
             return &back->answers[i];
     return NULL;
 }
 
-struct wrg_hostile_answer wrg_hostile_back_choose(struct hostile_back *back, uint32_t ordinal)
+struct wrg_hostile_answer wrg_hostile_back_choose(const struct back_queue *queue)
 {
-    struct wrg_hostile_answer *answer = find_answer(back, ordinal);
+    struct wrg_hostile_answer *answer = find_answer(queue, queue->requests);
 
     if (!answer)
-        answer = find_answer(back, 0);
+        answer = find_answer(queue, 0);
     if (!answer)
         return honest;
     answer->used = true;
@@ -73,56 +76,56 @@ uint8_t wrg_hostile_back_echo(const struct hostile_back *back, const struct wrg_
 
 /* ---- responses ---- */
 
-static uint32_t response_offset(const struct hostile_back *back)
+static uint32_t response_offset(const struct back_queue *queue)
 {
-    const struct wrg_back_ring *ring = &back->link->ring;
+    const struct wrg_back_ring *ring = &queue->link->ring;
 
     return wrg_wire_slot_offset((enum wrg_abi)ring->ring.abi, ring->ring.entries, ring->rsp_prod);
 }
 
 /* As a driver holds it on its stack, where nobody has cleared what lies between the members. */
-static void put_with_padding(struct hostile_back *back, const struct wrg_blkif_response *response)
+static void put_with_padding(struct back_queue *queue, const struct wrg_blkif_response *response)
 {
     uint8_t bytes[WRG_BLKIF_MAX_RESPONSE_BYTES];
-    enum wrg_abi abi = (enum wrg_abi)back->link->ring.ring.abi;
+    enum wrg_abi abi = (enum wrg_abi)queue->link->ring.ring.abi;
 
     memset(bytes, PAD_BYTE, sizeof(bytes));
     wrg_wire_put_response(response, bytes);
-    wrg_page_store(back->peer.port, back->link->ring.ring.page, response_offset(back), bytes,
-                   wrg_wire_response_size(abi), WRG_SITE_RESPONSE);
-    back->link->ring.rsp_prod++;
+    wrg_page_store(queue->back->peer.port, queue->link->ring.ring.page, response_offset(queue),
+                   bytes, wrg_wire_response_size(abi), WRG_SITE_RESPONSE);
+    queue->link->ring.rsp_prod++;
 }
 
-static void leak_behind(struct hostile_back *back)
+static void leak_behind(struct back_queue *queue)
 {
-    enum wrg_abi abi = (enum wrg_abi)back->link->ring.ring.abi;
+    enum wrg_abi abi = (enum wrg_abi)queue->link->ring.ring.abi;
     struct wrg_page_alloc alloc = { .count = 1 };
     uint8_t bytes[SECRET_BYTES];
 
-    if (wrg_port_page_alloc(back->peer.port, &alloc))
+    if (wrg_port_page_alloc(queue->back->peer.port, &alloc))
         return;
     struct wrg_page_free args = { .page = alloc.page, .count = 1 };
-    wrg_page_load(back->peer.port, alloc.page, 0, bytes, sizeof(bytes), WRG_SITE_SCRIPT);
-    (void)wrg_port_page_free(back->peer.port, &args);
-    wrg_page_store(back->peer.port, back->link->ring.ring.page,
-                   response_offset(back) + wrg_wire_response_size(abi), bytes, sizeof(bytes),
+    wrg_page_load(queue->back->peer.port, alloc.page, 0, bytes, sizeof(bytes), WRG_SITE_SCRIPT);
+    (void)wrg_port_page_free(queue->back->peer.port, &args);
+    wrg_page_store(queue->back->peer.port, queue->link->ring.ring.page,
+                   response_offset(queue) + wrg_wire_response_size(abi), bytes, sizeof(bytes),
                    WRG_SITE_RESPONSE);
 }
 
-static void put_response(struct hostile_back *back, const struct wrg_hostile_answer *answer,
+static void put_response(struct back_queue *queue, const struct wrg_hostile_answer *answer,
                          const struct wrg_blkif_response *response)
 {
     if (answer->misdeed == WRG_HOSTILE_LEAK_SECRET)
-        leak_behind(back);
+        leak_behind(queue);
     if (answer->misdeed == WRG_HOSTILE_LEAK_PAD)
-        put_with_padding(back, response);
+        put_with_padding(queue, response);
     else
-        wrg_back_ring_put(&back->link->ring, response);
+        wrg_back_ring_put(&queue->link->ring, response);
 }
 
-static void push_responses(struct hostile_back *back, const struct wrg_hostile_answer *answer)
+static void push_responses(struct back_queue *queue, const struct wrg_hostile_answer *answer)
 {
-    struct back_link *link = back->link;
+    struct back_link *link = queue->link;
     const struct hostile_index index = {
         .page = link->ring.ring.page,
         .index_off = WRG_WIRE_RSP_PROD,
@@ -132,20 +135,31 @@ static void push_responses(struct hostile_back *back, const struct wrg_hostile_a
         .from = link->shown,
         .to = link->ring.rsp_prod + (uint32_t)answer->prod_delta,
     };
-    bool wanted = wrg_hostile_show(back->peer.port, &index);
+    bool wanted = wrg_hostile_show(queue->back->peer.port, &index);
 
     link->ring.published = link->ring.rsp_prod;
     link->shown = index.to;
     if (answer->notify == NOTIFY_YES || (answer->notify == NOTIFY_AS_ASKED && wanted))
-        (void)wrg_hostile_peer_send(&back->peer);
+        (void)wrg_hostile_send(queue->channel);
 }
 
-static void respond(struct hostile_back *back, const struct wrg_hostile_answer *answer,
+static struct back_queue *next_queue(struct back_queue *queue)
+{
+    struct hostile_back *back = queue->back;
+    uint32_t next = queue->channel->queue + 1u;
+
+    return &back->queues[next < back->nqueues ? next : 0];
+}
+
+static void respond(struct back_queue *queue, const struct wrg_hostile_answer *answer,
                     struct wrg_blkif_response response)
 {
     uint32_t times = answer->misdeed == WRG_HOSTILE_TWICE ? 2 : 1;
 
-    if (!back->link)
+    if (answer->misdeed == WRG_HOSTILE_OTHER_QUEUE)
+        queue = next_queue(queue);
+
+    if (!queue->link)
         return;
     if (answer->id != WRG_HOSTILE_AUTO64)
         response.id = answer->id;
@@ -154,17 +168,18 @@ static void respond(struct hostile_back *back, const struct wrg_hostile_answer *
     if (answer->status != WRG_HOSTILE_AUTO_STATUS)
         response.status = (int16_t)answer->status;
     for (uint32_t i = 0; i < times; i++)
-        put_response(back, answer, &response);
-    push_responses(back, answer);
+        put_response(queue, answer, &response);
+    push_responses(queue, answer);
 }
 
-void wrg_hostile_back_refuse(struct hostile_back *back, const struct wrg_blkif_request *wire)
+void wrg_hostile_back_refuse(struct back_queue *queue, const struct wrg_blkif_request *wire)
 {
     const struct wrg_blkif_response response = { .id = wire->id,
-                                                 .operation = wrg_hostile_back_echo(back, wire),
+                                                 .operation =
+                                                     wrg_hostile_back_echo(queue->back, wire),
                                                  .status = WRG_BLKIF_RSP_ERROR };
 
-    respond(back, &honest, response);
+    respond(queue, &honest, response);
 }
 
 /* ---- misdeeds before the disk is asked ---- */
@@ -221,7 +236,7 @@ static void write_readonly(struct back_task *task)
 /* The ring's: the one gref that is always granted, and that no request has a reason to name. */
 static void map_unasked(struct back_task *task)
 {
-    unmap_one(task->back, map_readonly(task->back, task->back->link->ring_gref));
+    unmap_one(task->back, map_readonly(task->back, task->queue->link->ring_gref));
 }
 
 void wrg_hostile_back_spoil(struct back_task *task)
@@ -281,13 +296,15 @@ static void unmap_and_touch(struct back_task *task, bool touch)
 }
 
 /* Loops begin in the ring's task, which is where a driver's would be. */
-static void begin_loop(struct hostile_back *back, uint8_t misdeed)
+static void begin_loop(struct back_queue *queue, uint8_t misdeed)
 {
+    struct hostile_back *back = queue->back;
+
     if (misdeed != WRG_HOSTILE_SPIN && misdeed != WRG_HOSTILE_IDLE_LOOP)
         return;
     __atomic_store_n(misdeed == WRG_HOSTILE_SPIN ? &back->spin : &back->idle_loop, true,
                      __ATOMIC_RELEASE);
-    wrg_hostile_peer_wake(&back->peer, back->peer.ring_task);
+    wrg_hostile_peer_wake(&back->peer, queue->channel->task);
 }
 
 void wrg_hostile_back_finish(struct back_task *task, int16_t status)
@@ -304,8 +321,8 @@ void wrg_hostile_back_finish(struct back_task *task, int16_t status)
         read_other_data(task);
     if (!keeps && answer.misdeed != WRG_HOSTILE_EARLY)
         unmap_and_touch(task, answer.misdeed == WRG_HOSTILE_TOUCH_AFTER_UNMAP);
-    respond(back, &answer, response);
-    begin_loop(back, answer.misdeed);
+    respond(task->queue, &answer, response);
+    begin_loop(task->queue, answer.misdeed);
     if (keeps) {
         keep(task);
         return;

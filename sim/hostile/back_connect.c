@@ -18,6 +18,7 @@ static int write_features(void *self, uint32_t transaction)
         uint64_t value;
         bool absent;
         bool discard; /* written with that feature only */
+        bool queues;  /* written by those that have several only */
     } nodes[] = {
         { "feature-max-indirect-segments", back->indirect_max, params->indirect_absent },
         { "feature-flush-cache", back->flush, false },
@@ -25,6 +26,7 @@ static int write_features(void *self, uint32_t transaction)
         { "feature-persistent", params->persistent, false },
         { "feature-discard", back->discard, false },
         { "max-ring-page-order", params->ring_order, false },
+        { "multi-queue-max-queues", params->queues, false, false, true },
         { "sectors", back->sectors, false },
         { "sector-size", WRG_SECTOR_SIZE, false },
         { "physical-sector-size", WRG_SECTOR_SIZE, false },
@@ -35,7 +37,7 @@ static int write_features(void *self, uint32_t transaction)
     };
 
     for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++) {
-        if (nodes[i].discard && !back->discard)
+        if ((nodes[i].discard && !back->discard) || (nodes[i].queues && params->queues <= 1))
             continue;
         int result =
             nodes[i].absent
@@ -101,9 +103,12 @@ void wrg_hostile_back_tell_size(struct hostile_back *back)
 
 struct frontend {
     enum wrg_abi abi;
-    uint8_t npages;
-    uint32_t grefs[WRG_BLKIF_MAX_RING_PAGES];
-    uint32_t evtchn;
+    uint8_t npages; /* of each ring */
+    uint32_t nqueues;
+    struct frontend_queue {
+        uint32_t grefs[WRG_BLKIF_MAX_RING_PAGES];
+        uint32_t evtchn;
+    } queues[HOSTILE_QUEUES];
 };
 
 static int read_u32(struct hostile_back *back, const char *name, uint32_t *value)
@@ -114,23 +119,42 @@ static int read_u32(struct hostile_back *back, const char *name, uint32_t *value
     return number > UINT32_MAX ? -EINVAL : 0;
 }
 
-static int read_ring_refs(struct hostile_back *back, struct frontend *peer)
+static int read_node(struct hostile_back *back, const struct frontend *peer, unsigned queue,
+                     const char *name, uint32_t *value)
+{
+    return read_u32(back, wrg_hostile_node(peer->nqueues, queue, name).name, value);
+}
+
+static int read_ring_refs(struct hostile_back *back, struct frontend *peer, unsigned queue)
 {
     uint64_t order = wrg_xenbus_read_u64(&back->peer.bus, "ring-page-order", UINT64_MAX);
+    uint32_t *grefs = peer->queues[queue].grefs;
     char name[] = "ring-ref00";
     int result = 0;
 
     peer->npages = 1;
     if (order == UINT64_MAX)
-        return read_u32(back, "ring-ref", &peer->grefs[0]);
+        return read_node(back, peer, queue, "ring-ref", &grefs[0]);
     if (order > back->peer.port->params.ring_order)
         return -EINVAL;
     peer->npages = (uint8_t)(1u << order);
     for (unsigned i = 0; i < peer->npages && !result; i++) {
         wrg_format_u64(i, name + sizeof("ring-ref") - 1);
-        result = read_u32(back, name, &peer->grefs[i]);
+        result = read_node(back, peer, queue, name, &grefs[i]);
     }
     return result;
+}
+
+/* A backend that offers no queues does not look for any. */
+static int read_queues(struct hostile_back *back, struct frontend *peer)
+{
+    uint8_t most = back->peer.port->params.queues;
+    uint64_t asked = 1;
+
+    if (most > 1)
+        asked = wrg_xenbus_read_u64(&back->peer.bus, "multi-queue-num-queues", 1);
+    peer->nqueues = (uint32_t)asked;
+    return asked == 0 || asked > HOSTILE_QUEUES || (most > 1 && asked > most) ? -EINVAL : 0;
 }
 
 static int read_frontend(struct hostile_back *back, struct frontend *peer)
@@ -145,80 +169,112 @@ static int read_frontend(struct hostile_back *back, struct frontend *peer)
     else if (!result)
         result = wrg_wire_protocol_parse(protocol, &peer->abi);
     if (!result)
-        result = read_u32(back, "event-channel", &peer->evtchn);
-    return result ? result : read_ring_refs(back, peer);
+        result = read_queues(back, peer);
+    for (unsigned i = 0; !result && i < peer->nqueues; i++) {
+        result = read_node(back, peer, i, "event-channel", &peer->queues[i].evtchn);
+        if (!result)
+            result = read_ring_refs(back, peer, i);
+    }
+    return result;
 }
 
-/* ---- the ring ---- */
+/* ---- the rings ---- */
 
-static int map_ring(struct hostile_back *back, const struct frontend *peer)
+static int map_ring(struct back_queue *queue, const struct frontend *peer)
 {
+    const uint32_t *grefs = peer->queues[queue->channel->queue].grefs;
+    struct wrg_port *port = queue->back->peer.port;
     struct wrg_gnttab_map_op ops[WRG_BLKIF_MAX_RING_PAGES];
-    struct wrg_gnttab_map map = {
-        .domid = back->peer.bus.other_domid, .contiguous = true, .count = peer->npages, .ops = ops
-    };
+    struct wrg_gnttab_map map = { .domid = queue->back->peer.bus.other_domid,
+                                  .contiguous = true,
+                                  .count = peer->npages,
+                                  .ops = ops };
 
     memset(ops, 0, sizeof(ops));
     for (unsigned i = 0; i < peer->npages; i++)
-        ops[i].gref = peer->grefs[i];
-    int result = wrg_port_gnttab_map(back->peer.port, &map);
+        ops[i].gref = grefs[i];
+    int result = wrg_port_gnttab_map(port, &map);
     if (result)
         return result;
-    back->link->ring.ring.page = ops[0].page;
-    back->link->ring_gref = peer->grefs[0];
-    back->link->ring_pages = peer->npages;
+    queue->link->ring.ring.page = ops[0].page;
+    queue->link->ring_gref = grefs[0];
+    queue->link->ring_pages = peer->npages;
     return 0;
 }
 
-static int attach_ring(struct hostile_back *back, const struct frontend *peer)
+static int attach_ring(struct back_queue *queue, const struct frontend *peer)
 {
-    struct back_link *link = back->link;
-    const struct wrg_ring_args args = { .port = back->peer.port,
+    struct back_link *link = queue->link;
+    const struct wrg_ring_args args = { .port = queue->back->peer.port,
                                         .page = link->ring.ring.page,
                                         .npages = peer->npages,
-                                        .abi = (uint8_t)peer->abi };
+                                        .abi = (uint8_t)peer->abi,
+                                        .queue = queue->channel->queue };
     int result = wrg_back_ring_attach(&link->ring, &args);
 
     link->shown = link->ring.rsp_prod;
     return result;
 }
 
-static int bind_events(struct hostile_back *back, const struct frontend *peer)
+static int bind_events(struct back_queue *queue, const struct frontend *peer)
 {
-    struct wrg_evtchn_bind_interdomain bind = { .remote_domid = back->peer.bus.other_domid,
-                                                .remote_evtchn = peer->evtchn };
-    int result = wrg_port_evtchn_bind_interdomain(back->peer.port, &bind);
+    struct wrg_evtchn_bind_interdomain bind = { .remote_domid = queue->back->peer.bus.other_domid,
+                                                .remote_evtchn =
+                                                    peer->queues[queue->channel->queue].evtchn };
+    int result = wrg_port_evtchn_bind_interdomain(queue->back->peer.port, &bind);
 
-    if (result)
-        return result;
-    back->peer.evtchn = bind.evtchn;
-    struct wrg_evtchn_listen listen = { .evtchn = bind.evtchn, .task = back->peer.ring_task };
-    return wrg_port_evtchn_listen(back->peer.port, &listen);
+    return result ? result : wrg_hostile_listen(queue->channel, bind.evtchn);
 }
 
-static void unmap_ring(struct hostile_back *back)
+static void unmap_ring(struct back_queue *queue)
 {
-    const struct back_link *link = back->link;
+    const struct back_link *link = queue->link;
     uint32_t pages[WRG_BLKIF_MAX_RING_PAGES];
     struct wrg_gnttab_unmap unmap = { .count = link->ring_pages, .pages = pages };
 
-    if (back->keep_ring)
+    if (queue->back->keep_ring)
         return;
     for (unsigned i = 0; i < link->ring_pages; i++)
         pages[i] = link->ring.ring.page + i;
-    (void)wrg_port_gnttab_unmap(back->peer.port, &unmap);
+    (void)wrg_port_gnttab_unmap(queue->back->peer.port, &unmap);
 }
 
-static void tear_down(struct hostile_back *back)
+static void tear_down(struct back_queue *queue)
 {
-    wrg_hostile_peer_close_evtchn(&back->peer);
-    if (back->link->ring_pages) {
-        if (back->link->ring.ring.port)
-            wrg_ring_retire(&back->link->ring.ring);
-        unmap_ring(back);
+    if (!queue->link)
+        return;
+    wrg_hostile_close_evtchn(queue->channel);
+    if (queue->link->ring_pages) {
+        if (queue->link->ring.ring.port)
+            wrg_ring_retire(&queue->link->ring.ring);
+        unmap_ring(queue);
     }
-    wrg_hostile_free(back->peer.port, back->link);
-    back->link = NULL;
+    wrg_hostile_free(queue->back->peer.port, queue->link);
+    queue->link = NULL;
+}
+
+static void tear_down_all(struct hostile_back *back)
+{
+    for (unsigned i = 0; i < HOSTILE_QUEUES; i++)
+        tear_down(&back->queues[i]);
+    back->nqueues = 0;
+}
+
+static int connect_queue(struct hostile_back *back, const struct frontend *peer, unsigned i)
+{
+    struct back_queue *queue = &back->queues[i];
+    int result;
+
+    queue->back = back;
+    queue->channel = &back->peer.channels[i];
+    queue->link = wrg_hostile_alloc(back->peer.port, sizeof(struct back_link), WRG_ALLOC_HEAP);
+    if (!queue->link)
+        return -ENOMEM;
+    back->stopping = false;
+    result = map_ring(queue, peer);
+    if (!result)
+        result = attach_ring(queue, peer);
+    return result ? result : bind_events(queue, peer);
 }
 
 int wrg_hostile_back_connect(struct hostile_back *back)
@@ -230,20 +286,17 @@ int wrg_hostile_back_connect(struct hostile_back *back)
     result = read_frontend(back, &peer);
     if (result)
         return result;
-    back->link = wrg_hostile_alloc(back->peer.port, sizeof(struct back_link), WRG_ALLOC_HEAP);
-    if (!back->link)
-        return -ENOMEM;
-    back->stopping = false;
-    result = map_ring(back, &peer);
-    if (!result)
-        result = attach_ring(back, &peer);
-    if (!result)
-        result = bind_events(back, &peer);
-    if (result)
-        tear_down(back);
-    else /* the frontend may have put requests before it was heard */
-        wrg_hostile_peer_wake(&back->peer, back->peer.ring_task);
-    return result;
+    result = wrg_hostile_peer_grow(&back->peer, peer.nqueues);
+    for (unsigned i = 0; i < peer.nqueues && !result; i++)
+        result = connect_queue(back, &peer, i);
+    if (result) {
+        tear_down_all(back);
+        return result;
+    }
+    back->nqueues = peer.nqueues;
+    /* The frontend may have put requests before it was heard. */
+    wrg_hostile_peer_wake_rings(&back->peer);
+    return 0;
 }
 
 bool wrg_hostile_back_disconnect(struct hostile_back *back)
@@ -254,8 +307,7 @@ bool wrg_hostile_back_disconnect(struct hostile_back *back)
     __atomic_store_n(&back->idle_loop, false, __ATOMIC_RELEASE);
     if (back->inflight)
         return false;
-    if (back->link)
-        tear_down(back);
+    tear_down_all(back);
     /* What was never unmapped stays so for a frontend that closes first. */
     if (__atomic_load_n(&back->peer.closing, __ATOMIC_ACQUIRE))
         wrg_hostile_back_drop_kept(back);

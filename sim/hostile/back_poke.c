@@ -26,7 +26,7 @@ static bool poke_gref(struct hostile_back *back, uint32_t gref, const struct wrg
 bool wrg_hostile_back_poke(struct hostile_peer *peer, const struct wrg_hostile_poke *args)
 {
     struct hostile_back *back = (struct hostile_back *)(void *)peer;
-    struct back_link *link = back->link;
+    struct back_link *link = args->queue < back->nqueues ? back->queues[args->queue].link : NULL;
     struct hostile_place place;
 
     if (!link)

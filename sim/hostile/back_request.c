@@ -9,8 +9,9 @@
 
 enum { MAP_BATCH = 32, GNTST_OKAY = 0, SEGMENT_BYTES = 8 };
 
-static struct back_task *alloc_task(struct hostile_back *back, uint32_t nseg)
+static struct back_task *alloc_task(struct back_queue *queue, uint32_t nseg)
 {
+    struct hostile_back *back = queue->back;
     size_t each = sizeof(struct wrg_blkif_segment) + sizeof(struct wrg_vec) + sizeof(uint32_t);
     struct wrg_alloc alloc = { .size = sizeof(struct back_task) + nseg * each,
                                .kind = WRG_ALLOC_POOL };
@@ -20,6 +21,7 @@ static struct back_task *alloc_task(struct hostile_back *back, uint32_t nseg)
     struct back_task *task = alloc.ptr;
     memset(task, 0, sizeof(*task));
     task->back = back;
+    task->queue = queue;
     task->nseg = (uint16_t)nseg;
     task->nvec = nseg;
     task->segs = (struct wrg_blkif_segment *)(void *)(task + 1);
@@ -57,10 +59,11 @@ static int copy_indirect(struct hostile_back *back, const struct wrg_blkif_reque
                          struct back_task *task)
 {
     uint32_t pages = wrg_wire_indirect_pages(task->nseg);
+    struct back_link *link = task->queue->link;
     int result = 0;
 
-    back->link->nindirect = pages;
-    memcpy(back->link->indirect, wire->indirect_grefs, sizeof(back->link->indirect));
+    link->nindirect = pages;
+    memcpy(link->indirect, wire->indirect_grefs, sizeof(link->indirect));
     for (uint32_t i = 0; i < pages && !result; i++) {
         uint32_t done = i * WRG_BLKIF_SEGMENTS_PER_PAGE;
         uint32_t left = task->nseg - done;
@@ -199,7 +202,7 @@ static int16_t prepare(struct hostile_back *back, const struct wrg_blkif_request
         memcpy(task->segs, wire->seg, task->nseg * sizeof(*task->segs));
     else if (copy_indirect(back, wire, task))
         return WRG_BLKIF_RSP_ERROR;
-    remember_data(back->link, task);
+    remember_data(task->queue->link, task);
     status = wrg_hostile_back_check_segments(back, task);
     if (status == WRG_BLKIF_RSP_OKAY && map_data(task))
         status = WRG_BLKIF_RSP_ERROR;
@@ -208,18 +211,19 @@ static int16_t prepare(struct hostile_back *back, const struct wrg_blkif_request
     return status;
 }
 
-void wrg_hostile_back_dispatch(struct hostile_back *back, const struct wrg_blkif_request *wire,
+void wrg_hostile_back_dispatch(struct back_queue *queue, const struct wrg_blkif_request *wire,
                                const struct wrg_hostile_answer *answer)
 {
+    struct hostile_back *back = queue->back;
     int16_t status = wrg_hostile_back_check(back, wire);
     bool valid = status == WRG_BLKIF_RSP_OKAY;
     struct back_task *task;
 
     if (answer->misdeed == WRG_HOSTILE_DROP)
         return; /* it is read, and nothing is held of it */
-    task = alloc_task(back, valid ? wire->nr_segments : 0);
+    task = alloc_task(queue, valid ? wire->nr_segments : 0);
     if (!task) {
-        wrg_hostile_back_refuse(back, wire);
+        wrg_hostile_back_refuse(queue, wire);
         return;
     }
     task->answer = *answer;

@@ -162,7 +162,9 @@ static void stop(void *self)
 
     wrg_hostile_front_give_back(front, true);
     /* What the backend still maps stays granted; what is known of it goes. */
-    wrg_hostile_free(front->peer.port, front->rest);
+    for (unsigned i = 0; i < HOSTILE_QUEUES; i++)
+        if (front->queues[i].rest)
+            wrg_hostile_free(front->peer.port, front->queues[i].rest);
     wrg_hostile_peer_fini(&front->peer);
     wrg_hostile_free(front->peer.port, front);
 }

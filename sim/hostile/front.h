@@ -5,7 +5,7 @@
  * What it is    Connects like an honest driver, then does nothing of its own but take responses.
  *               Requests come from the script, which can edit them before and after publication.
  * Layer         hostile; sees include/wringer only
- * Bounds        64 data pages, granted once; 512 slots of 8 indirect pages; 64 edited grant entries
+ * Bounds        12 queues; of each: 64 data pages, granted once; 512 slots of 8 indirect pages; 64 edited grant entries
  * Ownership     a page goes back when its last gref has been taken back; until then it is kept
  * Threads       the peer's lock guards the link
  * Errors        a call of the port that fails makes the operation fail, and leaves it undone
@@ -76,14 +76,25 @@ struct front_link {
     struct front_slot slots[]; /* one an entry */
 };
 
+struct hostile_front;
+
+struct front_queue {
+    struct hostile_front *front;
+    struct wrg_port *port;
+    struct hostile_channel *channel;
+    struct front_link *link; /* NULL: not connected */
+    struct front_link *rest; /* closed; the backend still uses something of it */
+    bool kick;               /* its task shall publish, and send an event */
+};
+
 struct hostile_front {
     struct hostile_peer peer; /* first: either seat is a peer */
-    struct front_link *link;  /* NULL: not connected */
-    struct front_link *rest;  /* closed; the backend still uses something of it */
-    uint32_t requests;        /* put since start */
-    uint32_t responses;       /* taken since start */
+    struct front_queue queues[HOSTILE_QUEUES];
+    uint32_t nqueues;   /* of the connection, or of the last one; 0: there was none yet */
+    uint32_t last;      /* queue of the request that was put last */
+    uint32_t requests;  /* put since start */
+    uint32_t responses; /* taken since start */
     uint32_t notify_task;
-    bool kick;              /* the ring task shall publish, and send an event */
     bool suspended;         /* the guest was moved */
     bool handed_over, left; /* as firmware does: nothing more is done, unless it is to close */
     struct wrg_xenbus_walk walk;
@@ -93,27 +104,30 @@ struct hostile_front {
 int wrg_hostile_front_set_up(struct hostile_front *front);
 /* Gives back what can be given back; `final`: the backend is gone or has closed. */
 void wrg_hostile_front_give_back(struct hostile_front *front, bool final);
+/* The queue, if it is connected; NULL: it is not. */
+struct front_queue *wrg_hostile_front_queue(struct hostile_front *front, uint32_t queue);
 
 /* Publication (front_publish.c). */
-void wrg_hostile_front_work(void *front);
+void wrg_hostile_front_work(void *channel);
 
 /* Grants (front_grant.c). */
 uint32_t wrg_hostile_front_data_index(const struct front_link *link, uint32_t segment);
 /* The gref of that kind for a segment of the last request; false: it cannot be had. */
-bool wrg_hostile_front_gref(struct hostile_front *front, uint8_t kind, uint32_t segment,
+bool wrg_hostile_front_gref(struct front_queue *queue, uint8_t kind, uint32_t segment,
                             uint32_t *gref);
-bool wrg_hostile_front_poke_entry(struct hostile_front *front, const struct wrg_hostile_poke *args);
+/* Of whichever queue has granted it, else of the one that is named. */
+bool wrg_hostile_front_poke_entry(struct front_queue *queue, const struct wrg_hostile_poke *args);
 /* Takes a grant back; true: done, *gref is WRG_NO_GREF then. Edited entries wait for `final`. */
-bool wrg_hostile_front_end(struct hostile_front *front, struct front_link *link, uint32_t *gref,
+bool wrg_hostile_front_end(struct front_queue *queue, struct front_link *link, uint32_t *gref,
                            bool final);
 
 /* Indirect pages of the last request (front_indirect.c). */
-bool wrg_hostile_front_share_indirect(struct hostile_front *front, struct front_slot *slot,
+bool wrg_hostile_front_share_indirect(struct front_queue *queue, struct front_slot *slot,
                                       const struct wrg_hostile_req *args);
 /* Takes back what a request has left in its slot. */
-void wrg_hostile_front_reclaim(struct hostile_front *front, struct front_slot *slot);
+void wrg_hostile_front_reclaim(struct front_queue *queue, struct front_slot *slot);
 /* Of all requests that were put since the last time. */
-void wrg_hostile_front_reclaim_all(struct hostile_front *front);
+void wrg_hostile_front_reclaim_all(struct front_queue *queue);
 struct front_slot *wrg_hostile_front_last_slot(struct front_link *link);
 
 #endif

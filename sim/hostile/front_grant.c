@@ -57,7 +57,7 @@ static uint32_t data_page_of(const struct front_link *link, uint32_t gref, bool 
 }
 
 /* The entry as it was granted; false: the number is none of ours. */
-static bool granted_entry(const struct hostile_front *front, const struct front_link *link,
+static bool granted_entry(const struct front_queue *queue, const struct front_link *link,
                           uint32_t gref, struct front_entry *entry)
 {
     bool readonly = false;
@@ -74,8 +74,8 @@ static bool granted_entry(const struct hostile_front *front, const struct front_
             page = link->scratch_page;
     if (page == WRG_NO_PAGE || gref == WRG_NO_GREF)
         return false;
-    *entry = (struct front_entry){ .domid = front->peer.bus.other_domid,
-                                   .frame = frame_of(front->peer.port, page) };
+    *entry = (struct front_entry){ .domid = queue->front->peer.bus.other_domid,
+                                   .frame = frame_of(queue->port, page) };
     entry->flags = (uint16_t)(ENTRY_PERMIT_ACCESS | (readonly ? ENTRY_READONLY : 0));
     return true;
 }
@@ -89,12 +89,12 @@ static struct front_edit *find_edit(struct front_link *link, uint32_t gref)
 }
 
 /* What is known of an entry, to be edited; NULL: too many are. */
-static struct front_edit *open_edit(struct hostile_front *front, struct front_link *link,
+static struct front_edit *open_edit(struct front_queue *queue, struct front_link *link,
                                     uint32_t gref)
 {
     struct front_edit *edit = find_edit(link, gref);
     struct front_entry was = { .flags = 0 };
-    bool own = granted_entry(front, link, gref, &was);
+    bool own = granted_entry(queue, link, gref, &was);
 
     if (edit && edit->own == own)
         return edit;
@@ -106,19 +106,33 @@ static struct front_edit *open_edit(struct hostile_front *front, struct front_li
     return edit;
 }
 
-static bool write_entry(struct hostile_front *front, uint32_t gref, const struct front_entry *entry)
+static bool write_entry(struct front_queue *queue, uint32_t gref, const struct front_entry *entry)
 {
     struct wrg_gnttab_edit edit = {
         .gref = gref, .flags = entry->flags, .domid = entry->domid, .frame = entry->frame
     };
 
-    return wrg_port_gnttab_edit(front->peer.port, &edit) == 0;
+    return wrg_port_gnttab_edit(queue->port, &edit) == 0;
 }
 
-bool wrg_hostile_front_poke_entry(struct hostile_front *front, const struct wrg_hostile_poke *args)
+/* Who has granted it, and so will take it back. */
+static struct front_queue *owner_of(struct front_queue *queue, uint32_t gref)
 {
+    struct hostile_front *front = queue->front;
+    struct front_entry entry;
+
+    for (uint32_t i = 0; i < front->nqueues; i++)
+        if (front->queues[i].link &&
+            granted_entry(&front->queues[i], front->queues[i].link, gref, &entry))
+            return &front->queues[i];
+    return queue;
+}
+
+bool wrg_hostile_front_poke_entry(struct front_queue *named, const struct wrg_hostile_poke *args)
+{
+    struct front_queue *queue = owner_of(named, args->index);
     uint32_t len = wrg_hostile_poke_len(args);
-    struct front_edit *edit = open_edit(front, front->link, args->index);
+    struct front_edit *edit = open_edit(queue, queue->link, args->index);
     uint8_t bytes[sizeof(struct front_entry)];
     uint64_t value = 0;
 
@@ -129,10 +143,10 @@ bool wrg_hostile_front_poke_entry(struct hostile_front *front, const struct wrg_
     value = wrg_hostile_combine(value, args);
     memcpy(bytes + args->off, &value, len);
     memcpy(&edit->now, bytes, sizeof(bytes));
-    return write_entry(front, args->index, &edit->now);
+    return write_entry(queue, args->index, &edit->now);
 }
 
-bool wrg_hostile_front_end(struct hostile_front *front, struct front_link *link, uint32_t *gref,
+bool wrg_hostile_front_end(struct front_queue *queue, struct front_link *link, uint32_t *gref,
                            bool final)
 {
     struct wrg_gnttab_end end = { .count = 1, .grefs = gref };
@@ -145,10 +159,10 @@ bool wrg_hostile_front_end(struct hostile_front *front, struct front_link *link,
         /* The edit may have wiped out what Xen notes there: a mapping could not be seen. */
         if (!final)
             return false;
-        (void)write_entry(front, *gref, &edit->was);
+        (void)write_entry(queue, *gref, &edit->was);
         edit->own = false;
     }
-    (void)wrg_port_gnttab_end(front->peer.port, &end);
+    (void)wrg_port_gnttab_end(queue->port, &end);
     if (end.still_in_use)
         return false;
     *gref = WRG_NO_GREF;
@@ -157,23 +171,23 @@ bool wrg_hostile_front_end(struct hostile_front *front, struct front_link *link,
 
 /* ---- kinds ---- */
 
-static uint32_t grant_one(struct hostile_front *front, uint32_t page, bool readonly, uint16_t domid)
+static uint32_t grant_one(struct front_queue *queue, uint32_t page, bool readonly, uint16_t domid)
 {
     uint32_t gref = WRG_NO_GREF;
     struct wrg_gnttab_grant grant = {
         .domid = domid, .readonly = readonly, .count = 1, .pages = &page, .grefs = &gref
     };
 
-    return wrg_port_gnttab_grant(front->peer.port, &grant) ? WRG_NO_GREF : gref;
+    return wrg_port_gnttab_grant(queue->port, &grant) ? WRG_NO_GREF : gref;
 }
 
-static uint32_t scratch_page(struct hostile_front *front)
+static uint32_t scratch_page(struct front_queue *queue)
 {
     struct wrg_page_alloc alloc = { .count = 1, .zero = true };
 
-    if (front->link->scratch_page == WRG_NO_PAGE && !wrg_port_page_alloc(front->peer.port, &alloc))
-        front->link->scratch_page = alloc.page;
-    return front->link->scratch_page;
+    if (queue->link->scratch_page == WRG_NO_PAGE && !wrg_port_page_alloc(queue->port, &alloc))
+        queue->link->scratch_page = alloc.page;
+    return queue->link->scratch_page;
 }
 
 /* What the entry of a special gref says instead of what was granted. */
@@ -195,7 +209,7 @@ static struct front_entry special_entry(uint8_t kind, struct front_entry entry)
 }
 
 /* From now on its flags change each time that Xen is about to change them. */
-static void destabilize(struct hostile_front *front, uint32_t gref, const struct front_entry *entry)
+static void destabilize(struct front_queue *queue, uint32_t gref, const struct front_entry *entry)
 {
     struct wrg_gnttab_edit edit = { .gref = gref,
                                     .flags = entry->flags,
@@ -204,39 +218,39 @@ static void destabilize(struct hostile_front *front, uint32_t gref, const struct
                                     .flip = ENTRY_CACHE_DISABLE,
                                     .flips = UINT16_MAX };
 
-    (void)wrg_port_gnttab_edit(front->peer.port, &edit);
+    (void)wrg_port_gnttab_edit(queue->port, &edit);
 }
 
 /* Numbers are reserved by granting a page of no use, so that no later grant makes them valid. */
-static uint32_t special_gref(struct hostile_front *front, uint8_t kind)
+static uint32_t special_gref(struct front_queue *queue, uint8_t kind)
 {
-    struct front_link *link = front->link;
-    uint16_t domid = front->peer.bus.other_domid;
+    struct front_link *link = queue->link;
+    uint16_t domid = queue->front->peer.bus.other_domid;
     bool other = kind == WRG_HOSTILE_OTHER_DOMID;
 
     if (link->special[kind] != WRG_NO_GREF)
         return link->special[kind];
-    if (scratch_page(front) == WRG_NO_PAGE || link->nedits == FRONT_EDITS)
+    if (scratch_page(queue) == WRG_NO_PAGE || link->nedits == FRONT_EDITS)
         return WRG_NO_GREF;
     link->special[kind] =
-        grant_one(front, link->scratch_page, false, (uint16_t)(other ? domid + 1 : domid));
+        grant_one(queue, link->scratch_page, false, (uint16_t)(other ? domid + 1 : domid));
     if (other || link->special[kind] == WRG_NO_GREF)
         return link->special[kind];
-    struct front_edit *edit = open_edit(front, link, link->special[kind]);
+    struct front_edit *edit = open_edit(queue, link, link->special[kind]);
     edit->now = special_entry(kind, edit->was);
-    (void)write_entry(front, link->special[kind], &edit->now);
+    (void)write_entry(queue, link->special[kind], &edit->now);
     if (kind == WRG_HOSTILE_UNSTABLE)
-        destabilize(front, link->special[kind], &edit->now);
+        destabilize(queue, link->special[kind], &edit->now);
     return link->special[kind];
 }
 
-static uint32_t readonly_gref(struct hostile_front *front, uint32_t data)
+static uint32_t readonly_gref(struct front_queue *queue, uint32_t data)
 {
-    struct front_link *link = front->link;
+    struct front_link *link = queue->link;
 
     if (link->readonly[data] == WRG_NO_GREF)
         link->readonly[data] =
-            grant_one(front, link->data_page + data, true, front->peer.bus.other_domid);
+            grant_one(queue, link->data_page + data, true, queue->front->peer.bus.other_domid);
     return link->readonly[data];
 }
 
@@ -252,18 +266,18 @@ uint32_t wrg_hostile_front_data_index(const struct front_link *link, uint32_t se
     return (link->last.ordinal * FRONT_DATA_STRIDE + segment) % FRONT_DATA_PAGES;
 }
 
-bool wrg_hostile_front_gref(struct hostile_front *front, uint8_t kind, uint32_t segment,
+bool wrg_hostile_front_gref(struct front_queue *queue, uint8_t kind, uint32_t segment,
                             uint32_t *gref)
 {
-    uint32_t data = wrg_hostile_front_data_index(front->link, segment);
+    uint32_t data = wrg_hostile_front_data_index(queue->link, segment);
 
     switch (kind) {
-    case WRG_HOSTILE_GOOD: *gref = front->link->data[data]; return true;
-    case WRG_HOSTILE_READONLY: *gref = readonly_gref(front, data); break;
+    case WRG_HOSTILE_GOOD: *gref = queue->link->data[data]; return true;
+    case WRG_HOSTILE_READONLY: *gref = readonly_gref(queue, data); break;
     case WRG_HOSTILE_ZERO: *gref = 0; return true;
     case WRG_HOSTILE_ALL_ONES: *gref = UINT32_MAX; return true;
-    case WRG_HOSTILE_RING: *gref = front->link->ring_pages[0].gref; return true;
-    case WRG_HOSTILE_OF_INDIRECT: *gref = indirect_gref(front->link); return true;
+    case WRG_HOSTILE_RING: *gref = queue->link->ring_pages[0].gref; return true;
+    case WRG_HOSTILE_OF_INDIRECT: *gref = indirect_gref(queue->link); return true;
     case WRG_HOSTILE_REVOKED:
     case WRG_HOSTILE_FOREIGN:
     case WRG_HOSTILE_UNOWNED:
@@ -271,7 +285,7 @@ bool wrg_hostile_front_gref(struct hostile_front *front, uint8_t kind, uint32_t 
     case WRG_HOSTILE_UNSTABLE:
     case WRG_HOSTILE_SUB_PAGE:
     case WRG_HOSTILE_TRANSITIVE:
-    case WRG_HOSTILE_OTHER_DOMID: *gref = special_gref(front, kind); break;
+    case WRG_HOSTILE_OTHER_DOMID: *gref = special_gref(queue, kind); break;
     default: return false;
     }
     return *gref != WRG_NO_GREF;

@@ -19,9 +19,9 @@ static uint32_t written_segments(uint32_t nseg)
     return nseg < WRG_BLKIF_MAX_INDIRECT_SEGMENTS ? nseg : WRG_BLKIF_MAX_INDIRECT_SEGMENTS;
 }
 
-static void fill_page(struct hostile_front *front, uint32_t page, uint32_t first, uint32_t count)
+static void fill_page(struct front_queue *queue, uint32_t page, uint32_t first, uint32_t count)
 {
-    const struct front_link *link = front->link;
+    const struct front_link *link = queue->link;
     uint8_t bytes[WRG_PAGE_SIZE];
 
     for (uint32_t i = 0; i < count; i++) {
@@ -31,25 +31,25 @@ static void fill_page(struct hostile_front *front, uint32_t page, uint32_t first
                                                .last_sect = WRG_BLKIF_SECTORS_PER_PAGE - 1 };
         wrg_wire_put_segment(bytes, i, &seg);
     }
-    wrg_page_store(front->peer.port, page, 0, bytes, count * SEGMENT_BYTES, WRG_SITE_SCRIPT);
+    wrg_page_store(queue->port, page, 0, bytes, count * SEGMENT_BYTES, WRG_SITE_SCRIPT);
 }
 
-static void fill_pages(struct hostile_front *front, uint32_t page, uint32_t nseg)
+static void fill_pages(struct front_queue *queue, uint32_t page, uint32_t nseg)
 {
     for (uint32_t first = 0; first < nseg; first += WRG_BLKIF_SEGMENTS_PER_PAGE) {
         uint32_t left = nseg - first;
         uint32_t k = first / WRG_BLKIF_SEGMENTS_PER_PAGE;
-        fill_page(front, page + k, first,
+        fill_page(queue, page + k, first,
                   left < WRG_BLKIF_SEGMENTS_PER_PAGE ? left : WRG_BLKIF_SEGMENTS_PER_PAGE);
     }
 }
 
-static bool grant_pages(struct hostile_front *front, struct front_slot *slot, uint32_t page,
+static bool grant_pages(struct front_queue *queue, struct front_slot *slot, uint32_t page,
                         uint32_t count)
 {
     uint32_t pages[WRG_BLKIF_MAX_INDIRECT_PAGES];
     uint32_t grefs[WRG_BLKIF_MAX_INDIRECT_PAGES];
-    struct wrg_gnttab_grant grant = { .domid = front->peer.bus.other_domid,
+    struct wrg_gnttab_grant grant = { .domid = queue->front->peer.bus.other_domid,
                                       .readonly = true,
                                       .count = count,
                                       .pages = pages,
@@ -57,7 +57,7 @@ static bool grant_pages(struct hostile_front *front, struct front_slot *slot, ui
 
     for (uint32_t i = 0; i < count; i++)
         pages[i] = page + i;
-    if (wrg_port_gnttab_grant(front->peer.port, &grant))
+    if (wrg_port_gnttab_grant(queue->port, &grant))
         return false;
     for (uint32_t i = 0; i < count; i++)
         slot->pages[i] = (struct front_share){ .gref = grefs[i], .page = pages[i] };
@@ -65,45 +65,45 @@ static bool grant_pages(struct hostile_front *front, struct front_slot *slot, ui
     return true;
 }
 
-bool wrg_hostile_front_share_indirect(struct hostile_front *front, struct front_slot *slot,
+bool wrg_hostile_front_share_indirect(struct front_queue *queue, struct front_slot *slot,
                                       const struct wrg_hostile_req *args)
 {
     struct wrg_page_alloc alloc = { .count = wrg_wire_indirect_count(args->nseg), .zero = true };
 
     if (alloc.count == 0)
         return true;
-    if (wrg_port_page_alloc(front->peer.port, &alloc))
+    if (wrg_port_page_alloc(queue->port, &alloc))
         return false;
-    fill_pages(front, alloc.page, written_segments(args->nseg));
-    if (grant_pages(front, slot, alloc.page, alloc.count))
+    fill_pages(queue, alloc.page, written_segments(args->nseg));
+    if (grant_pages(queue, slot, alloc.page, alloc.count))
         return true;
     struct wrg_page_free args_free = { .page = alloc.page, .count = alloc.count };
-    (void)wrg_port_page_free(front->peer.port, &args_free);
+    (void)wrg_port_page_free(queue->port, &args_free);
     return false;
 }
 
-void wrg_hostile_front_reclaim(struct hostile_front *front, struct front_slot *slot)
+void wrg_hostile_front_reclaim(struct front_queue *queue, struct front_slot *slot)
 {
-    struct front_link *link = front->link;
+    struct front_link *link = queue->link;
 
     for (uint32_t i = 0; i < slot->count; i++) {
         struct front_share *share = &slot->pages[i];
         struct wrg_page_free args = { .page = share->page, .count = 1 };
-        if (wrg_hostile_front_end(front, link, &share->gref, false))
-            (void)wrg_port_page_free(front->peer.port, &args);
+        if (wrg_hostile_front_end(queue, link, &share->gref, false))
+            (void)wrg_port_page_free(queue->port, &args);
         else if (link->nkept < FRONT_KEPT)
             link->kept[link->nkept++] = *share;
     }
     slot->count = 0;
 }
 
-void wrg_hostile_front_reclaim_all(struct hostile_front *front)
+void wrg_hostile_front_reclaim_all(struct front_queue *queue)
 {
-    struct front_link *link = front->link;
+    struct front_link *link = queue->link;
     uint32_t entries = link->ring.ring.entries;
 
     if (link->ring.req_prod - link->reclaimed > entries)
         link->reclaimed = link->ring.req_prod - entries;
     for (; link->reclaimed != link->ring.req_prod; link->reclaimed++)
-        wrg_hostile_front_reclaim(front, &link->slots[link->reclaimed & (entries - 1)]);
+        wrg_hostile_front_reclaim(queue, &link->slots[link->reclaimed & (entries - 1)]);
 }

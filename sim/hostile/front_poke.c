@@ -24,11 +24,12 @@ static bool place_of(struct front_link *link, const struct wrg_hostile_poke *arg
 bool wrg_hostile_front_poke(struct hostile_peer *peer, const struct wrg_hostile_poke *args)
 {
     struct hostile_front *front = (struct hostile_front *)(void *)peer;
+    struct front_queue *queue = wrg_hostile_front_queue(front, args->queue);
     struct hostile_place place;
 
-    if (!front->link)
+    if (!queue)
         return false;
     if (args->target == WRG_HOSTILE_GRANT)
-        return wrg_hostile_front_poke_entry(front, args);
-    return place_of(front->link, args, &place) && wrg_hostile_patch(peer->port, &place, args);
+        return wrg_hostile_front_poke_entry(queue, args);
+    return place_of(queue->link, args, &place) && wrg_hostile_patch(peer->port, &place, args);
 }

@@ -10,15 +10,14 @@ enum { SEGMENT_BYTES = 8, LAST_SECTOR = WRG_BLKIF_SECTORS_PER_PAGE - 1 };
 
 /* ---- put ---- */
 
-static void store_slot(struct hostile_front *front)
+static void store_slot(struct front_queue *queue)
 {
-    const struct wrg_ring *ring = &front->link->ring.ring;
-    const struct front_last *last = &front->link->last;
+    const struct wrg_ring *ring = &queue->link->ring.ring;
+    const struct front_last *last = &queue->link->last;
     enum wrg_abi abi = (enum wrg_abi)ring->abi;
 
-    wrg_page_store(front->peer.port, ring->page,
-                   wrg_wire_slot_offset(abi, ring->entries, last->index), last->bytes,
-                   wrg_wire_request_size(abi), WRG_SITE_SCRIPT);
+    wrg_page_store(queue->port, ring->page, wrg_wire_slot_offset(abi, ring->entries, last->index),
+                   last->bytes, wrg_wire_request_size(abi), WRG_SITE_SCRIPT);
 }
 
 static void fill_segments(const struct front_link *link, struct wrg_blkif_request *wire)
@@ -52,23 +51,23 @@ static void encode(struct front_link *link, const struct wrg_hostile_req *args)
 }
 
 /* A ring that is full of requests nobody has consumed is no reason to stop. */
-static bool put_request(struct hostile_front *front, const struct wrg_hostile_req *args)
+static bool put_request(struct front_queue *queue, const struct wrg_hostile_req *args)
 {
-    struct front_link *link = front->link;
+    struct front_link *link = queue->link;
     struct front_slot *slot;
 
     link->last = (struct front_last){ .operation = args->op,
                                       .index = link->ring.req_prod,
-                                      .ordinal = front->requests + 1 };
+                                      .ordinal = queue->front->requests + 1 };
     slot = wrg_hostile_front_last_slot(link);
-    wrg_hostile_front_reclaim(front, slot);
-    if (args->op == WRG_BLKIF_OP_INDIRECT && !wrg_hostile_front_share_indirect(front, slot, args))
+    wrg_hostile_front_reclaim(queue, slot);
+    if (args->op == WRG_BLKIF_OP_INDIRECT && !wrg_hostile_front_share_indirect(queue, slot, args))
         return false;
     encode(link, args);
-    store_slot(front);
+    store_slot(queue);
     link->ring.req_prod++;
     link->last.valid = true;
-    front->requests++;
+    queue->front->requests++;
     return true;
 }
 
@@ -80,7 +79,7 @@ struct edit { /* of segments [index, end) */
     uint8_t kind;                      /* of the gref, where seg is NULL */
 };
 
-static bool edit_segment(struct hostile_front *front, const struct edit *edit, uint32_t i,
+static bool edit_segment(struct front_queue *queue, const struct edit *edit, uint32_t i,
                          uint8_t *entry)
 {
     struct wrg_blkif_segment seg;
@@ -91,30 +90,29 @@ static bool edit_segment(struct hostile_front *front, const struct edit *edit, u
         seg.last_sect = edit->seg->last;
         if (edit->seg->gref != WRG_HOSTILE_AUTO32)
             seg.gref = edit->seg->gref;
-    } else if (!wrg_hostile_front_gref(front, edit->kind, i, &seg.gref)) {
+    } else if (!wrg_hostile_front_gref(queue, edit->kind, i, &seg.gref)) {
         return false;
     }
     wrg_wire_put_segment(entry, 0, &seg);
     return true;
 }
 
-static bool edit_direct(struct hostile_front *front, const struct edit *edit)
+static bool edit_direct(struct front_queue *queue, const struct edit *edit)
 {
-    struct front_last *last = &front->link->last;
-    uint32_t shift = wrg_wire_shift((enum wrg_abi)front->link->ring.ring.abi);
+    struct front_last *last = &queue->link->last;
+    uint32_t shift = wrg_wire_shift((enum wrg_abi)queue->link->ring.ring.abi);
     uint8_t *entries = last->bytes + WRG_WIRE_AT(shift, blkif_request, seg);
     bool edited = false;
 
     for (uint32_t i = edit->index; i < edit->end && i < WRG_BLKIF_MAX_DIRECT_SEGMENTS; i++)
-        edited |= edit_segment(front, edit, i, entries + (size_t)i * SEGMENT_BYTES);
+        edited |= edit_segment(queue, edit, i, entries + (size_t)i * SEGMENT_BYTES);
     if (edited)
-        store_slot(front);
+        store_slot(queue);
     return edited;
 }
 
 /* The part of the edit that lies in indirect page k, in one load and one store. */
-static bool edit_page(struct hostile_front *front, const struct edit *edit, uint32_t page,
-                      uint32_t k)
+static bool edit_page(struct front_queue *queue, const struct edit *edit, uint32_t page, uint32_t k)
 {
     uint32_t base = k * WRG_BLKIF_SEGMENTS_PER_PAGE;
     uint32_t end = base + WRG_BLKIF_SEGMENTS_PER_PAGE;
@@ -127,34 +125,33 @@ static bool edit_page(struct hostile_front *front, const struct edit *edit, uint
         end = edit->end;
     if (first >= end)
         return false;
-    wrg_page_load(front->peer.port, page, off, bytes, (end - first) * SEGMENT_BYTES,
-                  WRG_SITE_SCRIPT);
+    wrg_page_load(queue->port, page, off, bytes, (end - first) * SEGMENT_BYTES, WRG_SITE_SCRIPT);
     for (uint32_t i = first; i < end; i++)
-        edited |= edit_segment(front, edit, i, bytes + (size_t)(i - first) * SEGMENT_BYTES);
+        edited |= edit_segment(queue, edit, i, bytes + (size_t)(i - first) * SEGMENT_BYTES);
     if (edited)
-        wrg_page_store(front->peer.port, page, off, bytes, (end - first) * SEGMENT_BYTES,
+        wrg_page_store(queue->port, page, off, bytes, (end - first) * SEGMENT_BYTES,
                        WRG_SITE_SCRIPT);
     return edited;
 }
 
-static bool edit_segments(struct hostile_front *front, const struct edit *edit)
+static bool edit_segments(struct front_queue *queue, const struct edit *edit)
 {
-    const struct front_slot *slot = wrg_hostile_front_last_slot(front->link);
+    const struct front_slot *slot = wrg_hostile_front_last_slot(queue->link);
     bool edited = false;
 
-    if (front->link->last.operation == WRG_BLKIF_OP_DISCARD)
+    if (queue->link->last.operation == WRG_BLKIF_OP_DISCARD)
         return false;
-    if (front->link->last.operation != WRG_BLKIF_OP_INDIRECT)
-        return edit_direct(front, edit);
+    if (queue->link->last.operation != WRG_BLKIF_OP_INDIRECT)
+        return edit_direct(queue, edit);
     for (uint32_t k = 0; k < slot->count; k++)
-        edited |= edit_page(front, edit, slot->pages[k].page, k);
+        edited |= edit_page(queue, edit, slot->pages[k].page, k);
     return edited;
 }
 
 /* Grefs of indirect pages, in the slot itself; those beyond the pages in use as well. */
-static bool edit_indirect(struct hostile_front *front, const struct wrg_hostile_grant *args)
+static bool edit_indirect(struct front_queue *queue, const struct wrg_hostile_grant *args)
 {
-    struct front_link *link = front->link;
+    struct front_link *link = queue->link;
     const struct front_slot *slot = wrg_hostile_front_last_slot(link);
     uint32_t shift = wrg_wire_shift((enum wrg_abi)link->ring.ring.abi);
     uint8_t *grefs = link->last.bytes + WRG_WIRE_AT(shift, blkif_request_indirect, indirect_grefs);
@@ -166,28 +163,28 @@ static bool edit_indirect(struct hostile_front *front, const struct wrg_hostile_
         return false;
     for (uint32_t i = args->index; i < end && i < WRG_BLKIF_MAX_INDIRECT_PAGES; i++) {
         uint32_t gref = i < slot->count ? slot->pages[i].gref : 0;
-        if (!original && !wrg_hostile_front_gref(front, args->kind, i, &gref))
+        if (!original && !wrg_hostile_front_gref(queue, args->kind, i, &gref))
             continue;
         wrg_wire_store32(grefs + (size_t)i * sizeof(gref), gref);
         edited = true;
     }
     if (edited)
-        store_slot(front);
+        store_slot(queue);
     return edited;
 }
 
-static bool regrant(struct hostile_front *front, const struct wrg_hostile_grant *args)
+static bool regrant(struct front_queue *queue, const struct wrg_hostile_grant *args)
 {
     const struct edit edit = { .index = args->index,
                                .end = (uint32_t)args->index + args->count,
                                .kind = args->kind };
 
-    return args->indirect ? edit_indirect(front, args) : edit_segments(front, &edit);
+    return args->indirect ? edit_indirect(queue, args) : edit_segments(queue, &edit);
 }
 
 /* ---- fill ---- */
 
-static void fill_page(struct hostile_front *front, uint32_t page, uint64_t seed)
+static void fill_page(struct front_queue *queue, uint32_t page, uint64_t seed)
 {
     uint8_t bytes[WRG_PAGE_SIZE];
 
@@ -198,12 +195,12 @@ static void fill_page(struct hostile_front *front, uint32_t page, uint64_t seed)
         z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
         wrg_wire_store64(bytes + off, z ^ (z >> 31));
     }
-    wrg_page_store(front->peer.port, page, 0, bytes, sizeof(bytes), WRG_SITE_SCRIPT);
+    wrg_page_store(queue->port, page, 0, bytes, sizeof(bytes), WRG_SITE_SCRIPT);
 }
 
-static bool fill(struct hostile_front *front, const struct wrg_hostile_fill *args)
+static bool fill(struct front_queue *queue, const struct wrg_hostile_fill *args)
 {
-    struct front_link *link = front->link;
+    struct front_link *link = queue->link;
     const struct front_slot *slot = wrg_hostile_front_last_slot(link);
     uint32_t limit = args->indirect ? slot->count : (uint32_t)args->index + FRONT_DATA_PAGES;
     uint32_t end = (uint32_t)args->index + args->count;
@@ -213,26 +210,39 @@ static bool fill(struct hostile_front *front, const struct wrg_hostile_fill *arg
     for (uint32_t i = args->index; i < end; i++) {
         uint32_t page = args->indirect ? slot->pages[i].page
                                        : link->data_page + wrg_hostile_front_data_index(link, i);
-        fill_page(front, page, (uint64_t)args->seed << 32 | i);
+        fill_page(queue, page, (uint64_t)args->seed << 32 | i);
     }
     return args->index < end;
 }
 
 /* ---- called by a script ---- */
 
-static bool lock_last(struct hostile_front *front)
+struct front_queue *wrg_hostile_front_queue(struct hostile_front *front, uint32_t queue)
 {
+    return queue < front->nqueues && front->queues[queue].link ? &front->queues[queue] : NULL;
+}
+
+/* Whose request was put last; NULL: there is none. Takes the lock in any case. */
+static struct front_queue *lock_last(struct hostile_front *front)
+{
+    struct front_queue *queue;
+
     wrg_hostile_peer_lock(&front->peer);
-    return front->link && front->link->last.valid;
+    queue = wrg_hostile_front_queue(front, front->last);
+    return queue && queue->link->last.valid ? queue : NULL;
 }
 
 bool wrg_hostile_request(void *self, const struct wrg_hostile_req *args)
 {
     struct hostile_front *front = self;
+    struct front_queue *queue;
     bool effect;
 
     wrg_hostile_peer_lock(&front->peer);
-    effect = front->link && put_request(front, args);
+    queue = wrg_hostile_front_queue(front, args->queue);
+    effect = queue && put_request(queue, args);
+    if (effect)
+        front->last = args->queue;
     wrg_hostile_peer_unlock(&front->peer);
     return effect;
 }
@@ -243,7 +253,8 @@ bool wrg_hostile_segment(void *self, const struct wrg_hostile_seg *args)
     const struct edit edit = { .index = args->index,
                                .end = (uint32_t)args->index + args->count,
                                .seg = args };
-    bool effect = lock_last(front) && edit_segments(front, &edit);
+    struct front_queue *queue = lock_last(front);
+    bool effect = queue && edit_segments(queue, &edit);
 
     wrg_hostile_peer_unlock(&front->peer);
     return effect;
@@ -252,7 +263,8 @@ bool wrg_hostile_segment(void *self, const struct wrg_hostile_seg *args)
 bool wrg_hostile_regrant(void *self, const struct wrg_hostile_grant *args)
 {
     struct hostile_front *front = self;
-    bool effect = lock_last(front) && regrant(front, args);
+    struct front_queue *queue = lock_last(front);
+    bool effect = queue && regrant(queue, args);
 
     wrg_hostile_peer_unlock(&front->peer);
     return effect;
@@ -261,7 +273,8 @@ bool wrg_hostile_regrant(void *self, const struct wrg_hostile_grant *args)
 bool wrg_hostile_fill(void *self, const struct wrg_hostile_fill *args)
 {
     struct hostile_front *front = self;
-    bool effect = lock_last(front) && fill(front, args);
+    struct front_queue *queue = lock_last(front);
+    bool effect = queue && fill(queue, args);
 
     wrg_hostile_peer_unlock(&front->peer);
     return effect;

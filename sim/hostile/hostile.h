@@ -5,7 +5,7 @@
  * What it is    By default an honest, simple driver; every call below makes it deviate. The world's
  *               director calls them from a task of its own, in the order of the case.
  * Layer         hostile; sees include/wringer only
- * Bounds        one queue; 64 data pages that requests use in turn; requests of up to 65,535
+ * Bounds        12 queues; 64 data pages each that requests use in turn; requests of up to 65,535
  *               claimed segments, of which at most 4,096 are written
  * Ownership     everything belongs to the endpoint and goes back to the port at stop
  * Threads       fiber engine: director and tasks of the endpoint, one at a time
@@ -38,6 +38,7 @@ struct wrg_hostile_poke {
     uint8_t target; /* enum wrg_hostile_target */
     uint8_t len;    /* 1..8 */
     uint8_t mode;   /* 0 set, 1 xor, 2 add */
+    uint8_t queue;
     uint16_t off;
     uint32_t index;
     uint64_t value;
@@ -52,9 +53,15 @@ enum wrg_hostile_event { /* as the op `event` numbers them */
                          WRG_HOSTILE_RESET   /* all ports of the domain */
 };
 
-/* Seat of the endpoint decides which side does it. */
+struct wrg_hostile_signal {
+    uint8_t action; /* enum wrg_hostile_event */
+    uint8_t queue;
+    uint16_t count;
+};
+
+/* Seat of the endpoint decides which side does it; false also if there is no such queue. */
 bool wrg_hostile_poke(void *self, const struct wrg_hostile_poke *args);
-bool wrg_hostile_event(void *self, uint8_t action, uint16_t count);
+bool wrg_hostile_event(void *self, const struct wrg_hostile_signal *args);
 bool wrg_hostile_connected(void *self);
 /* Closes in order: 5, then 6 when the other end follows; gives back what it can. */
 void wrg_hostile_close(void *self);
@@ -68,6 +75,7 @@ enum { WRG_HOSTILE_AUTO_HANDLE = 0xfffe };
 struct wrg_hostile_req {
     uint8_t op, inner;
     uint8_t flag;
+    uint8_t queue;
     uint16_t nseg;
     uint16_t handle; /* WRG_HOSTILE_AUTO_HANDLE */
     uint64_t sector;
@@ -115,15 +123,20 @@ struct wrg_hostile_fill {
 };
 bool wrg_hostile_fill(void *self, const struct wrg_hostile_fill *args);
 
-/* notify: 0 as the backend asks, 1 yes, 2 no. */
-bool wrg_hostile_publish(void *self, int32_t prod_delta, uint8_t notify);
+struct wrg_hostile_publish {
+    int32_t prod_delta;
+    uint8_t notify; /* 0 as the backend asks, 1 yes, 2 no */
+    uint8_t queue;
+};
+bool wrg_hostile_publish(void *self, const struct wrg_hostile_publish *args);
+/* As an honest frontend would, on all queues that have something to publish. */
+void wrg_hostile_publish_rest(void *self);
 /*
- * Publishes what was put and not published, and sends an event whatever the backend asked for. The
- * ring's task does it, soon: may be called from outside of any task. Without a channel: closes.
+ * Publishes what was put and not published, and sends an event whatever the backend asked for, on
+ * all queues. Their tasks do it, soon: may be called from outside of any task. Without a channel:
+ * closes.
  */
 void wrg_hostile_kick(void *self);
-/* Requests put but not published. */
-uint32_t wrg_hostile_unpublished(void *self);
 /* Responses that were taken so far. */
 uint32_t wrg_hostile_responses(void *self);
 /* Wakes this task whenever responses were taken (none: UINT32_MAX). */
@@ -152,20 +165,23 @@ enum wrg_hostile_misdeed { /* as the op `rsp` numbers them */
                            WRG_HOSTILE_IDLE_LOOP,      /* wakes itself for ever */
                            WRG_HOSTILE_WRITE_ANYWAY,   /* writes to a disk that is read-only */
                            WRG_HOSTILE_KEEP_RING,      /* never unmaps the ring */
-                           WRG_HOSTILE_SKIP_FLUSH      /* does not ask the disk to flush */
+                           WRG_HOSTILE_SKIP_FLUSH,     /* does not ask the disk to flush */
+                           /* puts its answer on the ring of the next queue */
+                           WRG_HOSTILE_OTHER_QUEUE
 };
 
 #define WRG_HOSTILE_AUTO_STATUS INT32_C(0x7ffffffe)
 
 struct wrg_hostile_answer {
-    uint32_t req;       /* ordinal of the request from 1; 0: the next one no other answer names */
+    uint32_t req;       /* ordinal of the request in its queue from 1; 0: the next no other names */
     uint64_t id;        /* WRG_HOSTILE_AUTO64 */
     uint16_t operation; /* WRG_HOSTILE_AUTO_HANDLE */
     int32_t status;     /* WRG_HOSTILE_AUTO_STATUS */
     int32_t prod_delta; /* added to rsp_prod as it is published */
     uint8_t notify;     /* 0 as the frontend asks, 1 yes, 2 no */
     uint8_t misdeed;    /* enum wrg_hostile_misdeed */
-    bool used;          /* out */
+    uint8_t queue;
+    bool used; /* out */
 };
 /*
  * Says how requests will be answered, those not named honestly; the array stays the caller's. What

@@ -2,6 +2,7 @@
 #include "hostile/peer.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* ---- life ---- */
 
@@ -12,33 +13,57 @@ static void exit_task(struct hostile_peer *peer, uint32_t task)
     (void)wrg_port_task_exit(peer->port, &exit);
 }
 
-static int create_task(struct hostile_peer *peer, const struct hostile_peer_args *args, bool ring,
-                       uint32_t *task)
+static int create_task(struct hostile_peer *peer, struct wrg_task_create *create, uint32_t *task)
 {
-    struct wrg_task_create create = { .fn = ring ? args->ring_fn : args->xenbus_fn,
-                                      .arg = args->self,
-                                      .name = ring ? args->ring_name : args->xenbus_name,
-                                      .worker = true };
-    int result = wrg_port_task_create(peer->port, &create);
+    int result;
 
-    *task = create.task;
+    create->worker = true;
+    result = wrg_port_task_create(peer->port, create);
+    *task = create->task;
     return result;
+}
+
+int wrg_hostile_peer_grow(struct hostile_peer *peer, unsigned nqueues)
+{
+    int result = 0;
+
+    while (peer->nchannels < nqueues && !result) {
+        struct hostile_channel *channel = &peer->channels[peer->nchannels];
+        struct wrg_task_create create = { .fn = peer->ring_fn,
+                                          .arg = channel,
+                                          .name = peer->ring_name };
+        channel->peer = peer;
+        channel->queue = peer->nchannels;
+        result = create_task(peer, &create, &channel->task);
+        if (!result)
+            peer->nchannels++;
+    }
+    return result;
+}
+
+static void exit_tasks(struct hostile_peer *peer)
+{
+    for (unsigned i = 0; i < peer->nchannels; i++)
+        exit_task(peer, peer->channels[i].task);
 }
 
 static int create_tasks(struct hostile_peer *peer, const struct hostile_peer_args *args)
 {
-    int result = create_task(peer, args, true, &peer->ring_task);
+    struct wrg_task_create create = { .fn = args->xenbus_fn,
+                                      .arg = args->self,
+                                      .name = args->xenbus_name };
+    int result = wrg_hostile_peer_grow(peer, 1);
 
     if (result)
         return result;
-    result = create_task(peer, args, false, &peer->xenbus_task);
+    result = create_task(peer, &create, &peer->xenbus_task);
     if (result) {
-        exit_task(peer, peer->ring_task);
+        exit_tasks(peer);
         return result;
     }
     result = wrg_xenbus_watch_state(&peer->bus, peer->xenbus_task);
     if (result) {
-        exit_task(peer, peer->ring_task);
+        exit_tasks(peer);
         exit_task(peer, peer->xenbus_task);
     }
     return result;
@@ -51,6 +76,8 @@ int wrg_hostile_peer_init(struct hostile_peer *peer, const struct hostile_peer_a
 
     peer->port = args->port;
     peer->seat = args->seat;
+    peer->ring_name = args->ring_name;
+    peer->ring_fn = args->ring_fn;
     result = wrg_xenbus_init(&peer->bus, args->port, args->other);
     if (!result && args->found)
         args->found(args->self);
@@ -71,9 +98,10 @@ void wrg_hostile_peer_fini(struct hostile_peer *peer)
 {
     struct wrg_lock_destroy destroy = { .lock = peer->lock };
 
-    wrg_hostile_peer_close_evtchn(peer);
+    for (unsigned i = 0; i < peer->nchannels; i++)
+        wrg_hostile_close_evtchn(&peer->channels[i]);
     wrg_xenbus_fini(&peer->bus);
-    exit_task(peer, peer->ring_task);
+    exit_tasks(peer);
     exit_task(peer, peer->xenbus_task);
     (void)wrg_port_lock_destroy(peer->port, &destroy);
 }
@@ -95,6 +123,30 @@ void wrg_hostile_peer_wake(struct hostile_peer *peer, uint32_t task)
     (void)wrg_port_task_wake(peer->port, &wake);
 }
 
+void wrg_hostile_peer_wake_rings(struct hostile_peer *peer)
+{
+    for (unsigned i = 0; i < peer->nchannels; i++)
+        wrg_hostile_peer_wake(peer, peer->channels[i].task);
+}
+
+struct hostile_node wrg_hostile_node(unsigned nqueues, unsigned queue, const char *name)
+{
+    struct hostile_node node = { .name = "" };
+    size_t at = 0;
+
+    if (nqueues > 1) {
+        static const char head[] = "queue-";
+        memcpy(node.name, head, sizeof(head) - 1);
+        at = sizeof(head) - 1;
+        at += wrg_format_u64(queue, node.name + at);
+        node.name[at++] = '/';
+    }
+    for (; *name && at < sizeof(node.name) - 1; name++)
+        node.name[at++] = *name;
+    node.name[at] = 0;
+    return node;
+}
+
 void *wrg_hostile_alloc(struct wrg_port *port, size_t size, uint8_t kind)
 {
     struct wrg_alloc alloc = { .size = size, .kind = kind, .zero = true };
@@ -111,39 +163,47 @@ void wrg_hostile_free(struct wrg_port *port, void *ptr)
 
 /* ---- events ---- */
 
-void wrg_hostile_peer_close_evtchn(struct hostile_peer *peer)
+int wrg_hostile_listen(struct hostile_channel *channel, uint32_t evtchn)
 {
-    struct wrg_evtchn_close close = { .evtchn = peer->evtchn };
+    struct wrg_evtchn_listen listen = { .evtchn = evtchn, .task = channel->task };
 
-    if (!peer->evtchn)
+    channel->evtchn = evtchn;
+    return wrg_port_evtchn_listen(channel->peer->port, &listen);
+}
+
+void wrg_hostile_close_evtchn(struct hostile_channel *channel)
+{
+    struct wrg_evtchn_close close = { .evtchn = channel->evtchn };
+
+    if (!channel->evtchn)
         return;
-    peer->evtchn = 0;
-    peer->masked = false;
-    (void)wrg_port_evtchn_close(peer->port, &close);
+    channel->evtchn = 0;
+    channel->masked = false;
+    (void)wrg_port_evtchn_close(channel->peer->port, &close);
 }
 
-void wrg_hostile_peer_unmask(struct hostile_peer *peer)
+void wrg_hostile_unmask(struct hostile_channel *channel)
 {
-    struct wrg_evtchn_unmask unmask = { .evtchn = peer->evtchn };
+    struct wrg_evtchn_unmask unmask = { .evtchn = channel->evtchn };
 
-    if (!peer->masked)
+    if (!channel->masked)
         return;
-    peer->masked = false;
-    (void)wrg_port_evtchn_unmask(peer->port, &unmask);
+    channel->masked = false;
+    (void)wrg_port_evtchn_unmask(channel->peer->port, &unmask);
 }
 
-bool wrg_hostile_peer_send(struct hostile_peer *peer)
+bool wrg_hostile_send(struct hostile_channel *channel)
 {
-    struct wrg_evtchn_send send = { .evtchn = peer->evtchn };
+    struct wrg_evtchn_send send = { .evtchn = channel->evtchn };
 
-    return peer->evtchn && wrg_port_evtchn_send(peer->port, &send) == 0;
+    return channel->evtchn && wrg_port_evtchn_send(channel->peer->port, &send) == 0;
 }
 
-static bool send_events(struct hostile_peer *peer, uint16_t count)
+static bool send_events(struct hostile_channel *channel, uint16_t count)
 {
     bool sent = false;
 
-    for (uint16_t i = 0; i < count && wrg_hostile_peer_send(peer); i++)
+    for (uint16_t i = 0; i < count && wrg_hostile_send(channel); i++)
         sent = true;
     return sent;
 }
@@ -152,58 +212,60 @@ static bool send_events(struct hostile_peer *peer, uint16_t count)
  * The other end falls back to unbound, for this domain, and is bound again by it; from either seat.
  * Its owner is not asked, and notices nothing.
  */
-static bool rebind(struct hostile_peer *peer)
+static bool rebind(struct hostile_channel *channel)
 {
-    struct wrg_evtchn_status status = { .evtchn = peer->evtchn };
+    struct wrg_port *port = channel->peer->port;
+    struct wrg_evtchn_status status = { .evtchn = channel->evtchn };
 
-    if (wrg_port_evtchn_status(peer->port, &status) || status.remote_evtchn == 0)
+    if (wrg_port_evtchn_status(port, &status) || status.remote_evtchn == 0)
         return false;
-    wrg_hostile_peer_close_evtchn(peer);
+    wrg_hostile_close_evtchn(channel);
     struct wrg_evtchn_bind_interdomain bind = { .remote_domid = status.remote_domid,
                                                 .remote_evtchn = status.remote_evtchn };
-    if (wrg_port_evtchn_bind_interdomain(peer->port, &bind))
+    if (wrg_port_evtchn_bind_interdomain(port, &bind))
         return true; /* closed it is */
-    struct wrg_evtchn_listen listen = { .evtchn = bind.evtchn, .task = peer->ring_task };
-    peer->evtchn = bind.evtchn;
-    return wrg_port_evtchn_listen(peer->port, &listen) == 0;
+    return wrg_hostile_listen(channel, bind.evtchn) == 0;
 }
 
 static bool reset_domain(struct hostile_peer *peer)
 {
     struct wrg_evtchn_reset reset = { .domid = 0 };
 
-    peer->evtchn = 0;
-    peer->masked = false;
+    for (unsigned i = 0; i < peer->nchannels; i++) {
+        peer->channels[i].evtchn = 0;
+        peer->channels[i].masked = false;
+    }
     return wrg_port_evtchn_reset(peer->port, &reset) == 0;
 }
 
-static bool do_event(struct hostile_peer *peer, uint8_t action, uint16_t count)
+static bool do_event(struct hostile_channel *channel, uint8_t action, uint16_t count)
 {
-    struct wrg_evtchn_mask mask = { .evtchn = peer->evtchn };
-    bool masked = peer->masked;
+    struct wrg_evtchn_mask mask = { .evtchn = channel->evtchn };
+    bool masked = channel->masked;
 
-    if (!peer->evtchn)
+    if (!channel->evtchn)
         return false;
     switch (action) {
-    case WRG_HOSTILE_SEND: return send_events(peer, count);
+    case WRG_HOSTILE_SEND: return send_events(channel, count);
     case WRG_HOSTILE_MASK:
-        peer->masked = true;
-        return wrg_port_evtchn_mask(peer->port, &mask) == 0 && !masked;
-    case WRG_HOSTILE_UNMASK: wrg_hostile_peer_unmask(peer); return masked;
-    case WRG_HOSTILE_CLOSE: wrg_hostile_peer_close_evtchn(peer); return true;
-    case WRG_HOSTILE_REBIND: return rebind(peer);
-    case WRG_HOSTILE_RESET: return reset_domain(peer);
+        channel->masked = true;
+        return wrg_port_evtchn_mask(channel->peer->port, &mask) == 0 && !masked;
+    case WRG_HOSTILE_UNMASK: wrg_hostile_unmask(channel); return masked;
+    case WRG_HOSTILE_CLOSE: wrg_hostile_close_evtchn(channel); return true;
+    case WRG_HOSTILE_REBIND: return rebind(channel);
+    case WRG_HOSTILE_RESET: return reset_domain(channel->peer);
     default: return false;
     }
 }
 
-bool wrg_hostile_event(void *self, uint8_t action, uint16_t count)
+bool wrg_hostile_event(void *self, const struct wrg_hostile_signal *args)
 {
     struct hostile_peer *peer = self;
     bool effect;
 
     wrg_hostile_peer_lock(peer);
-    effect = do_event(peer, action, count);
+    effect = args->queue < peer->nchannels &&
+             do_event(&peer->channels[args->queue], args->action, args->count);
     wrg_hostile_peer_unlock(peer);
     return effect;
 }

@@ -5,7 +5,8 @@
  * What it is    The first member of either driver: tasks, lock, xenbus, event channel; and what
  *               does not depend on the seat.
  * Layer         hostile; sees include/wringer only
- * Bounds        one queue
+ * Bounds        12 queues, each with a channel and a task; those beyond the first are made when a
+ *               connection asks for them, and stay
  * Ownership     the driver's, from init to fini
  * Threads       `lock` guards the connection of either driver; it is held over whole operations, so
  *               that a script and a task of the driver never see each other half-way. What may be
@@ -18,15 +19,29 @@
 
 #include "hostile/hostile.h"
 
+enum { HOSTILE_QUEUES = 12 };
+
+struct hostile_peer;
+
+struct hostile_channel { /* of a queue; its task gets this */
+    struct hostile_peer *peer;
+    uint32_t task;
+    uint32_t evtchn; /* 0: none */
+    uint8_t queue;
+    bool masked; /* by the script */
+};
+
 struct hostile_peer {
     struct wrg_port *port;
     struct wrg_xenbus_device bus;
-    uint32_t xenbus_task, ring_task;
+    uint32_t xenbus_task;
     uint32_t lock;
-    uint32_t evtchn; /* 0: none */
-    uint8_t seat;    /* enum wrg_seat */
-    bool closing;    /* was asked to close */
-    bool masked;     /* by the script */
+    uint8_t seat;      /* enum wrg_seat */
+    bool closing;      /* was asked to close */
+    uint8_t nchannels; /* that have a task */
+    const char *ring_name;
+    void (*ring_fn)(void *channel);
+    struct hostile_channel channels[HOSTILE_QUEUES];
 };
 
 struct hostile_peer_args {
@@ -35,7 +50,7 @@ struct hostile_peer_args {
     const char *other; /* the node that names the other end */
     const char *xenbus_name, *ring_name;
     void (*xenbus_fn)(void *self);
-    void (*ring_fn)(void *self);
+    void (*ring_fn)(void *channel);
     void (*found)(void *self); /* the device is there, no task runs yet; NULL: nothing to do */
     uint8_t seat;
 };
@@ -60,12 +75,22 @@ void wrg_hostile_peer_fini(struct hostile_peer *peer);
 void wrg_hostile_peer_lock(struct hostile_peer *peer);
 void wrg_hostile_peer_unlock(struct hostile_peer *peer);
 void wrg_hostile_peer_wake(struct hostile_peer *peer, uint32_t task);
+void wrg_hostile_peer_wake_rings(struct hostile_peer *peer);
+/* Tasks for so many queues; those that are there stay. */
+int wrg_hostile_peer_grow(struct hostile_peer *peer, unsigned nqueues);
+/* "event-channel", or "queue-3/event-channel" where a connection has several queues. */
+struct hostile_node {
+    char name[32];
+};
+struct hostile_node wrg_hostile_node(unsigned nqueues, unsigned queue, const char *name);
+/* Listens to the channel from the queue's task. */
+int wrg_hostile_listen(struct hostile_channel *channel, uint32_t evtchn);
 /* Closes the event channel if there is one. */
-void wrg_hostile_peer_close_evtchn(struct hostile_peer *peer);
+void wrg_hostile_close_evtchn(struct hostile_channel *channel);
 /* Unmasks what the script has masked. */
-void wrg_hostile_peer_unmask(struct hostile_peer *peer);
+void wrg_hostile_unmask(struct hostile_channel *channel);
 /* False: there is no channel. */
-bool wrg_hostile_peer_send(struct hostile_peer *peer);
+bool wrg_hostile_send(struct hostile_channel *channel);
 /* Block of a driver's own, zeroed; NULL: none. */
 void *wrg_hostile_alloc(struct wrg_port *port, size_t size, uint8_t kind);
 void wrg_hostile_free(struct wrg_port *port, void *ptr);

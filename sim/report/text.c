@@ -16,15 +16,29 @@ void wrg_report_name(const struct wrg_report *report, FILE *out)
         fprintf(out, " (%s)", report->label);
 }
 
-static const struct wrg_op *nth_request(const struct wrg_case *c, uint32_t nth)
+static const struct wrg_op *nth_request(const struct wrg_case *c, uint8_t queue, uint32_t nth)
 {
     for (unsigned i = 0; i < c->nops; i++)
-        if (c->ops[i].kind == WRG_OP_REQ && --nth == 0)
+        if (c->ops[i].kind == WRG_OP_REQ && c->ops[i].req.queue == queue && --nth == 0)
             return &c->ops[i];
     return NULL;
 }
 
-/* Only a backend under attack handles the requests of the case one by one, in their order. */
+/* Lanes are given as rings are declared: with one guest, they are its queues. */
+static const struct wrg_op *op_of(const struct wrg_report *report, const struct wrg_event *ev)
+{
+    struct wrg_op_config config = wrg_case_config(report->c);
+    uint8_t lane = wrg_event_lane(ev);
+
+    if (lane && (config.guests > 1 || config.neighbour))
+        return NULL;
+    return nth_request(report->c, lane, wrg_event_request(ev));
+}
+
+/*
+ * Only a backend under attack handles the requests of the case one by one, each queue's in their
+ * order.
+ */
 const struct wrg_op *wrg_report_op(const struct wrg_report *report)
 {
     struct wrg_op_config config = wrg_case_config(report->c);
@@ -37,7 +51,7 @@ const struct wrg_op *wrg_report_op(const struct wrg_report *report)
         if (ev->kind == WRG_EV_PHASE)
             return NULL; /* found at the end of the run, about the whole of it */
         if (ev->kind == WRG_EV_LOAD && ev->role == WRG_ROLE_BACK && wrg_event_request(ev) != 0)
-            return nth_request(report->c, wrg_event_request(ev));
+            return op_of(report, ev);
     }
     return NULL;
 }

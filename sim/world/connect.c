@@ -40,7 +40,9 @@ static void set_params(struct wrg_world_vbd *vbd, unsigned seat)
     memset(params, 0, sizeof(*params));
     params->abi = (uint8_t)config->abi;
     params->ring_order = config->ring_order;
-    params->queues = seat == WRG_SEAT_FRONT ? config->front_queues : config->queues;
+    /* A scripted front asks for what it is offered. */
+    bool asks = seat == WRG_SEAT_FRONT && !wrg_vbd_scripted(vbd, seat);
+    params->queues = asks ? config->front_queues : config->queues;
     params->strict_echo = config->front == WRG_CASE_FRONT_LINUX;
     params->persistent = seat == WRG_SEAT_FRONT ? config->front_persistent : config->persistent;
     params->copy = config->data == WRG_CASE_DATA_COPY;

@@ -50,7 +50,8 @@ static void collect_answer(struct wrg_world *w, uint16_t index, const struct wrg
                                                              .status = op->status,
                                                              .prod_delta = op->prod,
                                                              .notify = op->notify,
-                                                             .misdeed = op->misdeed };
+                                                             .misdeed = op->misdeed,
+                                                             .queue = op->queue };
 }
 
 static void collect_tamper(struct wrg_world *w, uint16_t index, const struct wrg_op_tamper *op)
@@ -65,6 +66,7 @@ static void collect_tamper(struct wrg_world *w, uint16_t index, const struct wrg
                                                              .len = op->len,
                                                              .mode = op->mode,
                                                              .value = op->val,
+                                                             .queue = op->queue,
                                                              .op = index };
 }
 
@@ -140,8 +142,8 @@ static void publish_rest(struct wrg_world *w)
 {
     void *front = w->vbd.self[WRG_SEAT_FRONT];
 
-    if (wrg_world_scripted(w, WRG_SEAT_FRONT) && front && wrg_hostile_unpublished(front))
-        (void)wrg_hostile_publish(front, 0, 0);
+    if (wrg_world_scripted(w, WRG_SEAT_FRONT) && front)
+        wrg_hostile_publish_rest(front);
 }
 
 void wrg_director_brief(struct wrg_world *w)

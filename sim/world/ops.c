@@ -70,6 +70,7 @@ static bool op_req(struct wrg_world *w, const struct wrg_op *op)
     const struct wrg_hostile_req req = { .op = op->req.op,
                                          .inner = op->req.inner,
                                          .flag = op->req.flag,
+                                         .queue = op->req.queue,
                                          .nseg = op->req.nseg,
                                          .handle = op->req.handle,
                                          .sector = op->req.sector,
@@ -119,9 +120,12 @@ static bool op_fill(struct wrg_world *w, const struct wrg_op *op)
 
 static bool op_publish(struct wrg_world *w, const struct wrg_op *op)
 {
+    const struct wrg_hostile_publish publish = { .prod_delta = op->publish.prod,
+                                                 .notify = op->publish.notify,
+                                                 .queue = op->publish.queue };
     void *front = script(w, WRG_SEAT_FRONT);
 
-    return front && wrg_hostile_publish(front, op->publish.prod, op->publish.notify);
+    return front && wrg_hostile_publish(front, &publish);
 }
 
 /* ---- both sides ---- */
@@ -131,6 +135,7 @@ static bool op_poke(struct wrg_world *w, const struct wrg_op *op)
     const struct wrg_hostile_poke poke = { .target = op->poke.target,
                                            .len = op->poke.len,
                                            .mode = op->poke.mode,
+                                           .queue = op->poke.queue,
                                            .off = op->poke.off,
                                            .index = op->poke.index,
                                            .value = op->poke.val };
@@ -141,10 +146,13 @@ static bool op_poke(struct wrg_world *w, const struct wrg_op *op)
 
 static bool op_event(struct wrg_world *w, const struct wrg_op *op)
 {
+    const struct wrg_hostile_signal signal = { .action = op->event.action,
+                                               .queue = op->event.queue,
+                                               .count = op->event.count };
     void *self = side(w, op->event.by);
 
     w->sched.budget_steps += 16 * (uint64_t)op->event.count;
-    return self && wrg_hostile_event(self, op->event.action, op->event.count);
+    return self && wrg_hostile_event(self, &signal);
 }
 
 /* ---- xenstore ---- */
