@@ -72,7 +72,7 @@ static uint32_t lane_bit(const struct wrg_tap_lane *lane)
     return UINT32_C(1) << lane->number;
 }
 
-/* No slot of it was read, and nothing was answered there; its requests are not in flight any more. */
+/* No slot of it was read, and nothing was answered there. */
 static void forget_lane(struct wrg_tap *tap, struct wrg_tap_lane *lane)
 {
     if (++lane->epoch == 0) { /* after 2^32 rings: old entries would come to life again */
@@ -147,7 +147,7 @@ static inline struct wrg_tap_ring *ring_of(struct wrg_tap_lane *lane, uint8_t se
     return ring;
 }
 
-/* Where the ring was not accessed through the handle that was declared, its frame tells the lane. */
+/* Not through the handle that was declared: then the frame tells the lane. */
 __attribute__((noinline)) static struct wrg_tap_ring *search_ring(struct wrg_tap *tap,
                                                                   const struct wrg_event *ev,
                                                                   struct wrg_tap_lane **lane,

@@ -7,8 +7,9 @@
  *               loaded, which grefs are mapped, and which response answers which request. Checkers
  *               register for notes; the order of registration is the order of delivery.
  * Layer         oracle
- * Lanes         one for each ring, as the port numbers them when it is declared: what has to do with
- *               positions and ids is a lane's own. Grefs, the disk and what is offered are shared
+ * Lanes         one for each ring, as the port numbers them when it is declared: what has to do
+ *               with positions and ids is a lane's own. Grefs, the disk and what is offered are
+ *               shared
  * Bounds        16 lanes, 512 slots each, 2,048 requests in flight, 65,536 grefs. Beyond that, or
  *               where a response cannot be read, a lane is not sure any more, and so is the tap
  *               (wrg_tap_sure), until the backend declares its next ring there
