@@ -5,7 +5,8 @@
  * What it is    Connects like an honest driver, then does nothing of its own but take responses.
  *               Requests come from the script, which can edit them before and after publication.
  * Layer         hostile; sees include/wringer only
- * Bounds        12 queues; of each: 64 data pages, granted once; 512 slots of 8 indirect pages; 64 edited grant entries
+ * Bounds        12 queues; of each: 64 data pages, granted once; 512 slots of 8 indirect pages; 64
+ *               edited grant entries
  * Ownership     a page goes back when its last gref has been taken back; until then it is kept
  * Threads       the peer's lock guards the link
  * Errors        a call of the port that fails makes the operation fail, and leaves it undone

@@ -3,7 +3,8 @@
  * RING-001, RING-007, RING-008: how far an index may go, and who may write which slot.
  *
  * A backend is judged by the producer index that it has loaded last, as long as it is not wrong to
- * go by the one that the frontend has stored. Each ring has indices of its own. Layer: oracle. Source: xen/io/ring.h.
+ * go by the one that the frontend has stored. Each ring has indices of its own. Layer: oracle.
+ * Source: xen/io/ring.h.
  */
 #include <string.h>
 
