@@ -109,6 +109,15 @@ static inline void wrg_page_store(struct wrg_port *port, uint32_t page, uint32_t
     port->access(port, &access);
 }
 
+struct wrg_page_copy {
+    uint32_t to, from;         /* page handles, of two pages */
+    uint16_t to_off, from_off; /* in bytes */
+    uint16_t len;              /* in bytes; within either page */
+};
+
+/* Copies from one page to another; each byte is read once. Implemented by sim/guest. */
+void wrg_page_copy(struct wrg_port *port, const struct wrg_page_copy *args, enum wrg_site site);
+
 /* Loads an aligned 32-bit word; order is RELAXED or ACQUIRE. */
 static inline uint32_t wrg_page_load_u32(struct wrg_port *port, uint32_t page, uint32_t off,
                                          enum wrg_order order, enum wrg_site site)

@@ -39,7 +39,8 @@ struct back_request {
     uint16_t nseg;
     uint64_t sector; /* of 512 bytes */
     uint64_t nsectors;
-    uint32_t nmapped;
+    uint32_t nmapped; /* pages that end with the request */
+    uint32_t npooled; /* entries of a pool that it uses */
     struct wrg_blkif_segment *segs;
     struct wrg_vec *vecs;
     uint32_t *pages;
@@ -52,7 +53,10 @@ enum back_hold {
     BACK_STOPPING = 0x80, /* the connection is being closed */
 };
 
-/* What a queue has of one connection. */
+/* How data is got at: data.h says more. */
+enum back_way { BACK_MAP, BACK_COPY, BACK_PERSISTENT };
+
+/* What a queue has of one connection; what its way of getting at data keeps lies behind it. */
 struct back_ring {
     struct wrg_back_ring ring;
     uint32_t taken;    /* requests off the ring; written by the ring's task */
@@ -71,9 +75,10 @@ struct back_queue {
     struct back_ring *ring;       /* NULL: not connected */
     struct back_request *waiting; /* a barrier that has not begun; written by the ring's task */
     uint32_t task;
-    uint32_t ring_lock; /* held while the ring is drained, set up or torn down */
-    uint32_t rsp_lock;  /* held while responses are put and pushed */
-    bool settled;       /* since that barrier came, nobody takes requests */
+    uint32_t ring_lock;  /* held while the ring is drained, set up or torn down */
+    uint32_t rsp_lock;   /* held while responses are put and pushed */
+    bool settled;        /* since that barrier came, nobody takes requests */
+    uint32_t purge_task; /* where persistent grants are offered */
 };
 
 struct wrg_back {
@@ -84,6 +89,7 @@ struct wrg_back {
     uint8_t nrings;  /* that are connected, the first ones; changed under all ring_locks */
     uint8_t hold;    /* no new requests: enum back_hold */
     uint8_t turn;    /* 1 + the queue whose barrier has begun and not ended; 0: none */
+    uint8_t way;     /* of this connection: enum back_way */
     uint64_t sectors;
     uint32_t indirect_max; /* 0: BLKIF_OP_INDIRECT is not supported */
     uint8_t max_queues;    /* offered */
@@ -107,6 +113,7 @@ struct wrg_back {
 extern const struct wrg_endpoint wrg_back_endpoint;
 
 /* The device and its nodes (device.c). */
+bool wrg_back_offers_persistent(const struct wrg_back *back);
 /* Takes up the device that the hotplug script names, if it does by now. */
 int wrg_back_open(struct wrg_back *back);
 /* Features, and what is known of the disk. */

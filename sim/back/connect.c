@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "back/back.h"
+#include "back/data.h"
 
 /* What a frontend that names no ABI speaks, as seen by a backend on x86. */
 static const enum wrg_abi absent_abi = WRG_ABI_X86_32;
@@ -21,6 +21,7 @@ struct frontend {
     enum wrg_abi abi;
     uint8_t npages; /* of each ring */
     uint8_t nqueues;
+    uint8_t way;  /* enum back_way */
     bool ordered; /* there is a ring-page-order: pages go by their number, even a single one */
     struct peer_queue queues[BACK_QUEUES];
     const char *why; /* it was refused */
@@ -98,6 +99,17 @@ static int read_queue(struct wrg_back *back, struct frontend *peer, unsigned ind
     return result;
 }
 
+/* Read once: what the frontend writes later is for its next connection. */
+static uint8_t choose_way(struct wrg_back *back)
+{
+    if (back->port->params.copy)
+        return BACK_COPY;
+    return wrg_back_offers_persistent(back) &&
+                   wrg_xenbus_read_unsigned(&back->bus, "feature-persistent", 0)
+               ? BACK_PERSISTENT
+               : BACK_MAP;
+}
+
 static int read_frontend(struct wrg_back *back, struct frontend *peer)
 {
     char protocol[32];
@@ -112,6 +124,8 @@ static int read_frontend(struct wrg_back *back, struct frontend *peer)
         result = read_queues(back, peer);
     for (unsigned i = 0; !result && i < peer->nqueues; i++)
         result = read_queue(back, peer, i);
+    if (!result)
+        peer->way = choose_way(back);
     return result;
 }
 
@@ -182,13 +196,18 @@ static int attach_ring(struct back_queue *queue, const struct frontend *peer)
 
 static int alloc_ring(struct back_queue *queue, const struct frontend *peer)
 {
-    struct wrg_alloc alloc = { .size = sizeof(*queue->ring), .kind = WRG_ALLOC_HEAP, .zero = true };
+    const struct back_data *data = wrg_back_data(queue->back);
+    struct wrg_alloc alloc = { .size = sizeof(*queue->ring) + data->size(queue->back),
+                               .kind = WRG_ALLOC_HEAP,
+                               .zero = true };
     int result = wrg_port_alloc(queue->port, &alloc);
 
     (void)peer;
-    if (!result)
-        queue->ring = alloc.ptr;
-    return result;
+    if (result)
+        return result;
+    queue->ring = alloc.ptr;
+    data->begin(queue);
+    return 0;
 }
 
 static void free_ring(struct back_queue *queue)
@@ -203,6 +222,7 @@ static void tear_down(struct back_queue *queue)
 {
     struct back_ring *ring = queue->ring;
 
+    wrg_back_data(queue->back)->end(queue);
     if (ring->evtchn) {
         struct wrg_evtchn_close close = { .evtchn = ring->evtchn };
         (void)wrg_port_evtchn_close(queue->port, &close);
@@ -271,6 +291,7 @@ int wrg_back_connect(struct wrg_back *back, const char **why)
     if (result)
         return result;
     wrg_back_lock_rings(back);
+    back->way = peer.way;
     result = set_up_all(back, &peer);
     wrg_back_unlock_rings(back);
     return result ? result : wake_all(back);

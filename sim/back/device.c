@@ -74,6 +74,11 @@ int wrg_back_open(struct wrg_back *back)
 
 /* ---- features and properties ---- */
 
+bool wrg_back_offers_persistent(const struct wrg_back *back)
+{
+    return back->port->params.persistent && !back->port->params.copy;
+}
+
 struct node {
     const char *name;
     uint64_t value;
@@ -137,7 +142,7 @@ static int write_features(void *ctx, uint32_t transaction)
         { "feature-max-indirect-segments", back->indirect_max,
           !back->port->params.indirect_absent },
         { "feature-barrier", back->port->params.barrier, true },
-        { "feature-persistent", 0, true },
+        { "feature-persistent", wrg_back_offers_persistent(back), true },
         { "feature-discard", 0, true },
         { "max-ring-page-order", back->port->params.ring_order, true },
     };

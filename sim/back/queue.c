@@ -2,7 +2,7 @@
 /*
  * The ring's task: takes requests off the ring, puts responses on it.
  */
-#include "back/back.h"
+#include "back/data.h"
 
 /* enum back_hold, several of them */
 static uint8_t held(const struct wrg_back *back)
@@ -17,50 +17,88 @@ static const char *const task_names[BACK_QUEUES] = {
     "back.ring6", "back.ring7", "back.ring8", "back.ring9", "back.ring10", "back.ring11",
 };
 
-int wrg_back_create_queue(struct wrg_back *back)
+static void destroy_locks(struct back_queue *queue)
 {
-    struct back_queue *queue = &back->queues[back->nqueues];
+    struct wrg_lock_destroy ring = { .lock = queue->ring_lock };
+    struct wrg_lock_destroy rsp = { .lock = queue->rsp_lock };
+
+    (void)wrg_port_lock_destroy(queue->port, &ring);
+    (void)wrg_port_lock_destroy(queue->port, &rsp);
+}
+
+static int create_locks(struct back_queue *queue)
+{
     struct wrg_lock_create ring = { .lock = 0 };
     struct wrg_lock_create rsp = { .lock = 0 };
-    struct wrg_task_create task = {
-        .fn = wrg_back_drain, .arg = queue, .name = task_names[back->nqueues], .worker = true
-    };
-    int result = wrg_port_lock_create(back->port, &ring);
+    int result = wrg_port_lock_create(queue->port, &ring);
 
     if (result)
         return result;
-    result = wrg_port_lock_create(back->port, &rsp);
-    if (!result) {
-        result = wrg_port_task_create(back->port, &task);
-        if (result) {
-            struct wrg_lock_destroy destroy = { .lock = rsp.lock };
-            (void)wrg_port_lock_destroy(back->port, &destroy);
-        }
-    }
+    result = wrg_port_lock_create(queue->port, &rsp);
     if (result) {
         struct wrg_lock_destroy destroy = { .lock = ring.lock };
-        (void)wrg_port_lock_destroy(back->port, &destroy);
-        return result;
+        (void)wrg_port_lock_destroy(queue->port, &destroy);
     }
-    *queue = (struct back_queue){ .back = back,
-                                  .port = back->port,
-                                  .task = task.task,
-                                  .ring_lock = ring.lock,
-                                  .rsp_lock = rsp.lock };
-    back->nqueues++;
-    return 0;
+    queue->ring_lock = ring.lock;
+    queue->rsp_lock = rsp.lock;
+    return result;
+}
+
+static void exit_task(struct wrg_port *port, uint32_t task)
+{
+    struct wrg_task_exit exit = { .task = task };
+
+    (void)wrg_port_task_exit(port, &exit);
+}
+
+static int create_tasks(struct back_queue *queue)
+{
+    struct wrg_task_create drain = { .fn = wrg_back_drain,
+                                     .arg = queue,
+                                     .name = task_names[queue - queue->back->queues],
+                                     .worker = true };
+    struct wrg_task_create purge = { .fn = wrg_back_purge,
+                                     .arg = queue,
+                                     .name = "back.purge",
+                                     .worker = true,
+                                     .housekeeping = true };
+    int result = wrg_port_task_create(queue->port, &drain);
+
+    queue->task = drain.task;
+    if (result || !wrg_back_offers_persistent(queue->back))
+        return result;
+    result = wrg_port_task_create(queue->port, &purge);
+    queue->purge_task = purge.task;
+    if (result)
+        exit_task(queue->port, queue->task);
+    return result;
+}
+
+int wrg_back_create_queue(struct wrg_back *back)
+{
+    struct back_queue *queue = &back->queues[back->nqueues];
+    int result;
+
+    *queue = (struct back_queue){ .back = back, .port = back->port };
+    result = create_locks(queue);
+    if (result)
+        return result;
+    result = create_tasks(queue);
+    if (result)
+        destroy_locks(queue);
+    else
+        back->nqueues++;
+    return result;
 }
 
 void wrg_back_destroy_queues(struct wrg_back *back)
 {
     for (unsigned i = 0; i < back->nqueues; i++) {
-        const struct back_queue *queue = &back->queues[i];
-        struct wrg_task_exit exit = { .task = queue->task };
-        struct wrg_lock_destroy ring = { .lock = queue->ring_lock };
-        struct wrg_lock_destroy rsp = { .lock = queue->rsp_lock };
-        (void)wrg_port_task_exit(back->port, &exit);
-        (void)wrg_port_lock_destroy(back->port, &ring);
-        (void)wrg_port_lock_destroy(back->port, &rsp);
+        struct back_queue *queue = &back->queues[i];
+        exit_task(back->port, queue->task);
+        if (wrg_back_offers_persistent(back))
+            exit_task(back->port, queue->purge_task);
+        destroy_locks(queue);
     }
     back->nqueues = 0;
 }

@@ -5,13 +5,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "back/back.h"
-
-enum { MAP_BATCH = 64, GNTST_OKAY = 0 };
+#include "back/data.h"
 
 static struct back_request *alloc_request(struct back_queue *queue, uint32_t nseg)
 {
-    size_t each = sizeof(struct wrg_blkif_segment) + sizeof(struct wrg_vec) + sizeof(uint32_t);
+    size_t each = sizeof(struct wrg_blkif_segment) + sizeof(struct wrg_vec) + sizeof(uint32_t) +
+                  wrg_back_data(queue->back)->each;
     struct wrg_alloc alloc = { .size = sizeof(struct back_request) + nseg * each,
                                .kind = WRG_ALLOC_POOL };
 
@@ -36,26 +35,18 @@ static void free_request(struct back_request *req)
 
 /* ---- indirect segments ---- */
 
-/* Copies the segments of an indirect page, once; it is unmapped before anything is checked. */
-static int copy_page(struct wrg_back *back, uint32_t gref, struct wrg_blkif_segment *segs,
+static int copy_page(struct back_queue *queue, uint32_t gref, struct wrg_blkif_segment *segs,
                      uint32_t count)
 {
     uint8_t bytes[WRG_BLKIF_PAGE_BYTES];
-    struct wrg_gnttab_map_op op = { .gref = gref };
-    struct wrg_gnttab_map map = {
-        .domid = back->bus.other_domid, .readonly = true, .count = 1, .ops = &op
-    };
-    struct wrg_gnttab_unmap unmap = { .count = 1, .pages = &op.page };
+    int result = wrg_back_data(queue->back)->segments(queue, gref, bytes, count * 8);
 
-    if (wrg_port_gnttab_map(back->port, &map) || op.status != GNTST_OKAY)
-        return -EFAULT;
-    wrg_page_load(back->port, op.page, 0, bytes, count * 8, WRG_SITE_INDIRECT);
-    (void)wrg_port_gnttab_unmap(back->port, &unmap);
-    wrg_wire_get_segments(bytes, count, segs);
-    return 0;
+    if (!result)
+        wrg_wire_get_segments(bytes, count, segs);
+    return result;
 }
 
-static int copy_indirect(struct wrg_back *back, const struct wrg_blkif_request *wire,
+static int copy_indirect(struct back_queue *queue, const struct wrg_blkif_request *wire,
                          struct back_request *req)
 {
     uint32_t pages = wrg_wire_indirect_pages(req->nseg);
@@ -64,59 +55,7 @@ static int copy_indirect(struct wrg_back *back, const struct wrg_blkif_request *
         uint32_t done = i * WRG_BLKIF_SEGMENTS_PER_PAGE;
         uint32_t left = req->nseg - done;
         uint32_t count = left < WRG_BLKIF_SEGMENTS_PER_PAGE ? left : WRG_BLKIF_SEGMENTS_PER_PAGE;
-        int result = copy_page(back, wire->indirect_grefs[i], req->segs + done, count);
-        if (result)
-            return result;
-    }
-    return 0;
-}
-
-/* ---- data pages ---- */
-
-static void unmap_data(struct back_request *req)
-{
-    struct wrg_gnttab_unmap unmap = { .count = req->nmapped, .pages = req->pages };
-
-    if (req->nmapped)
-        (void)wrg_port_gnttab_unmap(req->queue->port, &unmap);
-    req->nmapped = 0;
-}
-
-/* Maps up to MAP_BATCH segments from `first` on; mapped pages are kept in order, without gaps. */
-static int map_batch(struct back_request *req, uint32_t first, uint32_t count)
-{
-    struct wrg_gnttab_map_op ops[MAP_BATCH];
-    struct wrg_gnttab_map map = { .domid = req->queue->back->bus.other_domid,
-                                  .readonly = req->io_op == WRG_IO_WRITE,
-                                  .count = count,
-                                  .ops = ops };
-    int result = 0;
-
-    for (uint32_t i = 0; i < count; i++)
-        ops[i] = (struct wrg_gnttab_map_op){ .gref = req->segs[first + i].gref };
-    if (wrg_port_gnttab_map(req->queue->port, &map))
-        return -EFAULT;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct wrg_blkif_segment *seg = &req->segs[first + i];
-        if (ops[i].status != GNTST_OKAY) {
-            result = -EFAULT;
-            continue;
-        }
-        req->pages[req->nmapped++] = ops[i].page;
-        req->vecs[first + i] = (struct wrg_vec){
-            .page = ops[i].page,
-            .off = (uint16_t)(seg->first_sect * WRG_SECTOR_SIZE),
-            .len = (uint16_t)((seg->last_sect - seg->first_sect + 1) * (int)WRG_SECTOR_SIZE),
-        };
-    }
-    return result;
-}
-
-static int map_data(struct back_request *req)
-{
-    for (uint32_t first = 0; first < req->nseg; first += MAP_BATCH) {
-        uint32_t left = req->nseg - first;
-        int result = map_batch(req, first, left < MAP_BATCH ? left : MAP_BATCH);
+        int result = copy_page(queue, wire->indirect_grefs[i], req->segs + done, count);
         if (result)
             return result;
     }
@@ -131,7 +70,7 @@ void wrg_back_finish(struct back_request *req, int16_t status)
     uint64_t id = req->id;
     uint8_t operation = req->operation;
 
-    unmap_data(req);
+    wrg_back_data(queue->back)->release(req);
     free_request(req);
     wrg_back_respond(queue, id, operation, status);
 }
@@ -163,9 +102,12 @@ int16_t wrg_back_status_of(struct wrg_back *back, const struct back_request *req
 static void on_disk_done(void *ctx, int error)
 {
     struct back_request *req = ctx;
+    struct wrg_back *back = req->queue->back;
 
-    wrg_port_section(req->queue->port, WRG_AT_RESPONSE, (uint32_t)req->id);
-    wrg_back_finish(req, wrg_back_status_of(req->queue->back, req, error));
+    wrg_port_section(back->port, WRG_AT_RESPONSE, (uint32_t)req->id);
+    if (!error)
+        error = wrg_back_data(back)->deliver(req);
+    wrg_back_finish(req, wrg_back_status_of(back, req, error));
 }
 
 static void submit(struct back_request *req)
@@ -231,7 +173,7 @@ static int16_t prepare(struct wrg_back *back, const struct wrg_blkif_request *wi
     int16_t status;
 
     if (wire->operation == WRG_BLKIF_OP_INDIRECT) {
-        if (copy_indirect(back, wire, req))
+        if (copy_indirect(req->queue, wire, req))
             return WRG_BLKIF_RSP_ERROR;
     } else if (req->nseg) {
         memcpy(req->segs, wire->seg, req->nseg * sizeof(*req->segs));
@@ -239,7 +181,7 @@ static int16_t prepare(struct wrg_back *back, const struct wrg_blkif_request *wi
     if (req->io_op >= WRG_IO_FLUSH)
         return prepare_other(back, wire, req);
     status = wrg_back_check_segments(back, req);
-    if (status == WRG_BLKIF_RSP_OKAY && map_data(req))
+    if (status == WRG_BLKIF_RSP_OKAY && wrg_back_data(req->queue->back)->acquire(req))
         status = WRG_BLKIF_RSP_ERROR;
     return status;
 }

@@ -187,6 +187,23 @@ static void on_alloc(void *ctx, const struct wrg_event *ev, const void *payload,
         facts->allocated -= wrg_min_u64(facts->allocated, ev->c);
 }
 
+/* Pages are memory as well. */
+static void on_pages(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_tap_facts *facts = &((struct wrg_tap *)ctx)->facts;
+    uint64_t bytes = (uint64_t)ev->b * WRG_BLKIF_PAGE_BYTES;
+
+    (void)payload;
+    (void)len;
+    if (ev->role != WRG_ROLE_BACK)
+        return;
+    facts->copies = true; /* or will: why else would it have pages of its own? */
+    if (ev->kind == WRG_EV_PAGE_ALLOC)
+        facts->allocated += bytes;
+    else
+        facts->allocated -= wrg_min_u64(facts->allocated, bytes);
+}
+
 void wrg_tap_subscribe_facts(struct wrg_tap *tap, struct wrg_trace *trace)
 {
     wrg_trace_subscribe(trace, WRG_EV_XS_CHANGE, on_change, tap);
@@ -196,6 +213,8 @@ void wrg_tap_subscribe_facts(struct wrg_tap *tap, struct wrg_trace *trace)
     wrg_trace_subscribe(trace, WRG_EV_COPY, on_copy, tap);
     wrg_trace_subscribe(trace, WRG_EV_ALLOC, on_alloc, tap);
     wrg_trace_subscribe(trace, WRG_EV_FREE, on_alloc, tap);
+    wrg_trace_subscribe(trace, WRG_EV_PAGE_ALLOC, on_pages, tap);
+    wrg_trace_subscribe(trace, WRG_EV_PAGE_FREE, on_pages, tap);
     wrg_trace_subscribe(trace, WRG_EV_FAULT, on_trouble, tap);
     wrg_trace_subscribe(trace, WRG_EV_DEATH, on_trouble, tap);
     wrg_trace_subscribe(trace, WRG_EV_BIRTH, on_birth, tap);

@@ -63,8 +63,10 @@ static void on_store_change(void *ctx, uint16_t domid, const char *path, const c
 /* What depends on the amount of guest memory, which the first case of a world decides. */
 static int build(struct wrg_world *w)
 {
-    const struct wrg_xen_limits limits = { .frames = (uint32_t)w->config.memory *
-                                                     (1024 * 1024 / WRG_PAGE_SIZE),
+    uint32_t frames = (uint32_t)w->config.memory * (1024 * 1024 / WRG_PAGE_SIZE);
+    bool copy = w->config.data == WRG_CASE_DATA_COPY; /* into buffers of its own */
+    const struct wrg_xen_limits limits = { .frames = frames,
+                                           .back_frames = copy ? frames / 2 : 0,
                                            .mappings = MAPPINGS_MAX,
                                            .guests = w->profile.guests,
                                            .prefault = w->options.prefault };
@@ -279,7 +281,7 @@ int wrg_world_start(struct wrg_world *w, const struct wrg_case *c)
         return start_store(w);
     const struct wrg_profile before = w->profile;
     make_profile(w);
-    if (w->built && (before.memory_mib != w->profile.memory_mib ||
+    if (w->built && (before.memory_mib != w->profile.memory_mib || before.data != w->profile.data ||
                      before.guests != w->profile.guests || before.devices != w->profile.devices))
         demolish(w);
     if (make_devices(w))

@@ -75,7 +75,8 @@ static int store_init(struct wrg_xen *xen)
 
 int wrg_xen_init(struct wrg_xen *xen, const struct wrg_xen_limits *limits)
 {
-    uint32_t others = TOOLSTACK_FRAMES + BACK_FRAMES + STRANGER_FRAMES;
+    uint32_t back = BACK_FRAMES + limits->back_frames;
+    uint32_t others = TOOLSTACK_FRAMES + back + STRANGER_FRAMES;
     uint32_t guests = limits->guests ? limits->guests : 1;
     uint32_t share = (limits->frames - others) / guests;
     int result;
@@ -87,9 +88,9 @@ int wrg_xen_init(struct wrg_xen *xen, const struct wrg_xen_limits *limits)
     if (!result)
         result = domain_init(xen, WRG_DOM_TOOLSTACK, 0, TOOLSTACK_FRAMES, 1);
     if (!result)
-        result = domain_init(xen, WRG_DOM_BACK, TOOLSTACK_FRAMES, BACK_FRAMES, limits->mappings);
+        result = domain_init(xen, WRG_DOM_BACK, TOOLSTACK_FRAMES, back, limits->mappings);
     if (!result)
-        result = domain_init(xen, WRG_DOM_STRANGER, TOOLSTACK_FRAMES + BACK_FRAMES, STRANGER_FRAMES,
+        result = domain_init(xen, WRG_DOM_STRANGER, TOOLSTACK_FRAMES + back, STRANGER_FRAMES,
                              FEW_MAPPINGS);
     if (!result)
         result = domain_init(xen, WRG_DOM_FRONT, others, share, FEW_MAPPINGS);

@@ -71,9 +71,10 @@ struct wrg_xen {
 
 struct wrg_xen_limits {
     uint32_t frames;
-    uint32_t mappings; /* of the back's domain */
-    uint32_t guests;   /* the front's domain and more of its kind, each with a like share of the
-                          memory; 0 means 1 */
+    uint32_t back_frames; /* of them, for the back beyond the few that any driver needs */
+    uint32_t mappings;    /* of the back's domain */
+    uint32_t guests;      /* the front's domain and more of its kind, each with a like share of the
+                             memory; 0 means 1 */
     bool prefault;
 };
 
