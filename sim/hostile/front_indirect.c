@@ -50,7 +50,7 @@ static bool grant_pages(struct front_queue *queue, struct front_slot *slot, uint
     uint32_t pages[WRG_BLKIF_MAX_INDIRECT_PAGES];
     uint32_t grefs[WRG_BLKIF_MAX_INDIRECT_PAGES];
     struct wrg_gnttab_grant grant = { .domid = queue->front->peer.bus.other_domid,
-                                      .readonly = true,
+                                      .readonly = !queue->front->peer.port->params.persistent,
                                       .count = count,
                                       .pages = pages,
                                       .grefs = grefs };
