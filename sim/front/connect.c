@@ -14,8 +14,9 @@ static int alloc_ring(struct front_queue *queue, uint32_t npages)
     struct wrg_front *front = queue->front;
     enum wrg_abi abi = (enum wrg_abi)front->port->params.abi;
     uint32_t entries = wrg_wire_ring_entries(abi, npages);
-    struct wrg_alloc alloc = { .size =
-                                   sizeof(struct front_ring) + entries * sizeof(struct front_slot),
+    struct wrg_alloc alloc = { .size = sizeof(struct front_ring) +
+                                       entries * sizeof(struct front_slot) +
+                                       wrg_front_pool_size(front),
                                .kind = WRG_ALLOC_HEAP,
                                .zero = true };
     int result = wrg_port_alloc(front->port, &alloc);
@@ -148,7 +149,8 @@ static int write_nodes(void *ctx, uint32_t transaction)
         result = wrg_xenbus_write_text(&front->bus, transaction, "protocol",
                                        wrg_wire_protocol_name(abi));
     if (!result)
-        result = wrg_xenbus_write_u64(&front->bus, transaction, "feature-persistent", 0);
+        result = wrg_xenbus_write_u64(&front->bus, transaction, "feature-persistent",
+                                      front->port->params.persistent);
     return result;
 }
 
@@ -176,6 +178,8 @@ int wrg_front_set_up(struct wrg_front *front)
     wrg_port_section(front->port, WRG_AT_CONNECT, 1);
     if (order > front->port->params.ring_order)
         order = front->port->params.ring_order;
+    front->persistent = false;
+    front->bounce = wrg_xenbus_read_own_u64(&front->bus, "trusted", 1) == 0;
     count = agree_on_queues(front);
     while (!result && front->nqueues < count)
         result = wrg_front_create_queue(front);
@@ -254,6 +258,9 @@ int wrg_front_connect(struct wrg_front *front)
     front->barrier = front->port->params.barrier &&
                      wrg_xenbus_read_unsigned(&front->bus, "feature-barrier", 0) != 0;
     read_discard(front);
+    front->persistent = front->port->params.persistent &&
+                        wrg_xenbus_read_unsigned(&front->bus, "feature-persistent", 0) != 0;
+    front->bounce |= front->persistent;
     return tell_block_layer(front, sectors);
 }
 
@@ -293,6 +300,7 @@ static void free_ring(struct front_queue *queue)
 
     if (ring->page) {
         fail_outstanding(queue);
+        wrg_front_drop_grants(queue);
         wrg_ring_retire(&ring->ring.ring);
     }
     if (ring->evtchn) {

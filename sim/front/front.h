@@ -72,6 +72,20 @@ struct front_slot {
     uint16_t next_free;
     uint8_t operation; /* that the response must echo */
     uint8_t nindirect;
+    uint16_t first_vec; /* of its I/O */
+};
+
+/* What of an I/O goes into one ring request. */
+struct front_part {
+    struct front_io *io;
+    uint32_t first_vec, nseg;
+    uint64_t nsectors;
+};
+
+/* A page that is granted to the backend, and stays so for a while. */
+struct front_grant {
+    struct front_grant *next; /* on the list of free ones */
+    uint32_t gref, page;
 };
 
 /* What a queue has of one connection. */
@@ -111,6 +125,7 @@ struct front_queue {
     uint32_t ring_lock, list_lock;
     uint32_t responses;                /* seen: names the sections */
     uint32_t requests;                 /* likewise */
+    uint32_t purge_task;               /* where persistent grants are offered */
     struct front_io *todo, *todo_tail; /* to be put on the ring, under ring_lock */
     struct front_io *head, *tail;      /* submitted, under list_lock */
     struct front_kept *kept;           /* under ring_lock, while there is a ring */
@@ -127,6 +142,8 @@ struct wrg_front {
     uint32_t turn;       /* of the queues: I/O goes to one after the other */
     bool flush, barrier; /* offered */
     bool discard, discard_secure;
+    bool persistent; /* both ends keep grants, of this connection */
+    bool bounce;     /* data goes through pages of one's own */
     uint32_t discard_granularity_bytes, discard_alignment_bytes;
     uint8_t close_tries;         /* to say Closed */
     bool detaching;              /* no way back but a new start */
@@ -171,6 +188,32 @@ void wrg_front_destroy_queues(struct wrg_front *front);
 void wrg_front_work(void *queue);
 /* Under a ring_lock: no more ring, ever. */
 void wrg_front_enter_error(struct wrg_front *front, const char *why);
+
+/* What a request shares (data.c). */
+/* Everything that it needs before it goes on the ring; nothing is held after a failure. */
+int wrg_front_share(struct front_queue *queue, struct front_slot *slot,
+                    const struct front_part *part);
+/* Takes all of it back; what the backend still maps makes the I/O stuck. */
+void wrg_front_end_share(struct front_queue *queue, struct front_slot *slot);
+struct wrg_blkif_segment wrg_front_segment(const struct front_slot *slot,
+                                           const struct front_part *part, uint32_t i);
+
+/* Bounce pages and persistent grants (persistent.c); under ring_lock. */
+size_t wrg_front_pool_size(const struct wrg_front *front); /* bytes behind the slots of a ring */
+size_t wrg_front_bounce_size(uint32_t nseg);               /* of grefs and grants */
+int wrg_front_bounce(struct front_queue *queue, struct front_slot *slot,
+                     const struct front_part *part);
+/* Pages of segments, of persistent grants only. */
+int wrg_front_take_indirect(struct front_queue *queue, struct front_slot *slot, uint32_t count,
+                            uint32_t *pages);
+/* What was read goes to the block layer. */
+void wrg_front_copy_out(struct front_queue *queue, const struct front_slot *slot);
+/* False: the backend still maps one that it should not. */
+bool wrg_front_unbounce(struct front_queue *queue, struct front_slot *slot);
+/* The housekeeping: a worker, arg is the queue. */
+void wrg_front_purge(void *queue);
+/* The connection ends, and nothing is in flight. */
+void wrg_front_drop_grants(struct front_queue *queue);
 
 /* Requests (request.c). */
 int wrg_front_submit(void *front, struct wrg_io *io);

@@ -23,50 +23,88 @@ static const char *const task_names[FRONT_QUEUES] = {
     "front.ring6", "front.ring7", "front.ring8", "front.ring9", "front.ring10", "front.ring11",
 };
 
-int wrg_front_create_queue(struct wrg_front *front)
+static void destroy_locks(struct front_queue *queue)
 {
-    struct front_queue *queue = &front->queues[front->nqueues];
+    struct wrg_lock_destroy ring = { .lock = queue->ring_lock };
+    struct wrg_lock_destroy list = { .lock = queue->list_lock };
+
+    (void)wrg_port_lock_destroy(queue->port, &ring);
+    (void)wrg_port_lock_destroy(queue->port, &list);
+}
+
+static int create_locks(struct front_queue *queue)
+{
     struct wrg_lock_create ring = { .lock = 0 };
     struct wrg_lock_create list = { .lock = 0 };
-    struct wrg_task_create task = {
-        .fn = wrg_front_work, .arg = queue, .name = task_names[front->nqueues], .worker = true
-    };
-    int result = wrg_port_lock_create(front->port, &ring);
+    int result = wrg_port_lock_create(queue->port, &ring);
 
     if (result)
         return result;
-    result = wrg_port_lock_create(front->port, &list);
-    if (!result) {
-        result = wrg_port_task_create(front->port, &task);
-        if (result) {
-            struct wrg_lock_destroy destroy = { .lock = list.lock };
-            (void)wrg_port_lock_destroy(front->port, &destroy);
-        }
-    }
+    result = wrg_port_lock_create(queue->port, &list);
     if (result) {
         struct wrg_lock_destroy destroy = { .lock = ring.lock };
-        (void)wrg_port_lock_destroy(front->port, &destroy);
-        return result;
+        (void)wrg_port_lock_destroy(queue->port, &destroy);
     }
-    *queue = (struct front_queue){ .front = front,
-                                   .port = front->port,
-                                   .task = task.task,
-                                   .ring_lock = ring.lock,
-                                   .list_lock = list.lock };
-    front->nqueues++;
-    return 0;
+    queue->ring_lock = ring.lock;
+    queue->list_lock = list.lock;
+    return result;
+}
+
+static void exit_task(struct wrg_port *port, uint32_t task)
+{
+    struct wrg_task_exit exit = { .task = task };
+
+    (void)wrg_port_task_exit(port, &exit);
+}
+
+static int create_tasks(struct front_queue *queue)
+{
+    struct wrg_task_create work = { .fn = wrg_front_work,
+                                    .arg = queue,
+                                    .name = task_names[queue - queue->front->queues],
+                                    .worker = true };
+    struct wrg_task_create purge = { .fn = wrg_front_purge,
+                                     .arg = queue,
+                                     .name = "front.purge",
+                                     .worker = true,
+                                     .housekeeping = true };
+    int result = wrg_port_task_create(queue->port, &work);
+
+    queue->task = work.task;
+    if (result || !queue->port->params.persistent)
+        return result;
+    result = wrg_port_task_create(queue->port, &purge);
+    queue->purge_task = purge.task;
+    if (result)
+        exit_task(queue->port, queue->task);
+    return result;
+}
+
+int wrg_front_create_queue(struct wrg_front *front)
+{
+    struct front_queue *queue = &front->queues[front->nqueues];
+    int result;
+
+    *queue = (struct front_queue){ .front = front, .port = front->port };
+    result = create_locks(queue);
+    if (result)
+        return result;
+    result = create_tasks(queue);
+    if (result)
+        destroy_locks(queue);
+    else
+        front->nqueues++;
+    return result;
 }
 
 void wrg_front_destroy_queues(struct wrg_front *front)
 {
     for (unsigned i = 0; i < front->nqueues; i++) {
-        const struct front_queue *queue = &front->queues[i];
-        struct wrg_task_exit exit = { .task = queue->task };
-        struct wrg_lock_destroy ring = { .lock = queue->ring_lock };
-        struct wrg_lock_destroy list = { .lock = queue->list_lock };
-        (void)wrg_port_task_exit(front->port, &exit);
-        (void)wrg_port_lock_destroy(front->port, &ring);
-        (void)wrg_port_lock_destroy(front->port, &list);
+        struct front_queue *queue = &front->queues[i];
+        exit_task(front->port, queue->task);
+        if (front->port->params.persistent)
+            exit_task(front->port, queue->purge_task);
+        destroy_locks(queue);
     }
     front->nqueues = 0;
 }

@@ -7,8 +7,6 @@
 
 #include "front/front.h"
 
-enum { GRANT_BATCH = 64, SEGMENT_BYTES = 8 };
-
 static bool takes_io(const struct wrg_front *front)
 {
     uint8_t state = __atomic_load_n(&front->state, __ATOMIC_ACQUIRE);
@@ -160,134 +158,6 @@ void wrg_front_spread(struct wrg_front *front, uint8_t nrings)
 
 /* ---- one ring request ---- */
 
-struct part {
-    struct front_io *io;
-    uint32_t first_vec, nseg;
-    uint64_t nsectors;
-};
-
-/* Grants the data pages of a part; all or nothing. */
-static int grant_data(struct wrg_front *front, struct front_slot *slot, const struct part *part)
-{
-    uint32_t pages[GRANT_BATCH];
-    uint32_t done = 0;
-
-    while (done < part->nseg) {
-        uint32_t left = part->nseg - done;
-        struct wrg_gnttab_grant grant = { .domid = front->bus.other_domid,
-                                          .readonly = part->io->op != WRG_IO_READ,
-                                          .count = left < GRANT_BATCH ? left : GRANT_BATCH,
-                                          .pages = pages,
-                                          .grefs = slot->grefs + done };
-        for (uint32_t i = 0; i < grant.count; i++)
-            pages[i] = part->io->vec[part->first_vec + done + i].page;
-        int result = wrg_port_gnttab_grant(front->port, &grant);
-        if (result) {
-            struct wrg_gnttab_end end = { .count = done, .grefs = slot->grefs };
-            if (done)
-                (void)wrg_port_gnttab_end(front->port, &end);
-            return result;
-        }
-        done += grant.count;
-    }
-    return 0;
-}
-
-static struct wrg_blkif_segment segment_of(const struct front_slot *slot, const struct part *part,
-                                           uint32_t i)
-{
-    const struct wrg_vec *vec = &part->io->vec[part->first_vec + i];
-
-    return (struct wrg_blkif_segment){
-        .gref = slot->grefs[i],
-        .first_sect = (uint8_t)(vec->off / WRG_SECTOR_SIZE),
-        .last_sect = (uint8_t)((uint32_t)(vec->off + vec->len) / WRG_SECTOR_SIZE - 1),
-    };
-}
-
-/* Writes the segments into pages of their own and grants them read-only. */
-static int share_segments(struct wrg_front *front, struct front_slot *slot, const struct part *part)
-{
-    uint32_t count = wrg_wire_indirect_pages(part->nseg);
-    struct wrg_page_alloc alloc = { .count = count, .zero = true };
-    uint32_t pages[WRG_BLKIF_MAX_INDIRECT_PAGES];
-    uint8_t bytes[WRG_PAGE_SIZE];
-    int result = wrg_port_page_alloc(front->port, &alloc);
-
-    if (result)
-        return result;
-    for (uint32_t k = 0; k < count; k++) {
-        uint32_t first = k * WRG_BLKIF_SEGMENTS_PER_PAGE;
-        uint32_t n = part->nseg - first;
-        if (n > WRG_BLKIF_SEGMENTS_PER_PAGE)
-            n = WRG_BLKIF_SEGMENTS_PER_PAGE;
-        for (uint32_t i = 0; i < n; i++) {
-            const struct wrg_blkif_segment seg = segment_of(slot, part, first + i);
-            wrg_wire_put_segment(bytes, i, &seg);
-        }
-        pages[k] = alloc.page + k;
-        wrg_page_store(front->port, pages[k], 0, bytes, n * SEGMENT_BYTES, WRG_SITE_INDIRECT);
-    }
-    struct wrg_gnttab_grant grant = { .domid = front->bus.other_domid,
-                                      .readonly = true,
-                                      .count = count,
-                                      .pages = pages,
-                                      .grefs = slot->indirect_grefs };
-    result = wrg_port_gnttab_grant(front->port, &grant);
-    if (result) {
-        struct wrg_page_free page = { .page = alloc.page, .count = count };
-        (void)wrg_port_page_free(front->port, &page);
-        return result;
-    }
-    slot->indirect_page = alloc.page;
-    slot->nindirect = (uint8_t)count;
-    return 0;
-}
-
-static int alloc_grefs(struct wrg_front *front, struct front_slot *slot, uint32_t nseg)
-{
-    struct wrg_alloc alloc = { .size = nseg * sizeof(uint32_t), .kind = WRG_ALLOC_POOL };
-
-    slot->grefs = slot->inline_grefs;
-    if (nseg <= FRONT_INLINE_GREFS)
-        return 0;
-    int result = wrg_port_alloc(front->port, &alloc);
-    if (!result)
-        slot->grefs = alloc.ptr;
-    return result;
-}
-
-static void free_grefs(struct wrg_front *front, struct front_slot *slot)
-{
-    struct wrg_free args = { .ptr = slot->grefs };
-
-    if (slot->grefs != slot->inline_grefs)
-        (void)wrg_port_free(front->port, &args);
-    slot->grefs = NULL;
-}
-
-/* Everything a request needs before it goes on the ring; nothing is held after a failure. */
-static int prepare(struct wrg_front *front, struct front_slot *slot, const struct part *part)
-{
-    int result = alloc_grefs(front, slot, part->nseg);
-
-    if (result)
-        return result;
-    slot->nseg = (uint16_t)part->nseg;
-    slot->nindirect = 0;
-    result = grant_data(front, slot, part);
-    if (!result && part->nseg > WRG_BLKIF_MAX_DIRECT_SEGMENTS) {
-        result = share_segments(front, slot, part);
-        if (result) {
-            struct wrg_gnttab_end end = { .count = part->nseg, .grefs = slot->grefs };
-            (void)wrg_port_gnttab_end(front->port, &end);
-        }
-    }
-    if (result)
-        free_grefs(front, slot);
-    return result;
-}
-
 /* A backend that cannot flush flushes for an empty barrier. */
 static uint8_t operation_of(const struct wrg_front *front, uint8_t op)
 {
@@ -302,7 +172,7 @@ static uint8_t operation_of(const struct wrg_front *front, uint8_t op)
                                                : operations[op];
 }
 
-static void put(struct front_queue *queue, struct front_slot *slot, const struct part *part)
+static void put(struct front_queue *queue, struct front_slot *slot, const struct front_part *part)
 {
     const struct wrg_front *front = queue->front;
     struct wrg_blkif_request wire;
@@ -321,7 +191,7 @@ static void put(struct front_queue *queue, struct front_slot *slot, const struct
     } else {
         wire.operation = slot->operation;
         for (uint32_t i = 0; i < part->nseg; i++)
-            wire.seg[i] = segment_of(slot, part, i);
+            wire.seg[i] = wrg_front_segment(slot, part, i);
         if (slot->operation == WRG_BLKIF_OP_DISCARD) {
             wire.nr_sectors = wrg_front_block_io(part->io)->nsectors;
             wire.flag = part->io->op == WRG_IO_SECURE_ERASE ? WRG_BLKIF_DISCARD_SECURE : 0;
@@ -336,9 +206,11 @@ static void count_outstanding(struct front_ring *ring, int by)
     __atomic_store_n(&ring->outstanding, ring->outstanding + (uint32_t)by, __ATOMIC_RELEASE);
 }
 
-static struct part next_part(const struct wrg_front *front, struct front_io *io)
+static struct front_part next_part(const struct wrg_front *front, struct front_io *io)
 {
-    struct part part = { .io = io, .first_vec = io->done_vec, .nseg = io->nvec - io->done_vec };
+    struct front_part part = { .io = io,
+                               .first_vec = io->done_vec,
+                               .nseg = io->nvec - io->done_vec };
 
     if (part.nseg > front->max_segments)
         part.nseg = front->max_segments;
@@ -356,10 +228,10 @@ static int issue_part(struct front_queue *queue, struct front_io *io)
     struct wrg_front *front = queue->front;
     struct front_ring *ring = queue->ring;
     struct front_slot *slot = &ring->slots[ring->free_slot];
-    struct part part = next_part(front, io);
+    struct front_part part = next_part(front, io);
 
     wrg_port_section(front->port, WRG_AT_SUBMIT, ++queue->requests);
-    int result = prepare(front, slot, &part);
+    int result = wrg_front_share(queue, slot, &part);
     if (result && (ring->outstanding || io->parts))
         return result; /* something will be given back */
     if (result) {
@@ -424,33 +296,12 @@ void wrg_front_issue(struct front_queue *queue)
 
 /* ---- the end of a request ---- */
 
-static bool end_data_grants(struct front_queue *queue, struct front_slot *slot)
-{
-    struct wrg_gnttab_end end = { .count = slot->nseg, .grefs = slot->grefs };
-
-    if (slot->nseg == 0)
-        return true;
-    (void)wrg_port_gnttab_end(queue->port, &end);
-    if (end.still_in_use == 0)
-        return true;
-    /* The pages are the block layer's: it is told to keep them. */
-    wrg_front_keep(queue, slot->grefs, slot->nseg, WRG_NO_PAGE);
-    return false;
-}
-
 void wrg_front_let_go(struct front_queue *queue, struct front_slot *slot)
 {
     struct front_ring *ring = queue->ring;
     struct front_io *io = slot->io;
 
-    /* One atomic step each: a grant is taken back, or it was in use, never first one then the
-     * other. */
-    if (!end_data_grants(queue, slot))
-        io->stuck = io->pages_kept = true;
-    for (uint32_t i = 0; i < slot->nindirect; i++)
-        if (!wrg_front_unshare(queue, slot->indirect_grefs[i], slot->indirect_page + i))
-            io->stuck = true;
-    free_grefs(queue->front, slot);
+    wrg_front_end_share(queue, slot);
     slot->io = NULL;
     slot->next_free = ring->free_slot;
     ring->free_slot = (uint16_t)(slot - ring->slots);
@@ -463,6 +314,8 @@ void wrg_front_finish(struct front_queue *queue, struct front_slot *slot, int er
     struct wrg_front *front = queue->front;
     struct front_io *io = slot->io;
 
+    if (!error && front->bounce && io->op == WRG_IO_READ)
+        wrg_front_copy_out(queue, slot);
     wrg_front_let_go(queue, slot);
     if (error || io->stuck)
         io->error = error ? error : -EIO;
