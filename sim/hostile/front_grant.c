@@ -67,7 +67,7 @@ static bool granted_entry(const struct front_queue *queue, const struct front_li
         page = page_in(link->ring_pages, WRG_BLKIF_MAX_RING_PAGES, gref);
     if (page == WRG_NO_PAGE) {
         page = indirect_page_of(link, gref);
-        readonly = page != WRG_NO_PAGE && !front->peer.port->params.persistent;
+        readonly = page != WRG_NO_PAGE && !queue->front->peer.port->params.persistent;
     }
     for (uint32_t i = 0; i < FRONT_NR_KINDS && page == WRG_NO_PAGE; i++)
         if (link->special[i] == gref)
