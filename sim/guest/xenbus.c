@@ -189,8 +189,8 @@ static int read_stored_state(struct wrg_xenbus_device *dev, uint32_t transaction
 }
 
 /*
- * Writes the state unless somebody else has begun to close the device. A toolstack that asks for it
- * writes Closing, and must not be overwritten by a step that began before.
+ * Writes the state unless somebody else has begun to close the device, or has closed it. A toolstack
+ * that asks for it writes Closing, and must not be overwritten by a step that began before.
  */
 static int write_state(void *ctx, uint32_t transaction)
 {
@@ -201,8 +201,9 @@ static int write_state(void *ctx, uint32_t transaction)
 
     if (result)
         return result;
-    if (stored == WRG_XENBUS_CLOSING && dev->state != WRG_XENBUS_CLOSING &&
-        args->state < WRG_XENBUS_CLOSING)
+    bool foreign = (stored == WRG_XENBUS_CLOSING && dev->state != WRG_XENBUS_CLOSING) ||
+                   (stored == WRG_XENBUS_CLOSED && dev->state < WRG_XENBUS_CLOSING);
+    if (foreign && args->state < WRG_XENBUS_CLOSING)
         return -ESHUTDOWN;
     return wrg_xenbus_write_u64(dev, transaction, "state", (uint64_t)args->state);
 }
