@@ -46,7 +46,8 @@ int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_args *args)
     guest->port.held = guest->locks_held;
     guest->device = args->device;
     guest->role = (uint8_t)(guest->dom->role | args->device << WRG_TRACE_ROLE_BITS);
-    guest->fault_role = args->device ? WRG_FAULT_EXEMPT : guest->dom->role;
+    guest->fault_role =
+        args->device && !args->xen->faults_for_all ? WRG_FAULT_EXEMPT : guest->dom->role;
     guest->port.domid = args->domid;
     guest->port.peer_domid = args->peer_domid;
     return wrg_pool_init(&guest->pool);

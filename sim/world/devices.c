@@ -55,7 +55,7 @@ static bool is_neighbour(const struct wrg_world *w, unsigned index)
     return w->config.neighbour != WRG_NO && index == w->nvbds - 1;
 }
 
-/* Its disk is a good one, and no fault hits its drivers. */
+/* Its disk is a good one, and no fault hits its drivers, unless faults hit all. */
 static struct wrg_oracle_config oracle_config(struct wrg_world_vbd *vbd)
 {
     struct wrg_world *w = vbd->w;
@@ -67,7 +67,8 @@ static struct wrg_oracle_config oracle_config(struct wrg_world_vbd *vbd)
     oracle.honest_front = oracle.honest_back = true;
     oracle.readonly = info.readonly;
     oracle.sectors = info.sectors;
-    oracle.faults = oracle.disk_errors = false;
+    oracle.faults = oracle.faults && w->options.faults_for_all;
+    oracle.disk_errors = oracle.disk_errors && w->options.faults_for_all;
     oracle.vdisk_info &= ~WRG_VDISK_READONLY;
     oracle.reach = (struct wrg_reach_sink){ 0 };
     oracle.front_domid = vbd->id.front_domid;
@@ -192,6 +193,14 @@ bool wrg_devices_unstick(struct wrg_world *w)
         wrg_sched_wake(&w->sched, edge->waiter);
     }
     return any;
+}
+
+bool wrg_devices_flying(struct wrg_world *w)
+{
+    for (unsigned i = 0; i < w->nvbds; i++)
+        if (wrg_disk_queue_flying(&wrg_world_device(w, i)->disk))
+            return true;
+    return false;
 }
 
 /* ---- the course of a run ---- */

@@ -393,6 +393,8 @@ enum wrg_world_end wrg_world_run(struct wrg_world *w, uint64_t steps)
         enum wrg_sched_end end = wrg_sched_run(&w->sched);
         if (wrg_trace_has_finding(&w->trace) || end == WRG_SCHED_STOPPED)
             w->stage = WRG_STAGE_DONE;
+        else if (end == WRG_SCHED_IDLE && wrg_devices_flying(w))
+            return WRG_WORLD_BLOCKED;
         else if (end == WRG_SCHED_IDLE)
             leave[w->stage](w);
         else if (end == WRG_SCHED_ALARM && on_alarm(w))

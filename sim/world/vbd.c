@@ -134,6 +134,7 @@ void wrg_vbd_set_disk(struct wrg_world_vbd *vbd)
     wrg_block_disk_set(&vbd->block_disk, w->config.sector_size);
     vbd->disk.disk = w->config.delay ? &vbd->delay_disk.disk : &vbd->faulty_disk.disk;
     wrg_delay_disk_set(&vbd->delay_disk, w->config.delay, w->config.seed);
+    vbd->disk.async = w->options.disks[vbd->index] != NULL;
     vbd->disk.reorder = w->config.reorder;
     vbd->disk.reorder_seed = w->config.seed;
     wrg_disk_queue_reset(&vbd->disk);

@@ -116,6 +116,7 @@ struct wrg_world *wrg_world_create(const struct wrg_world_options *options)
     w->xen.trace = &w->trace;
     w->xen.fault = &w->fault;
     w->xen.parallel = w->trace.parallel;
+    w->xen.faults_for_all = options->faults_for_all;
     w->snapshot.sched = malloc(WRG_SCHED_SAVE_MAX);
     if (wrg_sched_init(&w->sched, &limits)) {
         free(w->snapshot.sched);

@@ -55,7 +55,8 @@ struct wrg_world_options {
      */
     void (*program)(void *ctx, struct wrg_world *world);
     void *program_ctx;
-    uint8_t devices; /* of the first guest: 0 and 1 mean one; 2 .. WRG_WORLD_DEVICES */
+    bool faults_for_all; /* they hit the drivers of all devices, not those of the first alone */
+    uint8_t devices;     /* of the first guest: 0 and 1 mean one; 2 .. WRG_WORLD_DEVICES */
     /*
      * Below the backend of each of them; NULL: a disk in memory as the case's config says. The
      * caller's, until the world is destroyed. Its reset is called at the start of each run.

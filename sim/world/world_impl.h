@@ -183,6 +183,8 @@ void wrg_devices_connect(struct wrg_world *w);
 void wrg_devices_begin(struct wrg_world *w);
 /* Nothing is runnable any more; true: one of them is asked to go on with less. */
 bool wrg_devices_unstick(struct wrg_world *w);
+/* Whether a request to a disk is outside of the world, and will land. */
+bool wrg_devices_flying(struct wrg_world *w);
 void wrg_devices_phase(struct wrg_world *w, enum wrg_phase phase);
 /* Ask the frontends beside the first to close; at the end, all is taken away. */
 void wrg_devices_close(struct wrg_world *w);

@@ -66,6 +66,7 @@ struct wrg_xen {
     struct wrg_trace *trace;
     struct wrg_fault *fault;
     bool parallel;
+    bool faults_for_all;  /* they hit tasks that speak for any device, not for the first alone */
     pthread_mutex_t lock; /* thread engine */
 };
 
@@ -146,10 +147,10 @@ static inline unsigned wrg_xen_voice(const struct wrg_xen *xen)
     return task == WRG_TASK_NONE ? sched->voice : sched->tasks[task].voice;
 }
 
-/* As whom its calls count for faults, which are the first device's alone. */
+/* As whom its calls count for faults, which are the first device's alone unless they hit all. */
 static inline uint8_t wrg_xen_fault_role(const struct wrg_xen *xen, const struct wrg_domain *dom)
 {
-    return wrg_xen_voice(xen) ? WRG_FAULT_EXEMPT : dom->role;
+    return wrg_xen_voice(xen) && !xen->faults_for_all ? WRG_FAULT_EXEMPT : dom->role;
 }
 
 /* By value, and inline: the operands are written to where the trace keeps the event. */
