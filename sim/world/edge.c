@@ -114,6 +114,25 @@ static const uint64_t *vec_digests(struct wrg_world_vbd *vbd, const struct wrg_v
     return scratch;
 }
 
+/*
+ * For a backend that is not trusted: it finds the secret pattern in a page of the block layer that
+ * it sees, but in what is written. Such a page must never be granted.
+ */
+static void poison(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot)
+{
+    bool write = slot->io.op == WRG_IO_WRITE || slot->io.op == WRG_IO_BARRIER;
+
+    for (uint32_t i = 0; i < slot->io.nvec; i++) {
+        const struct wrg_vec *vec = &slot->io.vec[i];
+        const struct wrg_vec all = { .page = vec->page };
+        uint8_t *bytes = vec_bytes(vbd, &all);
+        wrg_memory_fill_secret(bytes, WRG_PAGE_SIZE);
+        if (write)
+            memset(bytes + vec->off, (int)i, vec->len);
+        vbd->w->xen.memory.frames[vec_frame(vbd, vec)].tainted = true;
+    }
+}
+
 /* Stamps each sector: with what is written, or with something that no write stamps. */
 static void stamp(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot, uint32_t pattern)
 {
@@ -326,6 +345,8 @@ bool wrg_edge_submit(struct wrg_world_vbd *vbd, const struct wrg_edge_io *args)
     slot->io.nsectors = discard ? args->count : 0;
     if (!discard)
         fill_vectors(slot, args);
+    if (vbd->w->instrumented && vbd->w->config.trusted == WRG_NO)
+        poison(vbd, slot);
     if (vbd->w->instrumented)
         stamp(vbd, slot, args->pattern);
     tell_submit(vbd, slot, args->count);
