@@ -158,6 +158,12 @@ struct wrg_front {
     struct front_queue queues[FRONT_QUEUES];
 };
 
+/* Of flush, barrier and discard: any queue may find out that it is not offered after all. */
+static inline bool wrg_front_offers(const bool *feature)
+{
+    return __atomic_load_n(feature, __ATOMIC_RELAXED);
+}
+
 /* Driver (front.c). */
 extern const struct wrg_endpoint wrg_front_endpoint;
 void wrg_front_wake_xenbus(struct wrg_front *front);

@@ -168,8 +168,9 @@ static uint8_t operation_of(const struct wrg_front *front, uint8_t op)
                                           [WRG_IO_DISCARD] = WRG_BLKIF_OP_DISCARD,
                                           [WRG_IO_SECURE_ERASE] = WRG_BLKIF_OP_DISCARD };
 
-    return op == WRG_IO_FLUSH && !front->flush ? (uint8_t)WRG_BLKIF_OP_WRITE_BARRIER
-                                               : operations[op];
+    return op == WRG_IO_FLUSH && !wrg_front_offers(&front->flush)
+               ? (uint8_t)WRG_BLKIF_OP_WRITE_BARRIER
+               : operations[op];
 }
 
 static void put(struct front_queue *queue, struct front_slot *slot, const struct front_part *part)
@@ -255,10 +256,10 @@ static int issue_part(struct front_queue *queue, struct front_io *io)
 static bool is_offered(const struct wrg_front *front, uint8_t op)
 {
     switch (op) {
-    case WRG_IO_FLUSH: return front->flush || front->barrier;
-    case WRG_IO_BARRIER: return front->barrier;
-    case WRG_IO_DISCARD: return front->discard;
-    case WRG_IO_SECURE_ERASE: return front->discard && front->discard_secure;
+    case WRG_IO_FLUSH: return wrg_front_offers(&front->flush) || wrg_front_offers(&front->barrier);
+    case WRG_IO_BARRIER: return wrg_front_offers(&front->barrier);
+    case WRG_IO_DISCARD: return wrg_front_offers(&front->discard);
+    case WRG_IO_SECURE_ERASE: return wrg_front_offers(&front->discard) && front->discard_secure;
     default: return true;
     }
 }
@@ -319,7 +320,7 @@ void wrg_front_finish(struct front_queue *queue, struct front_slot *slot, int er
     wrg_front_let_go(queue, slot);
     if (error || io->stuck)
         io->error = error ? error : -EIO;
-    if (io->stuck && front->state != FRONT_ERROR)
+    if (io->stuck && __atomic_load_n(&front->state, __ATOMIC_ACQUIRE) != FRONT_ERROR)
         wrg_front_enter_error(front, "backend still maps pages of a request that it has answered");
     if (io->all_put && io->parts == 0)
         complete(front, io);

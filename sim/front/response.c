@@ -30,11 +30,11 @@ static int error_of(const struct front_slot *slot, int16_t status)
 static void lose(struct wrg_front *front, uint8_t operation)
 {
     if (operation == WRG_BLKIF_OP_FLUSH_DISKCACHE)
-        front->flush = false;
+        __atomic_store_n(&front->flush, false, __ATOMIC_RELAXED);
     else if (operation == WRG_BLKIF_OP_DISCARD)
-        front->discard = false;
+        __atomic_store_n(&front->discard, false, __ATOMIC_RELAXED);
     else
-        front->barrier = false;
+        __atomic_store_n(&front->barrier, false, __ATOMIC_RELAXED);
 }
 
 void wrg_front_take(struct front_queue *queue, const struct wrg_blkif_response *response)
