@@ -133,6 +133,17 @@ int wrg_back_connect(struct wrg_back *back, const char **why);
 /* False: requests are in flight, it has to be called again when they are not. */
 bool wrg_back_disconnect(struct wrg_back *back);
 
+/* What the frontend says of its rings (ring_nodes.c). */
+struct back_ring_size {
+    uint8_t npages;
+    bool numbered; /* they go by ring-ref0 and so on, also if it is one */
+};
+/* -EINVAL: no ring that can be served, and why. */
+int wrg_back_read_ring_size(struct wrg_back *back, struct back_ring_size *size, const char **why);
+/* Those whose names begin with the prefix, npages of them: "", or a directory and a slash. */
+int wrg_back_read_ring_refs(struct wrg_back *back, const char *prefix,
+                            const struct back_ring_size *size, uint32_t *grefs);
+
 /* The ring (queue.c). */
 /* A queue more: its locks and its task. */
 int wrg_back_create_queue(struct wrg_back *back);

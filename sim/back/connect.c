@@ -19,10 +19,9 @@ struct peer_queue {
 
 struct frontend {
     enum wrg_abi abi;
-    uint8_t npages; /* of each ring */
+    struct back_ring_size size; /* of each ring */
     uint8_t nqueues;
-    uint8_t way;  /* enum back_way */
-    bool ordered; /* there is a ring-page-order: pages go by their number, even a single one */
+    uint8_t way; /* enum back_way */
     struct peer_queue queues[BACK_QUEUES];
     const char *why; /* it was refused */
 };
@@ -47,34 +46,6 @@ static int read_queues(struct wrg_back *back, struct frontend *peer)
     return 0;
 }
 
-static int read_order(struct wrg_back *back, struct frontend *peer)
-{
-    uint32_t order = 0;
-
-    /* What is no number counts as absent, and asks for the old name of a single page. */
-    peer->ordered = wrg_xenbus_read_u32(&back->bus, "ring-page-order", &order) == 0;
-    if (peer->ordered && order > back->port->params.ring_order)
-        return -EINVAL;
-    peer->npages = peer->ordered ? (uint8_t)(1u << order) : 1;
-    return 0;
-}
-
-/* `name` ends at `end`, behind the directory of the queue, and has room for a node. */
-static int read_ring_refs(struct wrg_back *back, const struct frontend *peer, char *name, char *end,
-                          uint32_t *grefs)
-{
-    int result = 0;
-
-    memcpy(end, "ring-ref", sizeof("ring-ref"));
-    if (!peer->ordered)
-        return wrg_xenbus_read_u32(&back->bus, name, &grefs[0]);
-    for (unsigned i = 0; i < peer->npages && !result; i++) {
-        wrg_format_u64(i, end + sizeof("ring-ref") - 1);
-        result = wrg_xenbus_read_u32(&back->bus, name, &grefs[i]);
-    }
-    return result;
-}
-
 static int read_queue(struct wrg_back *back, struct frontend *peer, unsigned index)
 {
     struct peer_queue *queue = &peer->queues[index];
@@ -90,10 +61,9 @@ static int read_queue(struct wrg_back *back, struct frontend *peer, unsigned ind
     }
     memcpy(end, "event-channel", sizeof("event-channel"));
     result = wrg_xenbus_read_u32(&back->bus, name, &queue->evtchn);
-    if (!result && index == 0)
-        result = read_order(back, peer);
+    *end = '\0';
     if (!result)
-        result = read_ring_refs(back, peer, name, end, queue->grefs);
+        result = wrg_back_read_ring_refs(back, name, &peer->size, queue->grefs);
     if (result && peer->nqueues > 1)
         peer->why = "reading the rings of the frontend's queues";
     return result;
@@ -122,6 +92,8 @@ static int read_frontend(struct wrg_back *back, struct frontend *peer)
         result = -ENOSYS; /* not a mistake: an ABI of others */
     if (!result)
         result = read_queues(back, peer);
+    if (!result)
+        result = wrg_back_read_ring_size(back, &peer->size, &peer->why);
     for (unsigned i = 0; !result && i < peer->nqueues; i++)
         result = read_queue(back, peer, i);
     if (!result)
@@ -141,18 +113,19 @@ static int map_ring(struct back_queue *queue, const struct frontend *peer)
     const struct peer_queue *theirs = &peer->queues[index_of(queue)];
     struct wrg_port *port = queue->port;
     struct wrg_gnttab_map_op ops[WRG_BLKIF_MAX_RING_PAGES];
-    struct wrg_gnttab_map map = {
-        .domid = queue->back->bus.other_domid, .contiguous = true, .count = peer->npages, .ops = ops
-    };
+    struct wrg_gnttab_map map = { .domid = queue->back->bus.other_domid,
+                                  .contiguous = true,
+                                  .count = peer->size.npages,
+                                  .ops = ops };
 
     memset(ops, 0, sizeof(ops));
-    for (unsigned i = 0; i < peer->npages; i++)
+    for (unsigned i = 0; i < peer->size.npages; i++)
         ops[i].gref = theirs->grefs[i];
     int result = wrg_port_gnttab_map(port, &map);
     if (result)
         return result;
     queue->ring->page = ops[0].page;
-    queue->ring->npages = peer->npages;
+    queue->ring->npages = peer->size.npages;
     return 0;
 }
 
@@ -187,7 +160,7 @@ static int attach_ring(struct back_queue *queue, const struct frontend *peer)
 {
     const struct wrg_ring_args args = { .port = queue->port,
                                         .page = queue->ring->page,
-                                        .npages = peer->npages,
+                                        .npages = peer->size.npages,
                                         .abi = (uint8_t)peer->abi,
                                         .queue = (uint8_t)index_of(queue) };
 

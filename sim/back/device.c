@@ -138,13 +138,14 @@ void wrg_back_take_back_offer(struct wrg_back *back)
 static int write_features(void *ctx, uint32_t transaction)
 {
     struct wrg_back *back = ctx;
+    const struct wrg_params *params = &back->port->params;
     const struct node nodes[] = {
-        { "feature-max-indirect-segments", back->indirect_max,
-          !back->port->params.indirect_absent },
-        { "feature-barrier", back->port->params.barrier, true },
+        { "feature-max-indirect-segments", back->indirect_max, !params->indirect_absent },
+        { "feature-barrier", params->barrier, true },
         { "feature-persistent", wrg_back_offers_persistent(back), true },
         { "feature-discard", 0, true },
-        { "max-ring-page-order", back->port->params.ring_order, true },
+        { "max-ring-page-order", params->ring_order, params->ring_nodes != WRG_RING_NODES_PAGES },
+        { "max-ring-pages", 1u << params->ring_order, params->ring_nodes != WRG_RING_NODES_ORDER },
     };
     const struct node queues = { max_queues_node, back->max_queues, true };
     int result = write_nodes(back, transaction, nodes, sizeof(nodes) / sizeof(*nodes));

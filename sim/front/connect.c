@@ -103,31 +103,20 @@ static int write_queue(struct wrg_front *front, uint32_t transaction, unsigned i
     const struct front_ring *ring = front->queues[index].ring;
     char name[32];
     char *end = queue_dir(front, index, name);
-    int result = 0;
+    int result;
 
-    memcpy(end, "ring-ref", sizeof("ring-ref"));
-    for (uint32_t i = 0; i < ring->npages && !result; i++) {
-        if (ring->npages > 1)
-            wrg_format_u64(i, end + sizeof("ring-ref") - 1);
-        result = wrg_xenbus_write_u64(&front->bus, transaction, name, ring->grefs[i]);
-    }
+    *end = '\0';
+    result = wrg_front_write_ring_refs(front, transaction, name, ring);
     memcpy(end, "event-channel", sizeof("event-channel"));
     if (!result)
         result = wrg_xenbus_write_u64(&front->bus, transaction, name, ring->evtchn);
     return result;
 }
 
-/*
- * One page goes by the old name: a ring-page-order, even of 0, would ask for ring-ref0. One that an
- * earlier connection with more pages has left behind would ask for grants that are over; and
- * likewise a number of queues, if the backend reads that.
- */
+/* A number of queues that an earlier connection has left would be believed by who reads it. */
 static int write_numbers(struct wrg_front *front, uint32_t transaction)
 {
-    uint32_t npages = front->queues[0].ring->npages;
-    int result = npages > 1 ? wrg_xenbus_write_u64(&front->bus, transaction, "ring-page-order",
-                                                   (uint64_t)__builtin_ctz(npages))
-                            : wrg_xenbus_remove(&front->bus, transaction, "ring-page-order");
+    int result = wrg_front_write_ring_size(front, transaction, front->queues[0].ring->npages);
 
     if (!result && front->nrings > 1)
         result =
@@ -171,13 +160,11 @@ static uint32_t agree_on_queues(struct wrg_front *front)
 
 int wrg_front_set_up(struct wrg_front *front)
 {
-    uint32_t order = wrg_xenbus_read_unsigned(&front->bus, "max-ring-page-order", 0);
+    uint32_t npages = wrg_front_ring_pages(front);
     uint32_t count;
     int result = 0;
 
     wrg_port_section(front->port, WRG_AT_CONNECT, 1);
-    if (order > front->port->params.ring_order)
-        order = front->port->params.ring_order;
     front->persistent = false;
     front->bounce = wrg_xenbus_read_own_u64(&front->bus, "trusted", 1) == 0;
     count = agree_on_queues(front);
@@ -186,7 +173,7 @@ int wrg_front_set_up(struct wrg_front *front)
     if (!result)
         wrg_front_spread(front, (uint8_t)count);
     for (unsigned i = 0; i < count && !result; i++)
-        result = set_up_queue(&front->queues[i], 1u << order);
+        result = set_up_queue(&front->queues[i], npages);
     if (!result)
         result = wrg_xenbus_transact(&front->bus, write_nodes, front);
     if (result)

@@ -178,6 +178,14 @@ int wrg_front_connect(struct wrg_front *front);
 /* Fails what is outstanding and gives the rings back. */
 void wrg_front_tear_down(struct wrg_front *front);
 
+/* How rings are spelled (ring_nodes.c). */
+/* As many as both ends take. */
+uint32_t wrg_front_ring_pages(struct wrg_front *front);
+int wrg_front_write_ring_size(struct wrg_front *front, uint32_t transaction, uint32_t npages);
+/* The names begin with the prefix: "", or a directory and a slash. */
+int wrg_front_write_ring_refs(struct wrg_front *front, uint32_t transaction, const char *prefix,
+                              const struct front_ring *ring);
+
 /* The backend has written Connected again: the disk may have another size. */
 int wrg_front_look_again(struct wrg_front *front);
 

@@ -191,6 +191,7 @@ static void walk__step_by_step_and_nothing_is_left(void **state)
     dom0_write(FRONT "/ring-ref", "8");
     dom0_write(FRONT "/ring-ref15", "9");
     dom0_write(FRONT "/ring-page-order", "4");
+    dom0_write(FRONT "/num-ring-pages", "16");
     dom0_write(FRONT "/event-channel", "1");
     dom0_write(FRONT "/protocol", "x86_64-abi");
     dom0_write(BACK "/state", "4");
@@ -210,6 +211,7 @@ static void walk__step_by_step_and_nothing_is_left(void **state)
     assert_string_equal(dom0_read(FRONT "/ring-ref"), "(none)");
     assert_string_equal(dom0_read(FRONT "/ring-ref15"), "(none)");
     assert_string_equal(dom0_read(FRONT "/ring-page-order"), "(none)");
+    assert_string_equal(dom0_read(FRONT "/num-ring-pages"), "(none)");
     assert_string_equal(dom0_read(FRONT "/event-channel"), "(none)");
     assert_string_equal(dom0_read(FRONT "/protocol"), "(none)");
     assert_string_equal(dom0_read(FRONT "/backend-id"), "2");

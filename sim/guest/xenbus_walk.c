@@ -20,8 +20,8 @@ static const struct {
 enum { NR_STEPS = sizeof(steps) / sizeof(*steps), FROM_CLOSING = 1, FROM_CLOSED = 2, QUEUES = 12 };
 
 static const char num_queues[] = "multi-queue-num-queues";
-static const char *const leftovers[] = { "ring-ref", "event-channel", "protocol",
-                                         "ring-page-order" };
+static const char *const leftovers[] = { "ring-ref", "event-channel", "protocol", "ring-page-order",
+                                         "num-ring-pages" };
 
 /* Those that the number speaks of; nobody looks for others. */
 static int remove_queues(struct wrg_xenbus_device *dev, uint32_t transaction)

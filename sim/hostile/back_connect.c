@@ -25,7 +25,8 @@ static int write_features(void *self, uint32_t transaction)
         { "feature-barrier", back->barrier, false },
         { "feature-persistent", params->persistent, false },
         { "feature-discard", back->discard, false },
-        { "max-ring-page-order", params->ring_order, false },
+        { "max-ring-page-order", params->ring_order, params->ring_nodes == WRG_RING_NODES_PAGES },
+        { "max-ring-pages", 1u << params->ring_order, params->ring_nodes == WRG_RING_NODES_ORDER },
         { "multi-queue-max-queues", params->queues, false, false, true },
         { "sectors", back->sectors, false },
         { "sector-size", WRG_SECTOR_SIZE, false },
@@ -127,17 +128,18 @@ static int read_node(struct hostile_back *back, const struct frontend *peer, uns
 
 static int read_ring_refs(struct hostile_back *back, struct frontend *peer, unsigned queue)
 {
+    uint64_t max = back->peer.port->params.ring_order;
     uint64_t order = wrg_xenbus_read_u64(&back->peer.bus, "ring-page-order", UINT64_MAX);
+    uint64_t pages = wrg_xenbus_read_u64(&back->peer.bus, "num-ring-pages", 1);
     uint32_t *grefs = peer->queues[queue].grefs;
     char name[] = "ring-ref00";
     int result = 0;
 
-    peer->npages = 1;
-    if (order == UINT64_MAX)
-        return read_node(back, peer, queue, "ring-ref", &grefs[0]);
-    if (order > back->peer.port->params.ring_order)
+    if (order == UINT64_MAX ? pages > 1u << max : order > max)
         return -EINVAL;
-    peer->npages = (uint8_t)(1u << order);
+    peer->npages = (uint8_t)(order == UINT64_MAX ? pages : 1u << order);
+    if (order == UINT64_MAX && peer->npages == 1)
+        return read_node(back, peer, queue, "ring-ref", &grefs[0]);
     for (unsigned i = 0; i < peer->npages && !result; i++) {
         wrg_format_u64(i, name + sizeof("ring-ref") - 1);
         result = read_node(back, peer, queue, name, &grefs[i]);
