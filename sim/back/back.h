@@ -85,14 +85,16 @@ struct wrg_back {
     struct wrg_port *port;
     struct wrg_xenbus_device bus;
     uint32_t xenbus_task;
-    uint8_t nqueues; /* that are there */
-    uint8_t nrings;  /* that are connected, the first ones; changed under all ring_locks */
-    uint8_t hold;    /* no new requests: enum back_hold */
-    uint8_t turn;    /* 1 + the queue whose barrier has begun and not ended; 0: none */
-    uint8_t way;     /* of this connection: enum back_way */
-    uint64_t sectors;
-    uint32_t indirect_max; /* 0: BLKIF_OP_INDIRECT is not supported */
-    uint8_t max_queues;    /* offered */
+    uint8_t nqueues;        /* that are there */
+    uint8_t nrings;         /* that are connected, the first ones; changed under all ring_locks */
+    uint8_t hold;           /* no new requests: enum back_hold */
+    uint8_t turn;           /* 1 + the queue whose barrier has begun and not ended; 0: none */
+    uint8_t way;            /* of this connection: enum back_way */
+    uint64_t sectors;       /* of 512 bytes, whole blocks of them */
+    struct wrg_units units; /* that numbers of requests and the node sectors are in */
+    uint8_t vdisk_info;     /* VDISK_* */
+    uint32_t indirect_max;  /* 0: BLKIF_OP_INDIRECT is not supported */
+    uint8_t max_queues;     /* offered */
     bool readonly;
     bool flush, barrier, discard, discard_secure; /* offered */
     uint32_t discard_granularity_bytes;
@@ -174,7 +176,8 @@ void wrg_back_wake_barriers(struct wrg_back *back);
 
 /* What a request must satisfy before anything is mapped (validate.c). All give BLKIF_RSP_*. */
 int16_t wrg_back_check_header(const struct wrg_back *back, const struct wrg_blkif_request *wire);
-int16_t wrg_back_check_discard(const struct wrg_back *back, const struct wrg_blkif_request *wire);
+int16_t wrg_back_check_discard(const struct wrg_back *back, const struct back_request *req);
+/* Segments are in sectors from then on. */
 int16_t wrg_back_check_segments(const struct wrg_back *back, struct back_request *req);
 
 #endif

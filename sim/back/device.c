@@ -19,6 +19,17 @@ static int read_mode(struct wrg_back *back, bool *writable)
     return result;
 }
 
+/* As the toolstack has made the device: libxl tells both ends, and its own word is the one to take. */
+static uint8_t read_media(struct wrg_back *back)
+{
+    char type[16] = "";
+    bool removable = wrg_xenbus_read_own_u64(&back->bus, "removable", 0) != 0;
+    bool cdrom = !wrg_xenbus_read_own_text(&back->bus, "device-type", type, sizeof(type)) &&
+                 strcmp(type, "cdrom") == 0;
+
+    return (uint8_t)((cdrom ? WRG_VDISK_CDROM : 0) | (removable ? WRG_VDISK_REMOVABLE : 0));
+}
+
 static int read_device(struct wrg_back *back, uint32_t *major, uint32_t *minor)
 {
     char text[32];
@@ -35,10 +46,16 @@ static int look_at_disk(struct wrg_back *back)
 
     if (!result)
         result = read_mode(back, &writable);
+    if (!result && !wrg_block_is_valid(disk.block_bytes))
+        result = -EINVAL;
     if (result)
         return result;
     back->sectors = disk.sectors;
+    back->units = wrg_units_of(back->port->params.counting, disk.block_bytes);
     back->readonly = disk.readonly || !writable;
+    back->vdisk_info = read_media(back);
+    if (back->readonly)
+        back->vdisk_info |= WRG_VDISK_READONLY;
     back->flush = disk.flush && !back->port->params.no_flush;
     back->barrier = back->port->params.barrier;
     back->discard = disk.discard_granularity_bytes != 0 &&
@@ -114,12 +131,14 @@ static int write_discard(struct wrg_back *back, uint32_t transaction)
 static int write_properties(void *ctx, uint32_t transaction)
 {
     struct wrg_back *back = ctx;
+    uint32_t physical_bytes = back->port->params.physical_bytes;
     const struct node nodes[] = {
         { "feature-flush-cache", back->flush, true },
-        { "sectors", back->sectors, true },
-        { "sector-size", WRG_SECTOR_SIZE, true },
-        { "physical-sector-size", WRG_SECTOR_SIZE, true },
-        { "info", back->readonly ? WRG_VDISK_READONLY : 0, true },
+        { "sectors", back->sectors >> back->units.node, true },
+        { "sector-size", WRG_SECTOR_SIZE << back->units.block, true },
+        { "physical-sector-size",
+          physical_bytes ? physical_bytes : WRG_SECTOR_SIZE << back->units.block, true },
+        { "info", back->vdisk_info, true },
     };
     int result = write_nodes(back, transaction, nodes, sizeof(nodes) / sizeof(*nodes));
 
@@ -205,7 +224,8 @@ static int write_size(void *ctx, uint32_t transaction)
 {
     struct wrg_back *back = ctx;
 
-    return wrg_xenbus_write_u64(&back->bus, transaction, "sectors", back->sectors);
+    return wrg_xenbus_write_u64(&back->bus, transaction, "sectors",
+                                back->sectors >> back->units.node);
 }
 
 int wrg_back_tell_size(struct wrg_back *back)

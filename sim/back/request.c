@@ -163,8 +163,8 @@ static int16_t prepare_other(struct wrg_back *back, const struct wrg_blkif_reque
 {
     if (req->io_op == WRG_IO_FLUSH)
         return back->readonly ? WRG_BLKIF_RSP_ERROR : WRG_BLKIF_RSP_OKAY;
-    req->nsectors = wire->nr_sectors;
-    return wrg_back_check_discard(back, wire);
+    req->nsectors = wrg_sectors_of(wire->nr_sectors, back->units.number);
+    return wrg_back_check_discard(back, req);
 }
 
 static int16_t prepare(struct wrg_back *back, const struct wrg_blkif_request *wire,
@@ -205,7 +205,7 @@ void wrg_back_dispatch(struct back_queue *queue, const struct wrg_blkif_request 
     req->id = wire->id;
     req->operation = echo;
     req->io_op = io_op_of(back, wire);
-    req->sector = wire->sector_number;
+    req->sector = wrg_sectors_of(wire->sector_number, back->units.number);
     status = prepare(back, wire, req);
     /* To discard nothing is done at once. */
     if (status != WRG_BLKIF_RSP_OKAY || (wire->operation == WRG_BLKIF_OP_DISCARD && !req->nsectors))

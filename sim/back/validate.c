@@ -39,19 +39,36 @@ int16_t wrg_back_check_header(const struct wrg_back *back, const struct wrg_blki
     }
 }
 
-/* No sectors are nowhere; what is not aligned is the disk's to leave. */
-int16_t wrg_back_check_discard(const struct wrg_back *back, const struct wrg_blkif_request *wire)
+/* No sectors are nowhere; what is no whole granule is the disk's to leave. */
+int16_t wrg_back_check_discard(const struct wrg_back *back, const struct back_request *req)
 {
     if (back->readonly)
         return WRG_BLKIF_RSP_ERROR;
-    if (wire->nr_sectors && (wire->sector_number > back->sectors ||
-                             wire->nr_sectors > back->sectors - wire->sector_number))
+    if (req->nsectors &&
+        (req->sector > back->sectors || req->nsectors > back->sectors - req->sector ||
+         ((req->sector | req->nsectors) & wrg_block_mask(&back->units))))
         return WRG_BLKIF_RSP_ERROR;
     return WRG_BLKIF_RSP_OKAY;
 }
 
+/* Whole blocks, wherever they lie in their page. */
+static bool is_aligned(const struct wrg_back *back, struct back_request *req)
+{
+    uint64_t all = req->sector;
+
+    for (uint32_t i = 0; i < req->nseg; i++) {
+        struct wrg_blkif_segment *seg = &req->segs[i];
+        if (back->units.segment)
+            wrg_segment_to_sectors(seg, back->units.segment);
+        all |= seg->last_sect - seg->first_sect + 1u;
+    }
+    return (all & wrg_block_mask(&back->units)) == 0;
+}
+
 int16_t wrg_back_check_segments(const struct wrg_back *back, struct back_request *req)
 {
+    if (__builtin_expect(back->units.block != 0, 0) && !is_aligned(back, req))
+        return WRG_BLKIF_RSP_ERROR;
     req->nsectors = 0;
     for (uint32_t i = 0; i < req->nseg; i++) {
         const struct wrg_blkif_segment *seg = &req->segs[i];

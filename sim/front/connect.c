@@ -206,9 +206,10 @@ static void read_discard(struct wrg_front *front)
         return;
     granularity = wrg_xenbus_read_unsigned(bus, "discard-granularity", 0);
     alignment = wrg_xenbus_read_unsigned(bus, "discard-alignment", 0);
-    if (granularity == 0 || granularity % WRG_SECTOR_SIZE)
-        granularity = WRG_SECTOR_SIZE;
-    if (alignment >= granularity || alignment % WRG_SECTOR_SIZE)
+    uint32_t block_bytes = WRG_SECTOR_SIZE << front->units.block;
+    if (granularity == 0 || granularity % block_bytes)
+        granularity = block_bytes;
+    if (alignment >= granularity || alignment % block_bytes)
         alignment = 0;
     front->discard = true;
     front->discard_secure = wrg_xenbus_read_unsigned(bus, "discard-secure", 0) != 0;
@@ -216,10 +217,39 @@ static void read_discard(struct wrg_front *front)
     front->discard_alignment_bytes = alignment;
 }
 
+/* In sectors of 512 bytes, and whole blocks of them; 0: it makes no sense. */
+static uint64_t read_sectors(struct wrg_front *front)
+{
+    uint64_t number = wrg_xenbus_read_u64(&front->bus, "sectors", 0);
+
+    if (number > UINT64_MAX >> front->units.node)
+        return 0;
+    return number << front->units.node & ~(uint64_t)wrg_block_mask(&front->units);
+}
+
+/* One that is no block, or less than one, is no use. */
+static uint32_t read_physical_bytes(struct wrg_front *front)
+{
+    uint32_t block_bytes = WRG_SECTOR_SIZE << front->units.block;
+    uint32_t bytes = wrg_xenbus_read_unsigned(&front->bus, "physical-sector-size", block_bytes);
+
+    return bytes < block_bytes || (bytes & (bytes - 1)) ? block_bytes : bytes;
+}
+
+static void keep_to(struct wrg_front *front, uint32_t vdisk_info)
+{
+    uint32_t mask = wrg_block_mask(&front->units);
+
+    __atomic_store_n(&front->block_mask, mask, __ATOMIC_RELAXED);
+    __atomic_store_n(&front->offset_mask, front->units.segment ? mask : 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&front->readonly, (vdisk_info & WRG_VDISK_READONLY) != 0, __ATOMIC_RELAXED);
+}
+
 static int tell_block_layer(struct wrg_front *front, uint64_t sectors)
 {
     struct wrg_blk_ready ready = { .sectors = sectors,
-                                   .sector_size_bytes = WRG_SECTOR_SIZE,
+                                   .sector_size_bytes = WRG_SECTOR_SIZE << front->units.block,
+                                   .physical_size_bytes = read_physical_bytes(front),
                                    .vdisk_info = wrg_xenbus_read_unsigned(&front->bus, "info", 0),
                                    .max_segments = front->max_segments,
                                    .flush = front->flush || front->barrier,
@@ -230,16 +260,28 @@ static int tell_block_layer(struct wrg_front *front, uint64_t sectors)
                                    .discard_alignment_bytes = front->discard_alignment_bytes };
 
     front->sectors = sectors;
+    keep_to(front, ready.vdisk_info);
     return wrg_port_blk_ready(front->port, &ready);
+}
+
+static int refuse(struct wrg_front *front, const char *why)
+{
+    front->refusal = why;
+    return -EINVAL;
 }
 
 int wrg_front_connect(struct wrg_front *front)
 {
-    uint64_t sectors = wrg_xenbus_read_u64(&front->bus, "sectors", 0);
     uint32_t size = wrg_xenbus_read_unsigned(&front->bus, "sector-size", WRG_SECTOR_SIZE);
+    uint64_t sectors;
 
-    if (sectors == 0 || size != WRG_SECTOR_SIZE)
-        return -EINVAL;
+    front->refusal = NULL;
+    if (!wrg_block_is_valid(size))
+        return refuse(front, "sector-size is no power of two from 512 to 4096");
+    front->units = wrg_units_of(front->port->params.counting, size);
+    sectors = read_sectors(front);
+    if (sectors == 0)
+        return refuse(front, "sectors is no size of a disk");
     front->max_segments = segment_limit(front);
     front->flush = wrg_xenbus_read_unsigned(&front->bus, "feature-flush-cache", 0) != 0;
     front->barrier = front->port->params.barrier &&
@@ -253,7 +295,7 @@ int wrg_front_connect(struct wrg_front *front)
 
 int wrg_front_look_again(struct wrg_front *front)
 {
-    uint64_t sectors = wrg_xenbus_read_u64(&front->bus, "sectors", 0);
+    uint64_t sectors = read_sectors(front);
 
     /* A disk of nothing is no disk: what was there is believed. */
     return sectors && sectors != front->sectors ? tell_block_layer(front, sectors) : 0;

@@ -16,8 +16,8 @@ struct wrg_blkif_segment wrg_front_segment(const struct front_slot *slot,
 
     return (struct wrg_blkif_segment){
         .gref = slot->grefs[i],
-        .first_sect = (uint8_t)(vec->off / WRG_SECTOR_SIZE),
-        .last_sect = (uint8_t)((uint32_t)(vec->off + vec->len) / WRG_SECTOR_SIZE - 1),
+        .first_sect = (uint8_t)(vec->off >> part->shift),
+        .last_sect = (uint8_t)(((uint32_t)(vec->off + vec->len) >> part->shift) - 1),
     };
 }
 

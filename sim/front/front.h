@@ -79,6 +79,7 @@ struct front_slot {
 struct front_part {
     struct front_io *io;
     uint32_t first_vec, nseg;
+    uint32_t shift; /* from bytes to what its segments are counted in */
     uint64_t nsectors;
 };
 
@@ -153,7 +154,14 @@ struct wrg_front {
     bool left;                   /* and nothing more is done, unless it is to be closed after all */
     uint16_t handle;             /* of the device, in each request */
     uint32_t max_segments;
-    uint64_t sectors;     /* of the disk, as the block layer was told */
+    uint64_t sectors;       /* of the disk, as the block layer was told */
+    struct wrg_units units; /* that the node sectors and numbers of requests are in */
+    /* What the block layer's I/O must keep to: atomic, it may be submitted while we connect. */
+    uint32_t block_mask; /* sectors of a block, less one */
+    uint32_t
+        offset_mask; /* the same of where data lies in its page, if that is counted in blocks */
+    bool readonly;
+    const char *refusal;  /* why the backend's properties are not believed; NULL: they are */
     uint64_t deadline_ns; /* of the wait in state CLOSING, 0: none yet */
     struct front_queue queues[FRONT_QUEUES];
 };

@@ -7,6 +7,8 @@
 
 #include "front/front.h"
 
+enum { SECTOR_SHIFT = 9 };
+
 static bool takes_io(const struct wrg_front *front)
 {
     uint8_t state = __atomic_load_n(&front->state, __ATOMIC_ACQUIRE);
@@ -42,6 +44,33 @@ static struct front_queue *lock_queue(struct wrg_front *front)
     return queue;
 }
 
+/* Whole blocks; the block layer was told of their size. */
+static bool is_aligned(const struct wrg_io *io, uint32_t mask, uint32_t offset_mask)
+{
+    uint64_t all = io->sector | io->nsectors;
+    uint32_t offsets = 0;
+
+    for (uint32_t i = 0; i < io->nvec; i++) {
+        all |= io->vec[i].len / WRG_SECTOR_SIZE;
+        offsets |= io->vec[i].off / WRG_SECTOR_SIZE;
+    }
+    return (all & mask) == 0 && (offsets & offset_mask) == 0;
+}
+
+/* What this disk cannot do. */
+static int check(const struct wrg_front *front, const struct wrg_io *io)
+{
+    uint32_t mask = __atomic_load_n(&front->block_mask, __ATOMIC_RELAXED);
+
+    if (io->op != WRG_IO_READ && io->op != WRG_IO_FLUSH &&
+        __atomic_load_n(&front->readonly, __ATOMIC_RELAXED))
+        return -EROFS;
+    if (mask && io->op != WRG_IO_FLUSH &&
+        !is_aligned(io, mask, __atomic_load_n(&front->offset_mask, __ATOMIC_RELAXED)))
+        return -EINVAL;
+    return 0;
+}
+
 int wrg_front_submit(void *self, struct wrg_io *io)
 {
     struct wrg_front *front = self;
@@ -49,7 +78,10 @@ int wrg_front_submit(void *self, struct wrg_io *io)
     struct front_queue *queue;
     bool first = false;
     bool taken = false;
+    int refused = check(front, io);
 
+    if (refused && takes_io(front))
+        return refused;
     *mine = (struct front_io){
         .tag = io->tag, .sector = io->sector, .vec = io->vec, .nvec = io->nvec, .op = io->op
     };
@@ -180,7 +212,7 @@ static void put(struct front_queue *queue, struct front_slot *slot, const struct
 
     memset(&wire, 0, sizeof(wire));
     wire.id = (uint64_t)(slot - queue->ring->slots);
-    wire.sector_number = part->io->sector;
+    wire.sector_number = part->io->sector >> front->units.number;
     wire.handle = front->handle;
     wire.nr_segments = (uint16_t)part->nseg;
     slot->operation = operation_of(front, part->io->op);
@@ -194,7 +226,7 @@ static void put(struct front_queue *queue, struct front_slot *slot, const struct
         for (uint32_t i = 0; i < part->nseg; i++)
             wire.seg[i] = wrg_front_segment(slot, part, i);
         if (slot->operation == WRG_BLKIF_OP_DISCARD) {
-            wire.nr_sectors = wrg_front_block_io(part->io)->nsectors;
+            wire.nr_sectors = wrg_front_block_io(part->io)->nsectors >> front->units.number;
             wire.flag = part->io->op == WRG_IO_SECURE_ERASE ? WRG_BLKIF_DISCARD_SECURE : 0;
         }
     }
@@ -211,7 +243,8 @@ static struct front_part next_part(const struct wrg_front *front, struct front_i
 {
     struct front_part part = { .io = io,
                                .first_vec = io->done_vec,
-                               .nseg = io->nvec - io->done_vec };
+                               .nseg = io->nvec - io->done_vec,
+                               .shift = SECTOR_SHIFT + front->units.segment };
 
     if (part.nseg > front->max_segments)
         part.nseg = front->max_segments;

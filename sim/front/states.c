@@ -142,7 +142,8 @@ static void connect(struct wrg_front *front)
     if (!result)
         result = wrg_xenbus_switch_state(&front->bus, WRG_XENBUS_CONNECTED);
     if (result) {
-        give_up(front, result, "taking up the backend's properties");
+        give_up(front, result,
+                front->refusal ? front->refusal : "taking up the backend's properties");
         return;
     }
     set_state(front, FRONT_UP);

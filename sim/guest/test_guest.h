@@ -23,7 +23,7 @@ BENCH int edge_info(void *ctx, struct wrg_disk_info *args)
 {
     (void)ctx;
     g.infos++;
-    *args = (struct wrg_disk_info){ .sectors = 77 };
+    *args = (struct wrg_disk_info){ .sectors = 77, .block_bytes = 512 };
     return 0;
 }
 

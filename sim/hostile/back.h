@@ -64,6 +64,8 @@ struct hostile_back {
     struct back_task *kept; /* answered, still mapped */
     uint32_t inflight;      /* requests that the disk has */
     uint64_t sectors;
+    struct wrg_units units;
+    uint8_t vdisk_info;
     uint32_t indirect_max; /* 0: not supported */
     bool readonly, flush, barrier, discard, discard_secure;
     uint32_t discard_granularity_bytes;

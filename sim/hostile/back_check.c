@@ -18,8 +18,11 @@ static int16_t check_discard(const struct hostile_back *back, const struct wrg_b
 {
     if (!back->discard)
         return WRG_BLKIF_RSP_EOPNOTSUPP;
-    if (back->readonly || wire->sector_number > back->sectors ||
-        wire->nr_sectors > back->sectors - wire->sector_number)
+    uint64_t sector = wrg_sectors_of(wire->sector_number, back->units.number);
+    uint64_t nsectors = wrg_sectors_of(wire->nr_sectors, back->units.number);
+
+    if (back->readonly || sector > back->sectors || nsectors > back->sectors - sector ||
+        ((sector | nsectors) & wrg_block_mask(&back->units)))
         return WRG_BLKIF_RSP_ERROR;
     return WRG_BLKIF_RSP_OKAY;
 }
@@ -52,13 +55,20 @@ int16_t wrg_hostile_back_check(const struct hostile_back *back,
 
 int16_t wrg_hostile_back_check_segments(const struct hostile_back *back, struct back_task *task)
 {
+    uint64_t all = task->sector;
+
     task->nsectors = 0;
     for (uint32_t i = 0; i < task->nseg; i++) {
-        const struct wrg_blkif_segment *seg = &task->segs[i];
+        struct wrg_blkif_segment *seg = &task->segs[i];
+        if (back->units.segment)
+            wrg_segment_to_sectors(seg, back->units.segment);
         if (seg->first_sect > seg->last_sect || seg->last_sect >= WRG_BLKIF_SECTORS_PER_PAGE)
             return WRG_BLKIF_RSP_ERROR;
         task->nsectors += (uint64_t)seg->last_sect - seg->first_sect + 1;
+        all |= seg->last_sect - seg->first_sect + 1u;
     }
+    if (all & wrg_block_mask(&back->units))
+        return WRG_BLKIF_RSP_ERROR;
     if (task->io_op == WRG_IO_WRITE && back->readonly &&
         task->answer.misdeed != WRG_HOSTILE_WRITE_ANYWAY)
         return WRG_BLKIF_RSP_ERROR;

@@ -28,10 +28,12 @@ static int write_features(void *self, uint32_t transaction)
         { "max-ring-page-order", params->ring_order, params->ring_nodes == WRG_RING_NODES_PAGES },
         { "max-ring-pages", 1u << params->ring_order, params->ring_nodes == WRG_RING_NODES_ORDER },
         { "multi-queue-max-queues", params->queues, false, false, true },
-        { "sectors", back->sectors, false },
-        { "sector-size", WRG_SECTOR_SIZE, false },
-        { "physical-sector-size", WRG_SECTOR_SIZE, false },
-        { "info", back->readonly ? WRG_VDISK_READONLY : 0, false },
+        { "sectors", back->sectors >> back->units.node, false },
+        { "sector-size", WRG_SECTOR_SIZE << back->units.block, false },
+        { "physical-sector-size",
+          params->physical_bytes ? params->physical_bytes : WRG_SECTOR_SIZE << back->units.block,
+          false },
+        { "info", back->vdisk_info, false },
         { "discard-granularity", back->discard_granularity_bytes, false, true },
         { "discard-alignment", 0, false, true },
         { "discard-secure", back->discard_secure, false, true },
@@ -50,6 +52,18 @@ static int write_features(void *self, uint32_t transaction)
     return 0;
 }
 
+static uint8_t read_media(struct hostile_back *back)
+{
+    struct wrg_xenbus_device *bus = &back->peer.bus;
+    char type[16] = "";
+    bool removable = wrg_xenbus_read_own_u64(bus, "removable", 0) != 0;
+    bool cdrom = !wrg_xenbus_read_own_text(bus, "device-type", type, sizeof(type)) &&
+                 strcmp(type, "cdrom") == 0;
+
+    return (uint8_t)((cdrom ? WRG_VDISK_CDROM : 0) | (removable ? WRG_VDISK_REMOVABLE : 0) |
+                     (back->readonly ? WRG_VDISK_READONLY : 0));
+}
+
 int wrg_hostile_back_publish(struct hostile_back *back)
 {
     const struct wrg_params *params = &back->peer.port->params;
@@ -57,12 +71,16 @@ int wrg_hostile_back_publish(struct hostile_back *back)
     struct wrg_disk_info disk = { .sectors = 0 };
     int result = wrg_port_disk_info(back->peer.port, &disk);
 
+    if (!result && !wrg_block_is_valid(disk.block_bytes))
+        result = -EINVAL;
     if (result)
         return result;
     if (bus->own_path[0] == '\0')
         (void)wrg_xenbus_watch_own(bus, "physical-device", back->peer.xenbus_task);
     back->sectors = disk.sectors;
+    back->units = wrg_units_of(params->counting, disk.block_bytes);
     back->readonly = disk.readonly;
+    back->vdisk_info = read_media(back);
     back->flush = disk.flush && !params->no_flush;
     back->barrier = params->barrier;
     back->discard = disk.discard_granularity_bytes != 0 &&
@@ -86,7 +104,8 @@ static int write_size(void *self, uint32_t transaction)
 {
     struct hostile_back *back = self;
 
-    return wrg_xenbus_write_u64(&back->peer.bus, transaction, "sectors", back->sectors);
+    return wrg_xenbus_write_u64(&back->peer.bus, transaction, "sectors",
+                                back->sectors >> back->units.node);
 }
 
 void wrg_hostile_back_tell_size(struct hostile_back *back)

@@ -230,8 +230,8 @@ void wrg_hostile_back_dispatch(struct back_queue *queue, const struct wrg_blkif_
     task->id = wire->id;
     task->operation = wrg_hostile_back_echo(back, wire);
     task->io_op = io_op_of(back, wire);
-    task->nsectors = wire->nr_sectors;
-    task->sector = wire->sector_number;
+    task->nsectors = wrg_sectors_of(wire->nr_sectors, back->units.number);
+    task->sector = wrg_sectors_of(wire->sector_number, back->units.number);
     if (valid)
         status = prepare(back, wire, task);
     bool skip = answer->misdeed == WRG_HOSTILE_SKIP_FLUSH && task->io_op == WRG_IO_FLUSH;

@@ -78,7 +78,8 @@ static void misdeed__its_rule(void **state)
         { "readonly read", PAIR "rsp req=2 misdeed=write-readonly\n", WRG_RULE_GNT_002 },
         { "unasked", PAIR "rsp misdeed=unasked-gref\n", WRG_RULE_GNT_004 },
         { "write anyway",
-          "config victim=front judge=back readonly=yes\nio op=write\nrsp misdeed=write-anyway\n",
+          "config victim=front judge=back readonly=yes\nxs by=back node=info value=\"0\"\n"
+          "resize sectors=70000\nwait\nio op=write\nrsp misdeed=write-anyway\n",
           WRG_RULE_DATA_004 },
         { "keep ring", "config victim=front judge=back end=close\nio\nrsp misdeed=keep-ring\n",
           WRG_RULE_GNT_003 },
