@@ -94,6 +94,11 @@ static const char *const fixture_seeds[] = {
     "io op=barrier sector=64 times=3 stride=8\nwait\nio op=read sector=8 times=12\n",
     "config victim=none queues=2\nio op=write sector=8 times=8\nwait\n"
     "reconnect how=migrate queues=12\nio op=read sector=8 times=24\n",
+    "config victim=none sector-size=4096 units=all front-units=all\nio op=write sector=8 "
+    "count=640\n"
+    "wait\nio op=read sector=8 count=640\n",
+    "config victim=none media=cdrom sector-size=2048 ring-order=2 ring-nodes=both\nio op=read\n"
+    "io op=write\n",
 };
 
 #endif
