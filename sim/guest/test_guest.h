@@ -15,6 +15,7 @@ struct test_guests {
     unsigned infos, submits, readies, completes, gones;
     uint64_t last_tag;
     struct wrg_blk_ready ready; /* the last one */
+    struct wrg_disk_info disk;  /* what a backend finds */
 };
 
 BENCH struct test_guests g;
@@ -23,7 +24,7 @@ BENCH int edge_info(void *ctx, struct wrg_disk_info *args)
 {
     (void)ctx;
     g.infos++;
-    *args = (struct wrg_disk_info){ .sectors = 77, .block_bytes = 512 };
+    *args = g.disk;
     return 0;
 }
 
@@ -81,6 +82,7 @@ BENCH int setup_guests_engine(enum wrg_engine engine)
     const struct wrg_xs_observer observer = { .on_event_queued = on_store_event };
 
     memset(&g, 0, sizeof(g));
+    g.disk = (struct wrg_disk_info){ .sectors = 77, .block_bytes = WRG_SECTOR_SIZE };
     if (setup_xen_engine(engine) || wrg_guest_init(&g.front_guest, &front) ||
         wrg_guest_init(&g.back_guest, &back))
         return -1;

@@ -198,7 +198,12 @@ static const struct nonsense of_the_backend[] = {
     { "sectors", "-1", "22 " },
     { "sectors", "1x", "" },
     { "sector-size", "0", "22 " },
-    { "sector-size", "513", "22 " },
+    { "sector-size", "256", "22 sector-size is no power of two" },
+    { "sector-size", "513", "22 sector-size is no power of two" },
+    { "sector-size", "1536", "22 " },
+    { "sector-size", "8192", "22 " },
+    { "sector-size", "4294967808", "" }, /* cut to 32 bits */
+    { "sector-size", "4096", "" },
     { "sector-size", "4294967295", "22 " },
     { "sector-size", "x", "" },
     { "sector-size", "", "" },
