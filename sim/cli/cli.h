@@ -7,7 +7,7 @@
  * Errors      A message is one line, `wringer: PATH: what`, on stderr; exit codes: enum wrg_exit.
  *             argp ends the process itself after --help (0) and after wrong usage (2).
  * Threads     one
- * Left out    shrink, promote, explore, timeline, selfcheck, upgrade, disk
+ * Left out    shrink, promote, explore, timeline, selfcheck, upgrade
  */
 #ifndef WRG_CLI_CLI_H
 #define WRG_CLI_CLI_H
@@ -53,6 +53,7 @@ int wrg_cmd_dict(const struct wrg_cli *cli, int argc, char **argv);
 int wrg_cmd_ops(const struct wrg_cli *cli, int argc, char **argv);
 int wrg_cmd_faults(const struct wrg_cli *cli, int argc, char **argv);
 int wrg_cmd_xenstored(const struct wrg_cli *cli, int argc, char **argv);
+int wrg_cmd_disk(const struct wrg_cli *cli, int argc, char **argv);
 int wrg_cmd_bench(const struct wrg_cli *cli, int argc, char **argv);
 int wrg_cmd_reach(const struct wrg_cli *cli, int argc, char **argv);
 

@@ -20,6 +20,7 @@ const struct wrg_command wrg_commands[] = {
     { "dict", "the dictionary for fuzzers", wrg_cmd_dict },
     { "xenstored", "serve the store on a unix socket", wrg_cmd_xenstored },
     { "reach", "what requests have gone through, and what never", wrg_cmd_reach },
+    { "disk", "copy a disk image through the simulated rings", wrg_cmd_disk },
     { "bench", "measure, each figure beside its limit", wrg_cmd_bench },
     { "version", "print the version", cmd_version },
     { "help", "print this, or the help of a command", cmd_help },

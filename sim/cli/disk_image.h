@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The files of a copy: where an image comes from, where it goes to, and what a later copy needs to
+ * go on where this one has stopped.
+ *
+ * Layer   cli
+ * Shapes  the copy grows in TARGET.wringer-part and gets its name when it is complete, so that a
+ *         target is whole, or as it was. Beside it TARGET.wringer-state says of which source it is
+ *         (size, time of change), and how far it has come: `copied` holds as long as the machine
+ *         runs (its boot id stands there too), `durable` was flushed before it was written down,
+ *         and holds always
+ * Units   sectors of 512 bytes
+ * Owner   init of nothing; open takes files and paths, and close gives them back. The part is
+ *         locked: one copy at a time
+ * Errors  an exit code, after one line on stderr
+ */
+#ifndef WRG_CLI_DISK_IMAGE_H
+#define WRG_CLI_DISK_IMAGE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "cli/cli.h"
+
+struct wrg_disk_images {
+    const struct wrg_cli *cli;
+    const char *source_name; /* as they were typed */
+    const char *target_name;
+    bool force, sparse;
+    char target[PATH_MAX]; /* behind symbolic links */
+    char part[PATH_MAX + 16];
+    char state[PATH_MAX + 16];
+    int source, out; /* descriptors, -1: none */
+    struct stat st;  /* of the source when it was opened */
+    uint64_t sectors;
+    uint64_t begin; /* where an earlier copy has stopped */
+};
+
+WRG_MUST_USE int wrg_disk_images_open(struct wrg_disk_images *images);
+void wrg_disk_images_close(struct wrg_disk_images *images);
+
+/* Everything below `copied` is in the part, below `durable` on the medium. Best effort: without it
+   a later copy begins anew. */
+void wrg_disk_images_note(const struct wrg_disk_images *images, uint64_t copied, uint64_t durable);
+/* The source is what it was, and the part gets the name of the target; `sync`: for good. */
+WRG_MUST_USE int wrg_disk_images_commit(struct wrg_disk_images *images, bool sync);
+/* Removes the part. */
+void wrg_disk_images_abandon(struct wrg_disk_images *images);
+
+/*
+ * The next run of sectors at or after `from` that holds data in the source, or with `both` in one
+ * of the two. False: there is none.
+ */
+bool wrg_disk_images_next(const struct wrg_disk_images *images, bool both, uint64_t from,
+                          uint64_t *first, uint64_t *count);
+
+#endif
