@@ -15,7 +15,10 @@ struct test_guests {
     unsigned infos, submits, readies, completes, gones;
     uint64_t last_tag;
     struct wrg_blk_ready ready; /* the last one */
-    struct wrg_disk_info disk;  /* what a backend finds */
+    struct wrg_disk_info info;  /* what a backend finds */
+    bool serves;                /* it does what it is asked for at once, with disk_error */
+    int disk_error;
+    uint8_t last_op;
 };
 
 BENCH struct test_guests g;
@@ -24,16 +27,19 @@ BENCH int edge_info(void *ctx, struct wrg_disk_info *args)
 {
     (void)ctx;
     g.infos++;
-    *args = g.disk;
+    *args = g.info;
     return 0;
 }
 
 BENCH int edge_submit(void *ctx, struct wrg_disk_submit *args)
 {
     (void)ctx;
-    (void)args;
     g.submits++;
-    return -EAGAIN;
+    g.last_op = args->op;
+    if (!g.serves)
+        return -EAGAIN;
+    args->done(args->ctx, g.disk_error);
+    return 0;
 }
 
 BENCH void edge_ready(void *ctx, const struct wrg_blk_ready *args)
@@ -82,7 +88,7 @@ BENCH int setup_guests_engine(enum wrg_engine engine)
     const struct wrg_xs_observer observer = { .on_event_queued = on_store_event };
 
     memset(&g, 0, sizeof(g));
-    g.disk = (struct wrg_disk_info){ .sectors = 77, .block_bytes = WRG_SECTOR_SIZE };
+    g.info = (struct wrg_disk_info){ .sectors = 77, .block_bytes = WRG_SECTOR_SIZE };
     if (setup_xen_engine(engine) || wrg_guest_init(&g.front_guest, &front) ||
         wrg_guest_init(&g.back_guest, &back))
         return -1;

@@ -105,6 +105,9 @@ BENCH void start(const struct wrg_endpoint *endpoint, struct wrg_port *port)
 
 /* ---- the backend ---- */
 
+/* What offer_ring has offered. */
+BENCH uint32_t ring_page, ring_evtchn;
+
 /* A ring page and a port, and the nodes that name them, as a frontend offers them. */
 BENCH void offer_ring(void)
 {
@@ -117,6 +120,8 @@ BENCH void offer_ring(void)
 
     assert_int_equal(wrg_port_gnttab_grant(g.front, &grant), 0);
     assert_int_equal(wrg_port_evtchn_alloc_unbound(g.front, &port), 0);
+    ring_page = page;
+    ring_evtchn = port.evtchn;
     set_number(FRONT "/ring-ref", gref);
     set_number(FRONT "/event-channel", port.evtchn);
     set(FRONT "/protocol", "x86_64-abi");

@@ -38,7 +38,7 @@ static void disk_of_a_backend__published_in_its_units(void **state)
     for (size_t i = 0; i < WRG_ARRAY_LEN(rows); i++) {
         if (i)
             assert_int_equal(setup(state), 0);
-        g.disk = (struct wrg_disk_info){ .sectors = 800, .block_bytes = rows[i].block_bytes };
+        g.info = (struct wrg_disk_info){ .sectors = 800, .block_bytes = rows[i].block_bytes };
         g.back->params.counting = rows[i].counting;
         g.back->params.physical_bytes = rows[i].physical_bytes;
         set(FRONT "/feature-large-sector-size", "1"); /* deprecated, and acted upon by nobody */
@@ -58,7 +58,7 @@ static void disk_of_no_block__not_served(void **state)
     for (size_t i = 0; i < WRG_ARRAY_LEN(sizes); i++) {
         if (i)
             assert_int_equal(setup(state), 0);
-        g.disk.block_bytes = sizes[i];
+        g.info.block_bytes = sizes[i];
         hotplug();
         offer_ring();
         start(&wrg_back_endpoint, g.back);
@@ -84,7 +84,7 @@ static void device_of_each_kind__info(void **state)
     for (size_t i = 0; i < WRG_ARRAY_LEN(rows); i++) {
         if (i)
             assert_int_equal(setup(state), 0);
-        g.disk.readonly = rows[i].readonly;
+        g.info.readonly = rows[i].readonly;
         set(BACK "/device-type", rows[i].type);
         set(BACK "/removable", rows[i].removable);
         set(BACK "/mode", rows[i].mode);
