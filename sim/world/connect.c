@@ -31,6 +31,33 @@ static const struct wrg_endpoint *endpoint_of(const struct wrg_world_vbd *vbd, u
     return options->back ? options->back : &wrg_back_endpoint;
 }
 
+/*
+ * The fetch shadow tells so many rings apart. The device of the case has what it asks for, the
+ * others share what is left of that; and so it is when the next backend offers more.
+ */
+static uint8_t queue_limit(const struct wrg_world_vbd *vbd)
+{
+    const struct wrg_world *w = vbd->w;
+    uint32_t others = w->nvbds - 1, each = 0;
+
+    if (others)
+        each = wrg_min_u32(w->config.queues, (WRG_FETCH_LANES - w->config.queues) / others);
+    return (uint8_t)(vbd->index ? each : WRG_FETCH_LANES - each * others);
+}
+
+static uint8_t queues_of(const struct wrg_world_vbd *vbd, unsigned seat)
+{
+    const struct wrg_world *w = vbd->w;
+    uint8_t queues = w->config.queues;
+
+    /* A scripted front asks for what it is offered. */
+    if (seat == WRG_SEAT_FRONT && !wrg_vbd_scripted(vbd, seat))
+        queues = w->config.front_queues;
+    else if (seat == WRG_SEAT_BACK && vbd->index == 0 && w->next_back.set)
+        queues = w->next_back.queues;
+    return (uint8_t)wrg_min_u32(queues, queue_limit(vbd));
+}
+
 static void set_params(struct wrg_world_vbd *vbd, unsigned seat)
 {
     const struct wrg_world *w = vbd->w;
@@ -40,9 +67,7 @@ static void set_params(struct wrg_world_vbd *vbd, unsigned seat)
     memset(params, 0, sizeof(*params));
     params->abi = (uint8_t)config->abi;
     params->ring_order = config->ring_order;
-    /* A scripted front asks for what it is offered. */
-    bool asks = seat == WRG_SEAT_FRONT && !wrg_vbd_scripted(vbd, seat);
-    params->queues = asks ? config->front_queues : config->queues;
+    params->queues = queues_of(vbd, seat);
     params->strict_echo = config->front == WRG_CASE_FRONT_LINUX;
     params->persistent = seat == WRG_SEAT_FRONT ? config->front_persistent : config->persistent;
     params->copy = config->data == WRG_CASE_DATA_COPY;
@@ -60,7 +85,6 @@ static void set_params(struct wrg_world_vbd *vbd, unsigned seat)
         params->echo_outer = config->echo == WRG_CASE_ECHO_OUTER;
         params->ring_order = w->next_back.ring_order;
         params->persistent = w->next_back.persistent;
-        params->queues = w->next_back.queues;
         params->no_flush = w->next_back.no_flush || config->barrier == WRG_CASE_BARRIER_ONLY;
         params->barrier = config->barrier != WRG_CASE_BARRIER_NO;
     } else {

@@ -28,6 +28,31 @@ static void four_guests__each_does_io(void **state)
     free(c);
 }
 
+/* More queues than there are rings to be told apart, and tasks to serve them. */
+static void many_guests_of_many_queues__all_are_served(void **state)
+{
+    static const char *const numbers[] = { "queues=12", "queues=4", "queues=1" };
+
+    (void)state;
+    for (size_t i = 0; i < WRG_ARRAY_LEN(numbers); i++) {
+        char ops[256];
+        snprintf(
+            ops, sizeof(ops),
+            "config victim=none guests=4 neighbour=yes persistent=yes front-persistent=yes %s\n"
+            "io op=write times=30 stride=8\nwait\nreconnect by=back queues=12\n"
+            "io op=read times=30 stride=8\n",
+            numbers[i]);
+        struct wrg_case *c = fixture_case(ops);
+        struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, false);
+        struct wrg_verdict verdict = fixture_run(world, c);
+        fixture_expect_clean(&verdict, ops);
+        assert_int_equal(verdict.dead_ops, 0);
+        assert_true(verdict.ios > 60);
+        wrg_world_destroy(world);
+        free(c);
+    }
+}
+
 static void four_guests_twice__same_hash(void **state)
 {
     struct wrg_case *c = fixture_case(several);
@@ -133,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(four_guests__each_does_io),
+        cmocka_unit_test(many_guests_of_many_queues__all_are_served),
         cmocka_unit_test(four_guests_twice__same_hash),
         cmocka_unit_test(one_guest_after_four__hash_of_a_world_that_never_had_them),
         cmocka_unit_test(disk_of_the_second_guest_forgets__found_there),
