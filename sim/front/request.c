@@ -20,28 +20,25 @@ static bool takes_io(const struct wrg_front *front)
  * One after the other. The block layer knows no order between requests that it has not heard of
  * yet, so any queue will do; all parts of one go the same way.
  */
-static struct front_queue *next_queue(struct wrg_front *front)
+static uint32_t next_queue(struct wrg_front *front)
 {
     uint32_t nrings = __atomic_load_n(&front->nrings, __ATOMIC_ACQUIRE);
 
-    if (nrings == 1)
-        return &front->queues[0];
-    return &front->queues[__atomic_fetch_add(&front->turn, 1, __ATOMIC_RELAXED) % nrings];
+    return nrings == 1 ? 0 : __atomic_fetch_add(&front->turn, 1, __ATOMIC_RELAXED) % nrings;
 }
 
 /* With its list_lock held. */
 static struct front_queue *lock_queue(struct wrg_front *front)
 {
-    struct front_queue *queue = next_queue(front);
-
-    wrg_port_lock(front->port, queue->list_lock);
-    /* There may be fewer rings by now; what this one had has gone to others, and so shall this. */
-    while (queue >= front->queues + __atomic_load_n(&front->nrings, __ATOMIC_ACQUIRE)) {
-        wrg_port_unlock(front->port, queue->list_lock);
-        queue = next_queue(front);
+    for (;;) {
+        uint32_t index = next_queue(front);
+        struct front_queue *queue = &front->queues[index];
         wrg_port_lock(front->port, queue->list_lock);
+        /* There may be fewer by now: what this one had has gone to others, and so shall this. */
+        if (index == 0 || index < __atomic_load_n(&front->nrings, __ATOMIC_ACQUIRE))
+            return queue;
+        wrg_port_unlock(front->port, queue->list_lock);
     }
-    return queue;
 }
 
 /* Whole blocks; the block layer was told of their size. */
