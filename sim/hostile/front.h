@@ -60,6 +60,7 @@ struct front_last {
 struct front_link {
     struct wrg_front_ring ring;
     uint16_t handle; /* of the device */
+    bool touched;    /* the script has done something with it */
     struct front_share ring_pages[WRG_BLKIF_MAX_RING_PAGES];
     uint32_t data_page;                  /* handle of the first */
     uint32_t data[FRONT_DATA_PAGES];     /* grefs, read-write */
@@ -105,7 +106,7 @@ struct hostile_front {
 int wrg_hostile_front_set_up(struct hostile_front *front);
 /* Gives back what can be given back; `final`: the backend is gone or has closed. */
 void wrg_hostile_front_give_back(struct hostile_front *front, bool final);
-/* The queue, if it is connected; NULL: it is not. */
+/* The queue that the script names, if it is connected; NULL: it is not. */
 struct front_queue *wrg_hostile_front_queue(struct hostile_front *front, uint32_t queue);
 
 /* Publication (front_publish.c). */

@@ -117,6 +117,9 @@ static void kick(struct front_queue *queue)
     wrg_hostile_unmask(queue->channel);
     if (unpublished(queue->link))
         (void)publish(queue, 0, NOTIFY_NO);
+    /* For a queue that was never used, the event would be one too many. */
+    if (queue->channel->queue && !queue->link->touched)
+        return;
     /* Without a channel the backend cannot be told of anything but the end. */
     if (queue->channel->evtchn)
         (void)wrg_hostile_send(queue->channel);

@@ -219,7 +219,10 @@ static bool fill(struct front_queue *queue, const struct wrg_hostile_fill *args)
 
 struct front_queue *wrg_hostile_front_queue(struct hostile_front *front, uint32_t queue)
 {
-    return queue < front->nqueues && front->queues[queue].link ? &front->queues[queue] : NULL;
+    if (queue >= front->nqueues || !front->queues[queue].link)
+        return NULL;
+    front->queues[queue].link->touched = true;
+    return &front->queues[queue];
 }
 
 /* Whose request was put last; NULL: there is none. Takes the lock in any case. */

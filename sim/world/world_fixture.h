@@ -99,6 +99,12 @@ static const char *const fixture_seeds[] = {
     "wait\nio op=read sector=8 count=640\n",
     "config victim=none media=cdrom sector-size=2048 ring-order=2 ring-nodes=both\nio op=read\n"
     "io op=write\n",
+    "config victim=back queues=3\nreq op=write nseg=3 sector=16 queue=2\nreq op=indirect "
+    "inner=read "
+    "nseg=20 sector=16\npublish queue=2\npublish notify=yes\nwait for=idle\n",
+    "config victim=front queues=2\nio op=write sector=8 times=8\nrsp req=2 queue=1 "
+    "status=-1\nwait\n"
+    "reconnect how=kexec\nio op=read\n",
 };
 
 #endif
