@@ -63,7 +63,8 @@ static void on_put_response(void *ctx, const struct wrg_tap_note *note)
         uint8_t byte = note->bytes[at - note->within];
         if (is_pad(note->ring, at) && byte && byte != note->old[at - note->within]) {
             wrg_trace_report(o->trace, WRG_RULE_INFO_002, note->ev,
-                             "pad byte %u of response %u becomes 0x%02x", at, note->position, byte);
+                             "pad byte %u of response %u%s becomes 0x%02x", at, note->position,
+                             wrg_tap_queue_text(note->lane), byte);
             return;
         }
     }

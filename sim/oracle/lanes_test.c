@@ -474,6 +474,22 @@ static void sequences__fire_their_rule_or_none(void **state)
     play_all(*state, scenarios, WRG_ARRAY_LEN(scenarios));
 }
 
+static void finding_on_the_second__names_it(void **state)
+{
+    struct bench *t = *state;
+
+    bench_config(t);
+    bench_begin(t);
+    connect_two_rings(t);
+    ask_unknown(t, 0, 0, 7);
+    refuse(t, 1, 0, 7);
+    assert_non_null(strstr(t->trace.finding.detail, "response 0 of queue 1 (id 0x7"));
+    bench_begin(t);
+    connect_two_rings(t);
+    refuse(t, 0, 0, 7);
+    assert_non_null(strstr(t->trace.finding.detail, "response 0 (id 0x7"));
+}
+
 static void snapshot_of_two_rings__both_go_on(void **state)
 {
     struct bench *t = *state;
@@ -508,6 +524,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(sequences__fire_their_rule_or_none, bench_open,
                                         bench_close),
+        cmocka_unit_test_setup_teardown(finding_on_the_second__names_it, bench_open, bench_close),
         cmocka_unit_test_setup_teardown(snapshot_of_two_rings__both_go_on, bench_open, bench_close),
     };
 

@@ -28,9 +28,9 @@ static void on_answer(void *ctx, const struct wrg_tap_note *note)
         note->match == WRG_TAP_NOT_SEEN || !wrg_oracle_judges(o, note->ev->role))
         return;
     wrg_trace_report(o->trace, misdeeds[note->match].rule, note->ev,
-                     "response %u (id 0x%" PRIx64 ", op %u, status %d) %s", note->position,
-                     note->response.id, note->response.operation, note->response.status,
-                     misdeeds[note->match].text);
+                     "response %u%s (id 0x%" PRIx64 ", op %u, status %d) %s", note->position,
+                     wrg_tap_queue_text(note->lane), note->response.id, note->response.operation,
+                     note->response.status, misdeeds[note->match].text);
 }
 
 void wrg_responses_begin(struct wrg_oracles *o)

@@ -26,8 +26,9 @@ static void on_fetch(void *ctx, const struct wrg_tap_note *note)
         return;
     if (facts->seen && facts->seen_bogus) {
         wrg_trace_report(o->trace, WRG_RULE_RING_001, note->ev,
-                         "request %u is fetched, though the index %u is more than %u ahead",
-                         note->position, facts->seen_prod, note->ring->entries);
+                         "request %u%s is fetched, though the index %u is more than %u ahead",
+                         note->position, wrg_tap_queue_text(note->lane), facts->seen_prod,
+                         note->ring->entries);
         return;
     }
     if (facts->seen && before(note->position, facts->seen_prod))
@@ -36,8 +37,9 @@ static void on_fetch(void *ctx, const struct wrg_tap_note *note)
                           front->prod - note->ring->prod <= note->ring->entries))
         return;
     wrg_trace_report(o->trace, WRG_RULE_RING_001, note->ev,
-                     "request %u is fetched, which is not published: the index is %u",
-                     note->position, facts->seen ? facts->seen_prod : front->prod);
+                     "request %u%s is fetched, which is not published: the index is %u",
+                     note->position, wrg_tap_queue_text(note->lane),
+                     facts->seen ? facts->seen_prod : front->prod);
 }
 
 /* RING-007 */
@@ -49,8 +51,9 @@ static void on_prod_store(void *ctx, const struct wrg_tap_note *note)
         note->value - note->before <= note->ring->entries)
         return;
     wrg_trace_report(o->trace, WRG_RULE_RING_007, note->ev,
-                     "own producer index goes from %u to %u in a ring of %u", note->before,
-                     note->value, note->ring->entries);
+                     "own producer index%s goes from %u to %u in a ring of %u",
+                     wrg_tap_queue_text(note->lane), note->before, note->value,
+                     note->ring->entries);
 }
 
 static void on_take(void *ctx, const struct wrg_tap_note *note)
@@ -83,8 +86,9 @@ static void on_put_request(void *ctx, const struct wrg_tap_note *note)
     if (before(note->position, cons) || note->position - cons < note->ring->entries)
         return;
     wrg_trace_report(o->trace, WRG_RULE_RING_008, note->ev,
-                     "request %u goes into a slot whose response %u was not consumed",
-                     note->position, note->position - note->ring->entries);
+                     "request %u%s goes into a slot whose response %u was not consumed",
+                     note->position, wrg_tap_queue_text(note->lane),
+                     note->position - note->ring->entries);
 }
 
 static void on_declare(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)

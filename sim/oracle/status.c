@@ -253,9 +253,9 @@ static void on_answer(void *ctx, const struct wrg_tap_note *note)
         expected |= FAILS;
     if (!(expected & status)) {
         wrg_trace_report(o->trace, WRG_RULE_RING_006, note->ev,
-                         "%s request with id 0x%" PRIx64 " gets status %d",
-                         expected & OKAY ? "valid" : "invalid", note->response.id,
-                         note->response.status);
+                         "%s request%s with id 0x%" PRIx64 " gets status %d",
+                         expected & OKAY ? "valid" : "invalid", wrg_tap_queue_text(note->lane),
+                         note->response.id, note->response.status);
         return;
     }
     if (status == OKAY && skipped_page(tap, request, &gref))

@@ -237,6 +237,9 @@ static inline bool wrg_tap_sure(const struct wrg_tap *tap)
     return !tap->unsure && tap->backs;
 }
 
+/* For findings: of which queue, unless it is the first. */
+const char *wrg_tap_queue_text(const struct wrg_tap_lane *lane);
+
 /* The request in place `i` < nactive. */
 static inline struct wrg_tap_request *wrg_tap_active(const struct wrg_tap *tap, uint32_t i)
 {

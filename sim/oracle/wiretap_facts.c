@@ -51,6 +51,25 @@ void wrg_tap_forget_persistent(struct wrg_tap_facts *facts)
             facts->persistent[seat] = 0;
 }
 
+const char *wrg_tap_queue_text(const struct wrg_tap_lane *lane)
+{
+    static const char *const texts[] = { "",
+                                         " of queue 1",
+                                         " of queue 2",
+                                         " of queue 3",
+                                         " of queue 4",
+                                         " of queue 5",
+                                         " of queue 6",
+                                         " of queue 7",
+                                         " of queue 8",
+                                         " of queue 9",
+                                         " of queue 10",
+                                         " of queue 11" };
+
+    return lane->facts.queue < WRG_ARRAY_LEN(texts) ? texts[lane->facts.queue]
+                                                    : " of another queue";
+}
+
 static void on_change(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_tap_facts *facts = &((struct wrg_tap *)ctx)->facts;
