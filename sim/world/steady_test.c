@@ -54,6 +54,9 @@ static const char *const cases[] = {
     "config victim=none\nio op=write times=10\nio op=read times=10\n",
     "config victim=back\nreq op=write nseg=3 sector=16\nreq op=indirect inner=read nseg=20\n"
     "publish notify=yes\n",
+    "config victim=none queues=4\nio op=write times=10\nio op=read times=10\n",
+    "config victim=back queues=3\nreq op=write nseg=3 queue=2\nreq op=indirect inner=read nseg=20\n"
+    "publish\npublish queue=2\n",
 };
 
 enum { WARM_UP = 200, RUNS = 10000 };
