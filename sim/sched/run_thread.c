@@ -21,6 +21,9 @@
  * exist from the first use of their slot until reset, and start jobs only while a run goes on.
  * Stop and kill are cooperative: a task leaves for its base at its next call, or at its next
  * point, which is why points are switched on then. `ready` holds it until that moment.
+ *
+ * One task may make all others stand still, for what has to be done to a world in one piece. They
+ * do so where they would leave: at a call or a point, before they take any lock.
  */
 struct thread {
     pthread_t pthread;
@@ -29,6 +32,7 @@ struct thread {
     struct wrg_sched *s;
     int id;
     bool made;
+    bool still; /* waits for the engine, whatever its task is doing */
 };
 
 struct wrg_sched_threads {
@@ -38,6 +42,10 @@ struct wrg_sched_threads {
     bool going;        /* a run is on */
     bool stopping;     /* every task is to leave; read without the lock */
     bool quitting;     /* every pthread is to end */
+    bool pausing;      /* every task but one is to stand still; read without the lock */
+    int pauser;        /* which one */
+    uint32_t points_before;
+    pthread_cond_t stillness; /* something stands still that did not */
     struct thread threads[WRG_SCHED_TASKS];
 };
 
@@ -56,6 +64,7 @@ int wrg_sched_thread_init(struct wrg_sched *s)
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&all->controller, &monotonic);
+    (void)pthread_cond_init(&all->stillness, NULL);
     (void)pthread_condattr_destroy(&monotonic);
     for (size_t i = 0; i < WRG_ARRAY_LEN(all->threads); i++)
         (void)pthread_cond_init(&all->threads[i].cond, NULL);
@@ -70,6 +79,7 @@ void wrg_sched_thread_fini(struct wrg_sched *s)
     for (size_t i = 0; i < WRG_ARRAY_LEN(all->threads); i++)
         (void)pthread_cond_destroy(&all->threads[i].cond);
     (void)pthread_cond_destroy(&all->controller);
+    (void)pthread_cond_destroy(&all->stillness);
     (void)pthread_mutex_destroy(&all->lock);
     (void)pthread_key_delete(all->key);
     free(all);
@@ -121,6 +131,8 @@ static bool is_stopping(const struct wrg_sched *s)
 static void stop_all(struct wrg_sched *s)
 {
     __atomic_store_n(&s->threads->stopping, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->threads->pausing, false, __ATOMIC_RELAXED);
+    (void)pthread_cond_signal(&s->threads->stillness);
     __atomic_store_n(&s->points_on, 1, __ATOMIC_RELAXED);
     for (int id = wrg_set_from(&s->ready, 0); id >= 0; id = wrg_set_from(&s->ready, id + 1))
         wrg_sched_thread_signal(s, id);
@@ -148,11 +160,38 @@ WRG_NORETURN static void leave_for_base(struct thread *self)
     longjmp(self->base, 1);
 }
 
+static bool must_stand(const struct wrg_sched *s, int id)
+{
+    const struct wrg_sched_threads *all = s->threads;
+
+    return __atomic_load_n(&all->pausing, __ATOMIC_RELAXED) && all->pauser != id;
+}
+
+/* Under the lock: nobody is to count on this thread to be running. */
+static void stand(struct thread *self)
+{
+    struct wrg_sched_threads *all = self->s->threads;
+
+    self->still = true;
+    if (all->pausing)
+        (void)pthread_cond_signal(&all->stillness);
+    (void)pthread_cond_wait(&self->cond, &all->lock);
+    self->still = false;
+}
+
 void wrg_sched_thread_check(struct wrg_sched *s)
 {
     struct thread *self = self_of(s);
 
-    if (self && must_leave(s, self->id))
+    if (!self)
+        return;
+    if (__atomic_load_n(&s->threads->pausing, __ATOMIC_RELAXED)) {
+        wrg_sched_lock(s);
+        while (must_stand(s, self->id) && !must_leave(s, self->id))
+            stand(self);
+        wrg_sched_unlock(s);
+    }
+    if (must_leave(s, self->id))
         leave_for_base(self);
 }
 
@@ -193,7 +232,7 @@ static void sleep_until_ready(struct thread *self)
 
     while (!all->quitting &&
            !(wrg_set_has(&s->ready, self->id) && (all->going || must_leave(s, self->id))))
-        (void)pthread_cond_wait(&self->cond, &all->lock);
+        stand(self);
 }
 
 int wrg_sched_thread_wait(struct wrg_sched *s, uint64_t timeout_ns)
@@ -355,6 +394,74 @@ void wrg_sched_thread_join(struct wrg_sched *s)
     s->points_on = 0;
 }
 
+/* ---- standing still ---- */
+
+/* Under the lock: does a task run that is not the caller's? */
+static bool anybody_runs(const struct wrg_sched *s, int self)
+{
+    for (int id = wrg_set_from(&s->ready, 0); id >= 0; id = wrg_set_from(&s->ready, id + 1))
+        if (id != self && !s->threads->threads[id].still)
+            return true;
+    return false;
+}
+
+void wrg_sched_thread_pause(struct wrg_sched *s)
+{
+    struct wrg_sched_threads *all = s->threads;
+    struct thread *self = self_of(s);
+
+    WRG_ASSERT(self);
+    wrg_sched_thread_check(s); /* somebody else may pause */
+    wrg_sched_lock(s);
+    WRG_ASSERT(!all->pausing || is_stopping(s));
+    all->pauser = self->id;
+    all->points_before = s->points_on;
+    all->going = false;
+    __atomic_store_n(&all->pausing, !is_stopping(s), __ATOMIC_RELAXED);
+    __atomic_store_n(&s->points_on, 1, __ATOMIC_RELAXED);
+    while (!is_stopping(s) && anybody_runs(s, self->id))
+        (void)pthread_cond_wait(&all->stillness, &all->lock);
+    wrg_sched_unlock(s);
+    wrg_sched_thread_check(s);
+}
+
+void wrg_sched_thread_unpause(struct wrg_sched *s)
+{
+    struct wrg_sched_threads *all = s->threads;
+
+    wrg_sched_lock(s);
+    __atomic_store_n(&all->pausing, false, __ATOMIC_RELAXED);
+    if (!is_stopping(s)) {
+        all->going = true;
+        __atomic_store_n(&s->points_on, all->points_before, __ATOMIC_RELAXED);
+    }
+    for (int id = wrg_set_from(&s->ready, 0); id >= 0; id = wrg_set_from(&s->ready, id + 1))
+        wrg_sched_thread_signal(s, id);
+    wrg_sched_unlock(s);
+}
+
+/* Under the lock: a task that was killed has not left yet. */
+static bool anybody_dies(const struct wrg_sched *s, int self)
+{
+    for (int id = wrg_set_from(&s->ready, 0); id >= 0; id = wrg_set_from(&s->ready, id + 1))
+        if (id != self && wrg_task_state(&s->tasks[id]) == WRG_TASK_DEAD)
+            return true;
+    return false;
+}
+
+void wrg_sched_thread_bury(struct wrg_sched *s)
+{
+    struct wrg_sched_threads *all = s->threads;
+    const struct thread *self = self_of(s);
+
+    __atomic_store_n(&s->points_on, 1, __ATOMIC_RELAXED);
+    if (!self || !all->pausing || all->pauser != self->id)
+        return;
+    all->points_before = 1;
+    while (!is_stopping(s) && anybody_dies(s, self->id))
+        (void)pthread_cond_wait(&all->stillness, &all->lock);
+}
+
 /* ---- controller ---- */
 
 static struct timespec deadline_of(const struct wrg_sched *s)
@@ -392,6 +499,7 @@ enum wrg_sched_end wrg_sched_thread_run(struct wrg_sched *s)
     wrg_sched_lock(s);
     s->end = WRG_SCHED_IDLE;
     all->going = true;
+    all->pausing = false;
     for (int id = wrg_set_from(&s->ready, 0); id >= 0; id = wrg_set_from(&s->ready, id + 1))
         wrg_sched_thread_signal(s, id);
     do {

@@ -2,6 +2,7 @@
 #include "sched/sched.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -288,6 +289,104 @@ static void worker_retired__never_runs_again(void **state)
     assert_int_equal(b->sched.tasks_high, 0);
 }
 
+/* ---- standing still ---- */
+
+static void count_at_points(void *arg)
+{
+    int me = (int)(intptr_t)arg;
+
+    while (!__atomic_load_n(&b->shared, __ATOMIC_RELAXED)) {
+        b->count[me]++; /* plain: whoever reads it meanwhile must have stopped this task */
+        wrg_sched_point(&b->sched, WRG_POINT_CALL);
+    }
+}
+
+static void pause_and_look(void *arg)
+{
+    (void)arg;
+    for (unsigned i = 0; i < 50; i++) {
+        wrg_sched_pause(&b->sched);
+        unsigned first = b->count[0], second = b->count[1];
+        for (unsigned k = 0; k < 20; k++)
+            (void)sched_yield();
+        b->rc[2] |= b->count[0] != first || b->count[1] != second;
+        wrg_sched_wake(&b->sched, b->ids[3]); /* nor does a task begin */
+        b->rc[2] |= b->count[3] != i;
+        wrg_sched_unpause(&b->sched);
+        while (__atomic_load_n(&b->count[3], __ATOMIC_ACQUIRE) == i)
+            wrg_sched_yield(&b->sched);
+    }
+    __atomic_store_n(&b->shared, 1, __ATOMIC_RELAXED);
+}
+
+static void count_wakes(void *arg)
+{
+    __atomic_fetch_add(&b->count[(int)(intptr_t)arg], 1, __ATOMIC_RELEASE);
+}
+
+static void pause__nobody_else_moves_until_it_is_over(void **state)
+{
+    (void)state;
+    make(count_at_points, 0, FRONT, false);
+    make(count_at_points, 1, BACK, false);
+    make(pause_and_look, 2, FRONT, false);
+    make(count_wakes, 3, BACK, true);
+    b->sched.points_on = 1;
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    assert_int_equal(b->rc[2], 0);
+    assert_int_equal(b->count[3], 50);
+    assert_true(b->count[0] > 0 && b->count[1] > 0);
+}
+
+static void kill_while_paused(void *arg)
+{
+    (void)arg;
+    wrg_sched_pause(&b->sched);
+    wrg_sched_kill_role(&b->sched, BACK);
+    memset(&b->count[1], 0xaa, sizeof(b->count[1])); /* it is nobody's any more */
+    wrg_sched_unpause(&b->sched);
+    __atomic_store_n(&b->shared, 1, __ATOMIC_RELAXED);
+}
+
+static void killed_in_a_pause__has_left_when_kill_returns(void **state)
+{
+    (void)state;
+    make(count_at_points, 0, FRONT, false);
+    make(count_at_points, 1, BACK, false);
+    make(kill_while_paused, 2, FRONT, false);
+    b->sched.points_on = 1;
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    assert_int_equal(b->count[1], 0xaaaaaaaa);
+}
+
+static void stop_others(void *arg)
+{
+    (void)arg;
+    wrg_sched_stop(&b->sched);
+}
+
+static void pause_for_ever(void *arg)
+{
+    (void)arg;
+    wrg_sched_pause(&b->sched);
+    wrg_sched_unpause(&b->sched);
+    for (;;)
+        wrg_sched_yield(&b->sched);
+}
+
+static void stop_beside_a_pause__run_ends(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 20; i++) {
+        wrg_sched_reset(&b->sched);
+        make(count_at_points, 0, FRONT, false);
+        make(pause_for_ever, 1, FRONT, false);
+        make(stop_others, 2, BACK, false);
+        b->sched.points_on = 1;
+        assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_STOPPED);
+    }
+}
+
 static void snapshot__refused(void **state)
 {
     static char buf[WRG_SCHED_SAVE_MAX];
@@ -311,6 +410,9 @@ int main(void)
         T(task_created_by_a_task__runs_in_the_same_run),
         T(exit_from_within__ends_the_job),
         T(worker_retired__never_runs_again),
+        T(pause__nobody_else_moves_until_it_is_over),
+        T(killed_in_a_pause__has_left_when_kill_returns),
+        T(stop_beside_a_pause__run_ends),
         T(snapshot__refused),
     };
 

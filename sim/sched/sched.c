@@ -298,12 +298,24 @@ void wrg_sched_kill_role(struct wrg_sched *s, uint8_t role)
         own |= &s->tasks[id] == s->cur;
     }
     if (s->engine == WRG_ENGINE_THREAD)
-        __atomic_store_n(&s->points_on, 1, __ATOMIC_RELAXED);
+        wrg_sched_thread_bury(s);
     wrg_sched_unlock(s);
     if (s->engine == WRG_ENGINE_THREAD)
         wrg_sched_thread_check(s);
     else if (own)
         wrg_sched_fiber_leave_dead(s);
+}
+
+void wrg_sched_pause(struct wrg_sched *s)
+{
+    if (s->engine == WRG_ENGINE_THREAD)
+        wrg_sched_thread_pause(s);
+}
+
+void wrg_sched_unpause(struct wrg_sched *s)
+{
+    if (s->engine == WRG_ENGINE_THREAD)
+        wrg_sched_thread_unpause(s);
 }
 
 int wrg_sched_current(const struct wrg_sched *s)

@@ -271,6 +271,13 @@ WRG_MUST_USE int wrg_sched_wait(struct wrg_sched *s, uint64_t timeout_ns);
 void wrg_sched_yield(struct wrg_sched *s);
 /* Opens a section of the running task: its events count from 1 again. No-op in the controller. */
 void wrg_sched_section(struct wrg_sched *s, uint32_t section);
+/*
+ * No other task runs until unpause: what has to happen to a world in one piece happens between the
+ * two. Tasks that are killed meanwhile have left when kill_role returns. Fiber engine: nothing, for
+ * nobody else runs before the caller's next point.
+ */
+void wrg_sched_pause(struct wrg_sched *s);
+void wrg_sched_unpause(struct wrg_sched *s);
 /* As if fn returned. */
 WRG_NORETURN void wrg_sched_exit(struct wrg_sched *s);
 /* A finding ends the run: run returns STOPPED, and this task never goes on. */

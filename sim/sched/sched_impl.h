@@ -102,6 +102,10 @@ int wrg_sched_thread_wait(struct wrg_sched *s, uint64_t timeout_ns);
 /* Leaves for good if the run was stopped or the calling task killed. */
 void wrg_sched_thread_check(struct wrg_sched *s);
 void wrg_sched_thread_yield(struct wrg_sched *s);
+void wrg_sched_thread_pause(struct wrg_sched *s);
+void wrg_sched_thread_unpause(struct wrg_sched *s);
+/* Under the lock, after tasks were killed: they leave at their next point. */
+void wrg_sched_thread_bury(struct wrg_sched *s);
 WRG_NORETURN void wrg_sched_thread_exit(struct wrg_sched *s);
 WRG_NORETURN void wrg_sched_thread_stop(struct wrg_sched *s);
 void wrg_sched_thread_wake(struct wrg_sched *s, int id);

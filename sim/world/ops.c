@@ -256,8 +256,10 @@ static bool op_kill(struct wrg_world *w, const struct wrg_op *op)
     if (w->kill_dom || w->dead[WRG_SEAT_FRONT] || w->dead[WRG_SEAT_BACK])
         return false; /* one death a run */
     w->closing = true;
-    if (op->kill.after == 0 && !w->xen.parallel) {
+    if (op->kill.after == 0) {
+        wrg_sched_pause(&w->sched);
         wrg_director_kill(w, domid);
+        wrg_sched_unpause(&w->sched);
         return true;
     }
     w->kill_dom = domid;
@@ -272,12 +274,13 @@ static bool op_resize(struct wrg_world *w, const struct wrg_op *op)
 {
     const struct wrg_endpoint *back = w->vbd.endpoints[WRG_SEAT_BACK];
 
-    /* The disk's task reads the size without a lock. */
-    if (w->xen.parallel || w->vbd.memory_disk.sectors == op->resize.sectors)
+    if (w->vbd.memory_disk.sectors == op->resize.sectors)
         return false;
+    wrg_sched_pause(&w->sched); /* the disk's task reads the size without a lock */
     wrg_memory_disk_resize(&w->vbd.memory_disk, op->resize.sectors);
     if (w->vbd.self[WRG_SEAT_BACK] && back->resized)
         back->resized(w->vbd.self[WRG_SEAT_BACK]);
+    wrg_sched_unpause(&w->sched);
     return true;
 }
 

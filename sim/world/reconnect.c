@@ -158,16 +158,20 @@ bool wrg_world_add_again(struct wrg_world *w)
 
 bool wrg_world_power_cut(struct wrg_world *w, uint32_t fate)
 {
-    if (w->xen.parallel || !both_alive(w) || w->rebuilds == REBUILDS_MAX)
+    if (!both_alive(w) || w->rebuilds == REBUILDS_MAX)
         return false;
     w->reconnected = true;
+    wrg_sched_pause(&w->sched);
     wrg_director_kill(w, WRG_DOM_BACK);
+    wrg_sched_unpause(&w->sched);
     /* The frontend sees its backend go, and fails what it has. */
     (void)wrg_wait_seat_closed(w, WRG_SEAT_FRONT);
     wait_until_quiet(w);
     stop_front(w);
+    wrg_sched_pause(&w->sched); /* other guests may run */
     bool rebuilt = rebuild_back(w);
     cut_power(w, fate); /* nothing is on its way to the disk any more */
+    wrg_sched_unpause(&w->sched);
     if (rebuilt) {
         bool written = write_device(w);
         bool started = start_rebuilt_back(w);
@@ -234,18 +238,28 @@ static bool by_firmware(struct wrg_world *w, unsigned seat)
  * The guest stands still while its device is set up at another host, so it sees nothing of the old
  * backend's end: no task of it runs before it is told.
  */
-static bool by_migration(struct wrg_world *w, unsigned seat)
+static bool move_guest(struct wrg_world *w)
 {
     const struct wrg_endpoint *front = w->vbd.endpoints[WRG_SEAT_FRONT];
 
-    (void)seat;
-    if (w->xen.parallel || !front->resume || w->rebuilds == REBUILDS_MAX || !rebuild_back(w))
+    if (!rebuild_back(w))
         return false;
     bool written = write_device(w);
     if (written)
         front->resume(w->vbd.self[WRG_SEAT_FRONT]);
     bool started = start_rebuilt_back(w);
     return written && started;
+}
+
+static bool by_migration(struct wrg_world *w, unsigned seat)
+{
+    (void)seat;
+    if (!w->vbd.endpoints[WRG_SEAT_FRONT]->resume || w->rebuilds == REBUILDS_MAX)
+        return false;
+    wrg_sched_pause(&w->sched);
+    bool moved = move_guest(w);
+    wrg_sched_unpause(&w->sched);
+    return moved;
 }
 
 static bool (*const ways[])(struct wrg_world *w, unsigned seat) = {

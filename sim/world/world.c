@@ -317,6 +317,12 @@ void wrg_world_fail_nth(struct wrg_world *w, uint32_t nth)
 
 /* ---- verdict ---- */
 
+/* Where tasks run in parallel there is no order of theirs, and nobody sees single accesses. */
+static bool is_applicable(const struct wrg_world *w, uint8_t kind)
+{
+    return !w->xen.parallel || (kind != WRG_OP_PREEMPT && kind != WRG_OP_TAMPER);
+}
+
 void wrg_world_verdict(const struct wrg_world *w, struct wrg_verdict *verdict)
 {
     int expect = wrg_case_expect(w->c);
@@ -346,7 +352,7 @@ void wrg_world_verdict(const struct wrg_world *w, struct wrg_verdict *verdict)
     }
     verdict->ops = w->c->nops;
     for (uint16_t i = 0; i < w->c->nops; i++)
-        if (!w->effective[i])
+        if (!w->effective[i] && is_applicable(w, w->c->ops[i].kind))
             verdict->dead[verdict->dead_ops++] = i;
     verdict->blind = w->vbd.oracles ? wrg_oracles_blind(w->vbd.oracles) : 0;
     verdict->from_snapshot = w->from_snapshot;
