@@ -2,7 +2,12 @@
 /*
  * The same drivers on pthreads in parallel. Under TSan a race here fails the test.
  */
+#include <pthread.h>
+#include <time.h>
+
 #include "world/world_fixture.h"
+
+#include "guest/port_calls.h"
 
 static void honest_pair_on_threads__clean_and_complete(void **state)
 {
@@ -24,6 +29,93 @@ static void honest_pair_on_threads__clean_and_complete(void **state)
     wrg_world_destroy(world);
     free(c);
 }
+
+/* ---- two at one time ---- */
+
+extern const struct wrg_endpoint wrg_back_endpoint;
+
+/*
+ * Where tasks of the backend meet: each comes with a request in hand that it has taken out of a
+ * ring and has not answered. The first waits there, for real, until there are two.
+ */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t met;
+    uint32_t inside, most;
+    wrg_port_call *const *calls; /* the real ones */
+    wrg_port_call *wrapped[WRG_NR_CALLS];
+    struct wrg_endpoint back;
+} meeting = { .lock = PTHREAD_MUTEX_INITIALIZER, .met = PTHREAD_COND_INITIALIZER };
+
+static void meet(void)
+{
+    struct timespec late;
+
+    clock_gettime(CLOCK_REALTIME, &late);
+    late.tv_sec += 20;
+    pthread_mutex_lock(&meeting.lock);
+    if (++meeting.inside > meeting.most)
+        meeting.most = meeting.inside;
+    pthread_cond_broadcast(&meeting.met);
+    while (meeting.most < 2)
+        if (pthread_cond_timedwait(&meeting.met, &meeting.lock, &late))
+            break;
+    meeting.inside--;
+    pthread_mutex_unlock(&meeting.lock);
+}
+
+static int map_and_meet(struct wrg_port *port, void *ptr)
+{
+    const struct wrg_gnttab_map *args = ptr;
+
+    if (!args->contiguous) /* data, not a ring */
+        meet();
+    return meeting.calls[WRG_CALL_GNTTAB_MAP](port, ptr);
+}
+
+static int start_and_wrap(struct wrg_port *port, void **self)
+{
+    if (!meeting.calls) {
+        meeting.calls = port->calls;
+        memcpy(meeting.wrapped, port->calls, sizeof(meeting.wrapped));
+        meeting.wrapped[WRG_CALL_GNTTAB_MAP] = map_and_meet;
+    }
+    port->calls = meeting.wrapped;
+    return wrg_back_endpoint.start(port, self);
+}
+
+static void expect_a_meeting(const char *text)
+{
+    struct wrg_world_options options = { .engine = WRG_ENGINE_THREAD, .oracles = true };
+    struct wrg_case *c = fixture_case(text);
+
+    meeting.calls = NULL;
+    meeting.most = 0;
+    meeting.back = wrg_back_endpoint;
+    meeting.back.start = start_and_wrap;
+    options.back = &meeting.back;
+    struct wrg_world *world = wrg_world_create(&options);
+    struct wrg_verdict verdict = fixture_run(world, c);
+    fixture_expect_clean(&verdict, text);
+    assert_true(meeting.most >= 2);
+    wrg_world_destroy(world);
+    free(c);
+}
+
+static void two_guests__their_rings_are_served_at_one_time(void **state)
+{
+    (void)state;
+    expect_a_meeting("config victim=none guests=2\nio op=write count=16 times=4\n");
+}
+
+static void two_queues__are_served_at_one_time(void **state)
+{
+    (void)state;
+    expect_a_meeting("config victim=none queues=2 front-queues=2\n"
+                     "io op=write count=16 times=16 stride=16\n");
+}
+
+/* ---- both engines ---- */
 
 static void cases_without_schedule__same_verdict_on_both_engines(void **state)
 {
@@ -47,6 +139,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(honest_pair_on_threads__clean_and_complete),
+        cmocka_unit_test(two_guests__their_rings_are_served_at_one_time),
+        cmocka_unit_test(two_queues__are_served_at_one_time),
         cmocka_unit_test(cases_without_schedule__same_verdict_on_both_engines),
     };
 
