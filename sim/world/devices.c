@@ -133,7 +133,7 @@ void wrg_devices_connect(struct wrg_world *w)
 
 static bool do_round(struct wrg_world_vbd *vbd, uint32_t round, uint8_t op)
 {
-    uint32_t range = (uint32_t)wrg_min_u64(vbd->edge.state.sectors, 4096) & ~7u;
+    uint32_t range = (uint32_t)wrg_min_u64(wrg_edge_sectors(vbd), 4096) & ~7u;
     bool any = false;
 
     for (uint32_t i = 0; i < ROUND_IOS && range > IO_SECTORS; i++) {
@@ -243,7 +243,7 @@ void wrg_devices_on_death(struct wrg_world *w, uint16_t domid)
             vbd->self[seat] = NULL;
             wrg_guest_drop_locks(&vbd->guests[seat]);
             if (seat == WRG_SEAT_FRONT)
-                vbd->edge.state.ready = false;
+                __atomic_store_n(&vbd->edge.state.ready, false, __ATOMIC_RELEASE);
         }
     }
 }

@@ -132,7 +132,7 @@ void wrg_director_kill(struct wrg_world *w, uint16_t domid)
     w->closing = true;
     w->vbd.self[seat] = NULL; /* what it had allocated goes with the world */
     if (seat == WRG_SEAT_FRONT)
-        w->vbd.edge.state.ready = false;
+        __atomic_store_n(&w->vbd.edge.state.ready, false, __ATOMIC_RELEASE);
     wrg_guest_drop_locks(&w->vbd.guests[seat]);
     wrg_xen_kill_domain(&w->xen, domid);
 }

@@ -61,15 +61,6 @@ void wrg_edge_reset(struct wrg_world_vbd *vbd)
     edge->state.ready = false;
 }
 
-uint32_t wrg_edge_pages(const struct wrg_world_vbd *vbd)
-{
-    uint32_t pages = vbd->edge.lost_pages;
-
-    for (uint32_t i = 0; i < vbd->edge.high; i++)
-        pages += vbd->edge.slots[i].npages;
-    return pages;
-}
-
 static void lock(struct wrg_world_vbd *vbd)
 {
     if (vbd->w->xen.parallel)
@@ -80,6 +71,23 @@ static void unlock(struct wrg_world_vbd *vbd)
 {
     if (vbd->w->xen.parallel)
         pthread_mutex_unlock(&vbd->edge.lock);
+}
+
+uint32_t wrg_edge_completed(struct wrg_world_vbd *vbd)
+{
+    lock(vbd);
+    uint32_t completed = vbd->edge.completed;
+    unlock(vbd);
+    return completed;
+}
+
+uint32_t wrg_edge_pages(const struct wrg_world_vbd *vbd)
+{
+    uint32_t pages = vbd->edge.lost_pages;
+
+    for (uint32_t i = 0; i < vbd->edge.high; i++)
+        pages += vbd->edge.slots[i].npages;
+    return pages;
 }
 
 /* ---- data ---- */
@@ -311,7 +319,7 @@ static int submit_slot(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot)
     int result = -EIO;
 
     for (uint32_t tries = 0; tries < SUBMIT_TRIES; tries++) {
-        result = vbd->self[WRG_SEAT_FRONT] && vbd->edge.state.ready
+        result = vbd->self[WRG_SEAT_FRONT] && wrg_edge_is_ready(vbd)
                      ? front->submit(vbd->self[WRG_SEAT_FRONT], &slot->io)
                      : -EIO;
         if (result != -EAGAIN)
@@ -394,7 +402,7 @@ int wrg_edge_submit_program(struct wrg_world_vbd *vbd, const struct wrg_program_
     struct wrg_io_slot *slot;
     int result;
 
-    if (!vbd->self[WRG_SEAT_FRONT] || !vbd->edge.state.ready)
+    if (!vbd->self[WRG_SEAT_FRONT] || !wrg_edge_is_ready(vbd))
         return -EIO;
     slot = take_program_slot(vbd, io);
     if (!slot)
@@ -419,8 +427,8 @@ static void blk_ready(void *ctx, const struct wrg_blk_ready *args)
     wrg_xen_emit(&vbd->w->xen, .kind = WRG_EV_BLK_READY, .role = WRG_ROLE_FRONT,
                  .a = args->max_segments, .b = args->vdisk_info, .c = args->sectors,
                  .d = args->sector_size_bytes - WRG_SECTOR_SIZE);
-    vbd->edge.state.ready = true;
-    vbd->edge.state.sectors = args->sectors;
+    __atomic_store_n(&vbd->edge.state.sectors, args->sectors, __ATOMIC_RELAXED);
+    __atomic_store_n(&vbd->edge.state.ready, true, __ATOMIC_RELEASE);
     vbd->edge.state.max_segments = args->max_segments;
 }
 
@@ -448,7 +456,7 @@ static void blk_gone(void *ctx, const struct wrg_blk_gone *args)
 {
     struct wrg_world_vbd *vbd = ctx;
 
-    vbd->edge.state.ready = false;
+    __atomic_store_n(&vbd->edge.state.ready, false, __ATOMIC_RELEASE);
     wrg_xen_emit(&vbd->w->xen, .kind = WRG_EV_BLK_GONE, .role = WRG_ROLE_FRONT,
                  .a = (uint32_t)args->error);
 }

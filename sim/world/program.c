@@ -50,10 +50,9 @@ int wrg_program_submit(struct wrg_world *w, const struct wrg_program_io *io)
 
 uint64_t wrg_program_sectors(struct wrg_world *w, unsigned device)
 {
-    const struct wrg_edge_above *edge =
-        device < w->nvbds ? &wrg_world_device(w, device)->edge : NULL;
+    const struct wrg_world_vbd *vbd = device < w->nvbds ? wrg_world_device(w, device) : NULL;
 
-    return edge && edge->state.ready ? edge->state.sectors : 0;
+    return vbd && wrg_edge_is_ready(vbd) ? wrg_edge_sectors(vbd) : 0;
 }
 
 /* ---- its task ---- */

@@ -69,7 +69,7 @@ static void stop_seat(struct wrg_world *w, unsigned seat)
 static void stop_front(struct wrg_world *w)
 {
     stop_seat(w, WRG_SEAT_FRONT);
-    w->vbd.edge.state.ready = false;
+    __atomic_store_n(&w->vbd.edge.state.ready, false, __ATOMIC_RELEASE);
 }
 
 /* All that the toolstack writes for a device whose script has answered. */

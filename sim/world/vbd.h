@@ -130,6 +130,17 @@ struct wrg_edge_io {
     uint32_t pattern;
     uint64_t sector;
 };
+/* The frontend takes I/O; how many sectors it knows of. */
+static inline bool wrg_edge_is_ready(const struct wrg_world_vbd *vbd)
+{
+    return __atomic_load_n(&vbd->edge.state.ready, __ATOMIC_ACQUIRE);
+}
+static inline uint64_t wrg_edge_sectors(const struct wrg_world_vbd *vbd)
+{
+    return __atomic_load_n(&vbd->edge.state.sectors, __ATOMIC_RELAXED);
+}
+/* I/Os that have ended. */
+uint32_t wrg_edge_completed(struct wrg_world_vbd *vbd);
 /* Pages of its buffers, those that were lost included. */
 uint32_t wrg_edge_pages(const struct wrg_world_vbd *vbd);
 /* From a task: submits one I/O, waiting for room. False: the device takes none. */

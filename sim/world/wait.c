@@ -32,7 +32,7 @@ static bool has_responses(struct wrg_world *w, uint64_t n)
     void *front = w->vbd.self[WRG_SEAT_FRONT];
 
     if (!wrg_world_scripted(w, WRG_SEAT_FRONT) || !front)
-        return w->vbd.edge.completed >= n;
+        return wrg_edge_completed(&w->vbd) >= n;
     return wrg_hostile_responses(front) >= n;
 }
 
