@@ -38,7 +38,7 @@ static const struct argp_option options[] = {
     { "ring-order", OPT_RING_ORDER, "N", 0, "Rings of 2^N pages, 0..4 (default 2)", 0 },
     { "queues", OPT_QUEUES, "N", 0, "Queues of each device, 1..12 (default 1)", 0 },
     { "segments", OPT_SEGMENTS, "N", 0, "Pages of a request, 1..4096 (default 256)", 0 },
-    { "depth", OPT_DEPTH, "N", 0, "Pieces at a time, 1..64 (default 8)", 0 },
+    { "depth", OPT_DEPTH, "N", 0, "Pieces at a time, 1..64 (default 4)", 0 },
     { "persistent", OPT_PERSISTENT, NULL, 0, "Keep grants mapped", 0 },
     { "abi", OPT_ABI, "ABI", 0, "native (default), x86_64 or x86_32", 0 },
     { "engine", OPT_ENGINE, "E", 0, "fiber (default), or thread: drivers on real threads", 0 },
@@ -149,7 +149,7 @@ int wrg_cmd_disk(const struct wrg_cli *cli, int argc, char **argv)
     disk->ring_order = 2;
     disk->queues = 1;
     disk->segments = 256;
-    disk->depth = 8;
+    disk->depth = 4;
     disk->abi = abis[0];
     disk->images.sparse = true;
     wrg_cli_parse(cli, &argp, argc, argv, disk);
