@@ -155,6 +155,7 @@ static void fill_task(struct wrg_sched *s, int id, const struct wrg_task_args *a
     t->points = 0;
     t->section_base = 0;
     t->section = 0;
+    t->id = (uint8_t)id;
     t->role = args->role;
     t->index = index;
     t->actor = index < INDEX_MAX || (index == INDEX_MAX && args->role < ROLE_MAX)

@@ -127,6 +127,7 @@ struct wrg_task {
     uint64_t points_limit; /* too much work */
     uint64_t section_base; /* points when the section was opened */
     uint32_t section;
+    uint8_t id; /* its place in `tasks` */
     uint8_t state;
     uint8_t role;
     uint8_t index;

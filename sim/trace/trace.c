@@ -25,33 +25,6 @@ WRG_STATIC_ASSERT(WRG_TRACE_WINDOW * sizeof(struct wrg_event) % WRG_DIGEST_BYTES
                   "a turn is hashed in whole blocks");
 WRG_STATIC_ASSERT((int)BLOCKS_KEPT == (int)BLOCKS_A_TURN, "payloads are hashed by as many");
 
-static void nobody(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
-{
-    (void)ctx;
-    (void)ev;
-    (void)payload;
-    (void)len;
-}
-
-static void several(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
-{
-    const struct wrg_trace_subs *subs = ctx;
-    const struct wrg_trace_sub *sub = subs->sub;
-
-    for (const struct wrg_trace_sub *last = sub + subs->count - 1; sub < last; sub++)
-        sub->fn(sub->ctx, ev, payload, len);
-    sub->fn(sub->ctx, ev, payload, len);
-}
-
-/* Most have two: the wiretap and the peers' hash, or two checkers. */
-static void two(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
-{
-    const struct wrg_trace_subs *subs = ctx;
-
-    subs->sub[0].fn(subs->sub[0].ctx, ev, payload, len);
-    subs->sub[1].fn(subs->sub[1].ctx, ev, payload, len);
-}
-
 void wrg_trace_init(struct wrg_trace *trace)
 {
     memset(trace, 0, sizeof(*trace));
@@ -74,17 +47,10 @@ void wrg_trace_reset(struct wrg_trace *trace)
     trace->kept = 0;
 }
 
-static void call_all(const struct wrg_trace_subs *subs, const struct wrg_event *ev,
-                     const void *payload, uint32_t len)
-{
-    for (uint32_t i = 0; i < subs->count; i++)
-        subs->sub[i].fn(subs->sub[i].ctx, ev, payload, len);
-}
-
 /* Each audience has its own events, and what happens to a domain is everybody's. */
-static void divide(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+static void divide(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
+                   uint32_t len)
 {
-    struct wrg_trace *trace = ctx;
     struct wrg_event bare = *ev;
     uint8_t number = ev->role >> WRG_TRACE_ROLE_BITS;
     bool common = ev->kind == WRG_EV_DEATH || ev->kind == WRG_EV_BIRTH;
@@ -95,25 +61,10 @@ static void divide(void *ctx, const struct wrg_event *ev, const void *payload, u
         bool heard = wrg_trace_has_finding(trace);
         if (i != number && !common)
             continue;
-        call_all(&trace->subs[i][ev->kind], &bare, payload, len);
+        wrg_trace_tell(&trace->subs[i][ev->kind], &bare, payload, len);
         if (!heard && wrg_trace_has_finding(trace))
             trace->finding.role |= (uint8_t)(i << WRG_TRACE_ROLE_BITS);
     }
-}
-
-static void route(struct wrg_trace *trace, unsigned kind)
-{
-    struct wrg_trace_subs *subs = &trace->subs[0][kind];
-
-    if (trace->divided)
-        trace->first[kind] = (struct wrg_trace_sub){ .fn = divide, .ctx = trace };
-    else if (subs->count == 0)
-        trace->first[kind] = (struct wrg_trace_sub){ .fn = nobody };
-    else if (subs->count == 1)
-        trace->first[kind] = subs->sub[0];
-    else
-        trace->first[kind] =
-            (struct wrg_trace_sub){ .fn = subs->count == 2 ? two : several, .ctx = subs };
 }
 
 void wrg_trace_subscribe(struct wrg_trace *trace, enum wrg_event_kind kind, wrg_trace_fn *fn,
@@ -123,7 +74,6 @@ void wrg_trace_subscribe(struct wrg_trace *trace, enum wrg_event_kind kind, wrg_
 
     WRG_ASSERT(subs->count < WRG_TRACE_SUBSCRIBERS_MAX);
     subs->sub[subs->count++] = (struct wrg_trace_sub){ .fn = fn, .ctx = ctx };
-    route(trace, kind);
 }
 
 void wrg_trace_unsubscribe_all(struct wrg_trace *trace)
@@ -132,22 +82,16 @@ void wrg_trace_unsubscribe_all(struct wrg_trace *trace)
         trace->audience == 0 && trace->divided ? WRG_TRACE_AUDIENCES - 1 : trace->audience;
 
     trace->divided &= trace->audience != 0;
-    for (unsigned kind = 0; kind < WRG_NR_EVENTS; kind++) {
+    for (unsigned kind = 0; kind < WRG_NR_EVENTS; kind++)
         for (uint8_t i = trace->audience; i <= last; i++)
             trace->subs[i][kind].count = 0;
-        route(trace, kind);
-    }
 }
 
 void wrg_trace_choose(struct wrg_trace *trace, uint8_t audience)
 {
     WRG_ASSERT(audience < WRG_TRACE_AUDIENCES);
     trace->audience = audience;
-    if (audience == 0 || trace->divided)
-        return;
-    trace->divided = true;
-    for (unsigned kind = 0; kind < WRG_NR_EVENTS; kind++)
-        route(trace, kind);
+    trace->divided |= audience != 0;
 }
 
 static void absorb(struct wrg_trace *trace, const void *bytes)
@@ -159,14 +103,15 @@ static void absorb(struct wrg_trace *trace, const void *bytes)
         trace->chain = wrg_digest_words(trace->chain, digests[i], digests[i + 1]);
 }
 
-/* Puts a payload behind those that are kept, and zeros behind it up to a whole word. */
-static inline void keep(struct wrg_trace *trace, const void *payload, uint32_t len)
+/* With zeros behind it up to a whole word. */
+void wrg_trace_keep(struct wrg_trace *trace, const void *payload, uint32_t len)
 {
     uint8_t *to = wrg_trace_room(trace);
     uint8_t *last = to + (len & ~(WORD - 1u));
     uint32_t rest = len % WORD;
     uint64_t word = 0;
 
+    WRG_ASSERT(len <= WRG_TRACE_PAYLOAD_MAX);
     if (payload == to) { /* it was put together here */
         memcpy(&word, last, WORD);
         word &= (UINT64_C(1) << 8 * rest) - 1;
@@ -177,59 +122,28 @@ static inline void keep(struct wrg_trace *trace, const void *payload, uint32_t l
     }
     trace->lengths = trace->lengths * LENGTH_FACTOR + len;
     trace->kept += (len + WORD - 1) & ~(WORD - 1u);
-}
-
-/* Something is due that is not due at each event: kept out of the way of the others. */
-__attribute__((noinline)) static void finish_turn(struct wrg_trace *trace,
-                                                  const struct wrg_event *ev, const void *payload,
-                                                  uint32_t len)
-{
-    const struct wrg_trace_sub *first = &trace->first[ev->kind];
-
-    if (trace->hashing && ev == &trace->window[WRG_TRACE_WINDOW - 1])
-        absorb(trace, trace->window);
-    if (trace->tap)
-        trace->tap(trace->tap_ctx, ev, payload, len);
-    first->fn(first->ctx, ev, payload, len);
-    if (trace->kept >= WRG_TRACE_KEPT) { /* last: the payload may lie there */
+    if (WRG_UNLIKELY(trace->kept >= WRG_TRACE_KEPT)) {
         absorb(trace, trace->payloads);
         trace->kept -= WRG_TRACE_KEPT;
         memcpy(trace->payloads, trace->payloads + WRG_TRACE_KEPT, trace->kept);
     }
-    if (trace->parallel)
-        pthread_mutex_unlock(&trace->lock);
 }
 
-/* All calls stand in last place, so that nothing is saved around them. */
-static inline void finish(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
+void wrg_trace_end_slowly(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
                           uint32_t len)
 {
-    const struct wrg_trace_sub *first = &trace->first[ev->kind];
-
-    WRG_ASSERT(ev->kind < WRG_NR_EVENTS);
-    if (WRG_UNLIKELY(++trace->count % WRG_TRACE_WINDOW == 0 || trace->tap || trace->parallel ||
-                     trace->kept >= WRG_TRACE_KEPT))
-        finish_turn(trace, ev, payload, len);
+    if (trace->hashing && ev == &trace->window[WRG_TRACE_WINDOW - 1])
+        absorb(trace, trace->window);
+    if (trace->tap)
+        trace->tap(trace->tap_ctx, ev, payload, len);
+    if (trace->divided)
+        divide(trace, ev, payload, len);
     else
-        first->fn(first->ctx, ev, payload, len);
-}
-
-__attribute__((noinline)) static void keep_and_finish(struct wrg_trace *trace,
-                                                      const struct wrg_event *ev,
-                                                      const void *payload, uint32_t len)
-{
-    WRG_ASSERT(len <= WRG_TRACE_PAYLOAD_MAX);
-    keep(trace, payload, len);
-    finish(trace, ev, payload, len);
-}
-
-void wrg_trace_end(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
-                   uint32_t len)
-{
+        wrg_trace_tell(&trace->subs[0][ev->kind], ev, payload, len);
     if (len && trace->hashing)
-        keep_and_finish(trace, ev, payload, len);
-    else
-        finish(trace, ev, payload, len);
+        wrg_trace_keep(trace, payload, len); /* last: the payload may lie there */
+    if (trace->parallel)
+        pthread_mutex_unlock(&trace->lock);
 }
 
 void wrg_trace_emit(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,

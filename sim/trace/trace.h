@@ -45,14 +45,12 @@ struct wrg_trace {
     bool on; /* nobody listens otherwise, and nothing is emitted */
     bool hashing;
     bool parallel; /* thread engine */
-    /* Who is called for a kind: nobody, the one that listens, or the one that calls several. */
-    struct wrg_trace_sub {
-        wrg_trace_fn *fn;
-        void *ctx;
-    } first[WRG_NR_EVENTS];
     struct wrg_trace_subs {
         uint32_t count;
-        struct wrg_trace_sub sub[WRG_TRACE_SUBSCRIBERS_MAX];
+        struct wrg_trace_sub {
+            wrg_trace_fn *fn;
+            void *ctx;
+        } sub[WRG_TRACE_SUBSCRIBERS_MAX];
     } subs[WRG_TRACE_AUDIENCES][WRG_NR_EVENTS];
     uint8_t audience;  /* of those who subscribe now */
     bool divided;      /* there is more than one */
@@ -93,8 +91,8 @@ void wrg_trace_choose(struct wrg_trace *trace, uint8_t audience);
  * nothing else is emitted. Call only if trace->on. payload may be NULL with len 0.
  */
 static inline struct wrg_event *wrg_trace_begin(struct wrg_trace *trace);
-void wrg_trace_end(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
-                   uint32_t len);
+static inline void wrg_trace_end(struct wrg_trace *trace, const struct wrg_event *ev,
+                                 const void *payload, uint32_t len);
 
 /*
  * Where the payload of the next event may be put together before it begins: then it is not copied.
@@ -125,6 +123,35 @@ static inline struct wrg_event *wrg_trace_begin(struct wrg_trace *trace)
     if (trace->parallel)
         pthread_mutex_lock(&trace->lock);
     return &trace->window[trace->count % WRG_TRACE_WINDOW];
+}
+
+/* What is not due at each event: a full turn, a tap, several audiences, the lock. */
+void wrg_trace_end_slowly(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
+                          uint32_t len);
+/* Puts a payload behind those that are hashed next. */
+void wrg_trace_keep(struct wrg_trace *trace, const void *payload, uint32_t len);
+
+static inline void wrg_trace_tell(const struct wrg_trace_subs *subs, const struct wrg_event *ev,
+                                  const void *payload, uint32_t len)
+{
+    const struct wrg_trace_sub *sub = subs->sub;
+
+    for (const struct wrg_trace_sub *end = sub + subs->count; sub < end; sub++)
+        sub->fn(sub->ctx, ev, payload, len);
+}
+
+static inline void wrg_trace_end(struct wrg_trace *trace, const struct wrg_event *ev,
+                                 const void *payload, uint32_t len)
+{
+    WRG_ASSERT(ev->kind < WRG_NR_EVENTS);
+    if (WRG_UNLIKELY(++trace->count % WRG_TRACE_WINDOW == 0 || trace->tap || trace->divided ||
+                     trace->parallel)) {
+        wrg_trace_end_slowly(trace, ev, payload, len);
+        return;
+    }
+    wrg_trace_tell(&trace->subs[0][ev->kind], ev, payload, len);
+    if (len && trace->hashing)
+        wrg_trace_keep(trace, payload, len);
 }
 
 /* The hash of all events so far. */

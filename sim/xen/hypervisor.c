@@ -352,6 +352,20 @@ int wrg_xen_build_back(struct wrg_xen *xen)
 
 void wrg_xen_emit_finding(struct wrg_xen *xen)
 {
-    if (wrg_xen_task(xen) != WRG_TASK_NONE && !xen->parallel)
+    if (!xen->parallel && xen->sched->cur)
         wrg_sched_stop(xen->sched);
+}
+
+void wrg_xen_emit_slowly(struct wrg_xen *xen, const struct wrg_event *event, const void *payload,
+                         uint32_t len)
+{
+    struct wrg_event *ev = wrg_trace_begin(xen->trace); /* locks */
+
+    if (!ev)
+        return;
+    *ev = *event;
+    ev->role = (uint8_t)(event->role | wrg_xen_voice(xen) << WRG_TRACE_ROLE_BITS);
+    ev->task = (uint8_t)wrg_sched_current(xen->sched);
+    ev->step = (uint32_t)xen->sched->steps;
+    wrg_trace_end(xen->trace, ev, payload, len);
 }

@@ -127,15 +127,6 @@ struct wrg_xen_event {
 /* Ends the run if the event was reported, unless no task does it. */
 void wrg_xen_emit_finding(struct wrg_xen *xen);
 
-static inline int wrg_xen_task(const struct wrg_xen *xen)
-{
-    const struct wrg_sched *sched = xen->sched;
-
-    if (WRG_UNLIKELY(xen->parallel))
-        return wrg_sched_current(sched);
-    return sched->cur ? (int)(sched->cur - sched->tasks) : WRG_TASK_NONE;
-}
-
 /* Whom the caller speaks for: the number of a device. */
 static inline unsigned wrg_xen_voice(const struct wrg_xen *xen)
 {
@@ -153,23 +144,42 @@ static inline uint8_t wrg_xen_fault_role(const struct wrg_xen *xen, const struct
     return wrg_xen_voice(xen) && !xen->faults_for_all ? WRG_FAULT_EXEMPT : dom->role;
 }
 
-/* By value, and inline: the operands are written to where the trace keeps the event. */
-static inline void wrg_xen_emit_on(struct wrg_xen *xen, const struct wrg_xen_event event)
-{
-    struct wrg_event *ev = wrg_trace_begin(xen->trace);
+/* On the thread engine. */
+void wrg_xen_emit_slowly(struct wrg_xen *xen, const struct wrg_event *event, const void *payload,
+                         uint32_t len);
 
+/* By value, and inline: the operands are written to where the trace keeps the event. */
+__attribute__((always_inline)) static inline void wrg_xen_emit_on(struct wrg_xen *xen,
+                                                                  const struct wrg_xen_event event)
+{
+    const struct wrg_sched *sched = xen->sched;
+    struct wrg_trace *trace = xen->trace;
+
+    if (WRG_UNLIKELY(trace->parallel)) {
+        const struct wrg_event copy = { .kind = (uint16_t)event.kind,
+                                        .role = event.role,
+                                        .a = event.a,
+                                        .b = event.b,
+                                        .c = event.c,
+                                        .d = event.d };
+        wrg_xen_emit_slowly(xen, &copy, event.payload, event.len);
+        return;
+    }
+    struct wrg_event *ev = wrg_trace_begin(trace);
     if (WRG_LIKELY(ev)) {
+        const struct wrg_task *cur = sched->cur;
+        uint8_t voice = cur ? cur->voice : sched->voice;
         ev->kind = (uint16_t)event.kind;
-        ev->role = (uint8_t)(event.role | wrg_xen_voice(xen) << WRG_TRACE_ROLE_BITS);
-        ev->task = (uint8_t)wrg_xen_task(xen);
-        ev->step = (uint32_t)xen->sched->steps;
+        ev->role = (uint8_t)(event.role | voice << WRG_TRACE_ROLE_BITS);
+        ev->task = cur ? cur->id : (uint8_t)WRG_TASK_NONE;
+        ev->step = (uint32_t)sched->steps;
         ev->a = event.a;
         ev->b = event.b;
         ev->c = event.c;
         ev->d = event.d;
-        wrg_trace_end(xen->trace, ev, event.payload, event.len);
+        wrg_trace_end(trace, ev, event.payload, event.len);
     }
-    if (WRG_UNLIKELY(wrg_trace_has_finding(xen->trace)))
+    if (WRG_UNLIKELY(wrg_trace_has_finding(trace)))
         wrg_xen_emit_finding(xen);
 }
 
