@@ -7,6 +7,7 @@
 
 #include "base/base.h"
 #include "vocab/events.h"
+#include "xen/fetch_slot.h"
 #include "xen/memory.h"
 
 void wrg_fetch_begin(struct wrg_fetch *fetch)
@@ -176,67 +177,8 @@ uint32_t wrg_fetch_answered(const struct wrg_fetch *fetch, uint8_t seat)
 
 /* ---- scopes ---- */
 
-/*
- * The absolute index of a slot that is read now. A back reads requests in [published, published +
- * entries), where published counts its responses; a front reads responses in [published - entries,
- * published), where published counts its requests.
- */
-static uint32_t position_of(const struct wrg_fetch_ring *ring, uint32_t slot)
-{
-    uint32_t mask = ring->entries - 1;
-    uint32_t ahead = (slot - ring->published) & mask;
-
-    if (ring->seat == WRG_SEAT_BACK)
-        return ring->published + ahead;
-    return ring->published - ring->entries + ahead;
-}
-
-static struct wrg_fetch_scope *scope_of(struct wrg_fetch_ring *ring, uint32_t slot)
-{
-    struct wrg_fetch_scope *scope = &ring->scopes[slot];
-    uint32_t position = position_of(ring, slot);
-
-    if (scope->epoch != ring->epoch || scope->position != position) {
-        scope->epoch = ring->epoch;
-        scope->position = position;
-        scope->request = ++ring->requests;
-        ring->newest = slot;
-        scope->fetches = 0;
-        scope->seen[0] = scope->seen[1] = 0;
-        scope->bytes[0] = 0xff; /* no operation is known yet */
-    }
-    return scope;
-}
-
-/* As below, for a load of all bytes that a slot can have: so are requests loaded, mostly. */
-static inline bool mark_whole(struct wrg_fetch_scope *scope)
-{
-    bool again = (scope->seen[0] | scope->seen[1]) != 0;
-
-    scope->seen[0] = UINT64_MAX;
-    scope->seen[1] |= (UINT64_C(1) << (sizeof(scope->bytes) - 64)) - 1;
-    return again;
-}
-
-/* Marks bits [off, off + len) and tells whether one was marked before. */
-static bool mark(uint64_t *seen, uint32_t off, uint32_t len)
-{
-    bool again = false;
-
-    while (len) {
-        uint32_t bit = off % 64;
-        uint32_t n = len < 64 - bit ? len : 64 - bit;
-        uint64_t mask = (n == 64 ? UINT64_MAX : (1ull << n) - 1) << bit;
-        again |= (seen[off / 64] & mask) != 0;
-        seen[off / 64] |= mask;
-        off += n;
-        len -= n;
-    }
-    return again;
-}
-
-__attribute__((noinline)) static struct wrg_tamper *find_due(struct wrg_fetch *fetch, uint8_t lane,
-                                                             const struct wrg_fetch_scope *scope)
+struct wrg_tamper *wrg_fetch_find_due(struct wrg_fetch *fetch, uint8_t lane,
+                                      const struct wrg_fetch_scope *scope)
 {
     if (fetch->lanes[lane].device != 0)
         return NULL;
@@ -249,49 +191,20 @@ __attribute__((noinline)) static struct wrg_tamper *find_due(struct wrg_fetch *f
     return NULL;
 }
 
-static inline struct wrg_tamper *due(struct wrg_fetch *fetch, uint8_t seat, uint8_t lane,
-                                     const struct wrg_fetch_scope *scope)
-{
-    if (WRG_LIKELY(!fetch->tamper_on || seat != fetch->tamper_seat))
-        return NULL;
-    return find_due(fetch, lane, scope);
-}
-
-/* Quotients of offsets in a ring, which are below 2^18: a product is cheaper than a division. */
-#define INVERSE(size) (UINT32_MAX / (size) + 1)
-
-/* Where in which slot an offset of the ring lies. */
-static uint32_t slot_at(const struct wrg_fetch_ring *ring, uint32_t ring_off, uint32_t *within)
-{
-    uint32_t off = ring_off - WRG_WIRE_RING;
-    uint64_t inverse = ring->stride == WRG_WIRE_SIZE32_blkif_request
-                           ? INVERSE(WRG_WIRE_SIZE32_blkif_request)
-                           : INVERSE(WRG_WIRE_SIZE64_blkif_request);
-    uint32_t slot = (uint32_t)(off * inverse >> 32);
-
-    *within = off - slot * ring->stride;
-    return slot;
-}
-
 static struct wrg_fetch_result load_slot(struct wrg_fetch *fetch, uint8_t seat,
                                          const struct wrg_fetch_place *place)
 {
-    struct wrg_fetch_ring *ring = &fetch->rings[seat][place->lane];
     struct wrg_fetch_result result = { .class = WRG_SHARED_RING_SLOT, .lane = place->lane };
-    uint32_t within;
-    uint32_t slot = slot_at(ring, place->ring_off, &within);
+    struct wrg_fetch_slot slot =
+        wrg_fetch_load_slot(&fetch->rings[seat][place->lane], place->ring_off, place->len);
 
-    if (slot >= ring->entries)
+    if (!slot.scope)
         return result;
-    struct wrg_fetch_scope *scope = scope_of(ring, slot);
-    scope->fetches++;
-    result.request = scope->request;
-    result.keep_len = wrg_min_u32(place->len, ring->stride - within);
-    result.again = result.keep_len == sizeof(scope->bytes)
-                       ? mark_whole(scope)
-                       : mark(scope->seen, within, result.keep_len);
-    result.keep = result.again ? NULL : scope->bytes + within;
-    result.tamper = due(fetch, seat, place->lane, scope);
+    result.request = slot.scope->request;
+    result.again = slot.again;
+    result.keep = slot.again ? NULL : slot.scope->bytes + slot.within;
+    result.keep_len = slot.len;
+    result.tamper = wrg_fetch_due(fetch, seat, place->lane, slot.scope);
     return result;
 }
 
@@ -344,8 +257,8 @@ static struct wrg_fetch_result load_indirect(struct wrg_fetch *fetch, uint8_t se
     struct wrg_fetch_scope *scope = &ring->scopes[page->slot];
     scope->fetches++;
     result.request = scope->request;
-    result.again = mark(page->seen, off, len);
-    result.tamper = due(fetch, seat, page->lane, scope);
+    result.again = wrg_fetch_mark(page->seen, off, len);
+    result.tamper = wrg_fetch_due(fetch, seat, page->lane, scope);
     return result;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/copy.h"
+#include "xen/fetch_slot.h"
 #include "xen/hypervisor.h"
 
 /* Present when the program is linked with ASan, whatever this file was compiled with. */
@@ -211,23 +212,54 @@ __attribute__((noinline)) static void emit_bulk(struct wrg_xen *xen, const struc
                   wrg_min_u32(piece->len - done, WRG_TRACE_PAYLOAD_MAX));
 }
 
-/* A slot of the ring or an indirect page: returns what the event tells of it. */
-static inline uint64_t load_followed(struct wrg_xen *xen, const struct wrg_access *access,
-                                     const struct piece *piece, uint16_t indirect)
+/* Of other requests than indirect ones, the operation is all that is asked for later. */
+static inline void keep_slot(uint8_t *to, const uint8_t *bytes, uint32_t len)
 {
-    const struct wrg_fetch_place place = { .ring_off = piece->ring_off,
+    if (WRG_LIKELY(len == sizeof(((struct wrg_fetch_scope *)NULL)->bytes) &&
+                   bytes[0] != WRG_BLKIF_OP_INDIRECT))
+        to[0] = bytes[0];
+    else
+        wrg_copy(to, bytes, len);
+}
+
+/* A slot of a ring: returns what the event tells of it. */
+static inline uint64_t load_slot(struct wrg_xen *xen, const struct wrg_access *access,
+                                 const struct piece *piece)
+{
+    const uint8_t seat = (uint8_t)piece->seat;
+    struct wrg_fetch_ring *ring = &xen->fetch.rings[seat][piece->lane];
+    const struct wrg_fetch_slot slot = wrg_fetch_load_slot(ring, piece->ring_off, piece->len);
+    uint64_t what = (uint64_t)WRG_SHARED_RING_SLOT << 8 | (uint64_t)slot.again << 16;
+
+    if (WRG_UNLIKELY(!slot.scope)) {
+        load_bytes(access, piece);
+        return what | wrg_event_scope(piece->lane, 0);
+    }
+    struct wrg_tamper *tamper = wrg_fetch_due(&xen->fetch, seat, piece->lane, slot.scope);
+    if (WRG_UNLIKELY(tamper))
+        apply_tamper(xen, piece->frame, piece->off, tamper);
+    load_bytes(access, piece);
+    if (!slot.again)
+        keep_slot(slot.scope->bytes + slot.within, piece->buf, slot.len);
+    return what | wrg_event_scope(piece->lane, slot.scope->request);
+}
+
+/* Likewise of a page that may be an indirect one. */
+__attribute__((noinline)) static uint64_t load_indirect(struct wrg_xen *xen,
+                                                        const struct wrg_access *access,
+                                                        const struct piece *piece,
+                                                        uint16_t indirect)
+{
+    const struct wrg_fetch_place place = { .ring_off = WRG_FETCH_NOT_IN_RING,
                                            .frame = piece->frame,
                                            .off = piece->off,
                                            .len = piece->len,
-                                           .indirect = indirect,
-                                           .lane = piece->lane };
+                                           .indirect = indirect };
     struct wrg_fetch_result fetch = wrg_fetch_load(&xen->fetch, (uint8_t)piece->seat, &place);
 
     if (WRG_UNLIKELY(fetch.tamper))
         apply_tamper(xen, piece->frame, piece->off, fetch.tamper);
     load_bytes(access, piece);
-    if (fetch.keep)
-        wrg_copy(fetch.keep, piece->buf, fetch.keep_len);
     return (uint64_t)fetch.class << 8 | (uint64_t)fetch.again << 16 |
            wrg_event_scope(fetch.lane, fetch.request);
 }
@@ -238,13 +270,16 @@ __attribute__((always_inline)) static inline void load_piece(struct wrg_xen *xen
                                                              const struct piece *piece)
 {
     uint64_t what = access->site | (uint64_t)access->order << 24;
-    uint16_t indirect = xen->memory.frames[piece->frame].indirect;
+    /* Whoever looks at the whole of it gets a copy, so that this one is kept in registers. */
+    const struct piece copy = *piece;
 
     if (piece->ring_off < WRG_WIRE_RING) {
         load_bytes(access, piece);
         what |= (uint64_t)WRG_SHARED_RING_INDEX << 8 | wrg_event_scope(piece->lane, 0);
-    } else if (piece->seat >= 0 && (piece->ring_off != WRG_FETCH_NOT_IN_RING || indirect)) {
-        what |= load_followed(xen, access, piece, indirect);
+    } else if (piece->ring_off != WRG_FETCH_NOT_IN_RING) {
+        what |= load_slot(xen, access, piece);
+    } else if (piece->seat >= 0 && xen->memory.frames[piece->frame].indirect) {
+        what |= load_indirect(xen, access, &copy, xen->memory.frames[piece->frame].indirect);
     } else {
         load_bytes(access, piece);
         what |= (uint64_t)WRG_SHARED_NONE << 8;
@@ -252,7 +287,7 @@ __attribute__((always_inline)) static inline void load_piece(struct wrg_xen *xen
     if (WRG_LIKELY(piece->len <= WRG_TRACE_PAYLOAD_MAX))
         emit_load(xen, dom, piece, what, 0, piece->len);
     else if (xen->trace->on)
-        emit_bulk(xen, dom, piece, what);
+        emit_bulk(xen, dom, &copy, what);
 }
 
 static inline void note_index(struct wrg_xen *xen, const struct piece *piece)
@@ -271,7 +306,8 @@ static inline bool has_secret(const struct piece *piece)
     uint32_t word;
 
     if (piece->len != sizeof(word))
-        return wrg_memory_has_secret(piece->buf, piece->len);
+        return wrg_memory_may_have_secret(piece->buf, piece->len) &&
+               wrg_memory_has_secret(piece->buf, piece->len);
     memcpy(&word, piece->buf, sizeof(word));
     return wrg_memory_is_secret(word);
 }
@@ -320,75 +356,81 @@ __attribute__((always_inline)) static inline void store_piece(struct wrg_xen *xe
                  .d = first_bytes(piece->buf, piece->len), .payload = payload, .len = 2 * shown);
 }
 
+__attribute__((always_inline)) static inline struct piece piece_of(const struct wrg_domain *dom,
+                                                                   const struct wrg_access *access,
+                                                                   const struct wrg_view *view)
+{
+    struct piece piece = { .frame = view->frame,
+                           .off = access->off & (WRG_PAGE_SIZE - 1),
+                           .len = access->len,
+                           .seat = -1,
+                           .ring_off = WRG_FETCH_NOT_IN_RING,
+                           .bytes = view->base + (access->off & (WRG_PAGE_SIZE - 1)),
+                           .buf = access->buf };
+
+    if (WRG_LIKELY(dom->role <= WRG_ROLE_BACK)) {
+        piece.seat = dom->role;
+        piece.ring_off = wrg_fetch_ring_offset(&dom->spots, access->page, access->off, &piece.lane);
+    }
+    return piece;
+}
+
 /*
  * Most accesses are of one word. They have functions of their own, in which the length is known:
  * nothing is left there of copies but a load and a store.
  */
 __attribute__((noinline)) static void load_word(struct wrg_xen *xen, const struct wrg_domain *dom,
                                                 const struct wrg_access *access,
-                                                const struct piece *piece)
+                                                const struct wrg_view *view)
 {
-    struct piece word = *piece;
+    struct piece piece = piece_of(dom, access, view);
 
-    word.len = sizeof(uint32_t);
-    load_piece(xen, dom, access, &word);
+    piece.len = sizeof(uint32_t);
+    load_piece(xen, dom, access, &piece);
 }
 
 __attribute__((noinline)) static void load_range(struct wrg_xen *xen, const struct wrg_domain *dom,
                                                  const struct wrg_access *access,
-                                                 const struct piece *piece)
+                                                 const struct wrg_view *view)
 {
-    load_piece(xen, dom, access, piece);
+    const struct piece piece = piece_of(dom, access, view);
+
+    load_piece(xen, dom, access, &piece);
 }
 
 __attribute__((noinline)) static void store_word(struct wrg_xen *xen, const struct wrg_domain *dom,
                                                  const struct wrg_access *access,
-                                                 const struct piece *piece)
+                                                 const struct wrg_view *view)
 {
-    struct piece word = *piece;
+    struct piece piece = piece_of(dom, access, view);
 
-    word.len = sizeof(uint32_t);
-    store_piece(xen, dom, access, &word);
+    piece.len = sizeof(uint32_t);
+    store_piece(xen, dom, access, &piece);
 }
 
 __attribute__((noinline)) static void store_range(struct wrg_xen *xen, const struct wrg_domain *dom,
                                                   const struct wrg_access *access,
-                                                  const struct piece *piece)
+                                                  const struct wrg_view *view)
 {
-    store_piece(xen, dom, access, piece);
+    const struct piece piece = piece_of(dom, access, view);
+
+    store_piece(xen, dom, access, &piece);
 }
 
-/* The part of an access behind its first `done` bytes that lies in one page, of this view. */
-__attribute__((always_inline)) static inline void access_piece(struct wrg_xen *xen,
-                                                               const struct wrg_domain *dom,
-                                                               const struct wrg_access *access,
-                                                               const struct wrg_view *view,
-                                                               uint32_t done, uint32_t len)
+/* One that lies within a page, of this view, which allows it. Calls stand last: they are jumps. */
+static inline void access_page(struct wrg_xen *xen, const struct wrg_domain *dom,
+                               const struct wrg_access *access, const struct wrg_view *view)
 {
-    uint32_t off = access->off + done;
-    uint32_t within = off & (WRG_PAGE_SIZE - 1);
-    struct piece piece;
-
-    piece.frame = view->frame;
-    piece.off = within;
-    piece.len = len;
-    piece.bytes = view->base + within;
-    piece.buf = (uint8_t *)access->buf + done;
-    piece.seat = -1;
-    piece.ring_off = WRG_FETCH_NOT_IN_RING;
-    piece.lane = 0;
-    if (WRG_LIKELY(dom->role <= WRG_ROLE_BACK)) {
-        piece.seat = dom->role;
-        piece.ring_off = wrg_fetch_ring_offset(&dom->spots, access->page, off, &piece.lane);
+    if (access->len != sizeof(uint32_t)) {
+        if (access->write)
+            store_range(xen, dom, access, view);
+        else
+            load_range(xen, dom, access, view);
+    } else if (access->write) {
+        store_word(xen, dom, access, view);
+    } else {
+        load_word(xen, dom, access, view);
     }
-    if (len != sizeof(uint32_t) && access->write)
-        store_range(xen, dom, access, &piece);
-    else if (access->write)
-        store_word(xen, dom, access, &piece);
-    else if (len != sizeof(uint32_t))
-        load_range(xen, dom, access, &piece);
-    else
-        load_word(xen, dom, access, &piece);
 }
 
 /* Straddling, or wrong. */
@@ -408,7 +450,11 @@ __attribute__((noinline)) static void access_pieces(struct wrg_xen *xen, struct 
             return;
         }
         len = wrg_min_u32(access->len - done, WRG_PAGE_SIZE - (off & (WRG_PAGE_SIZE - 1)));
-        access_piece(xen, dom, access, view, done, len);
+        struct wrg_access part = *access;
+        part.off = off;
+        part.len = len;
+        part.buf = (uint8_t *)access->buf + done;
+        access_page(xen, dom, &part, view);
     }
 }
 
@@ -426,13 +472,13 @@ void wrg_xen_access(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_acce
     uint32_t within = access->off & (WRG_PAGE_SIZE - 1);
 
     wrg_sched_point(xen->sched, access->write ? WRG_POINT_STORE : WRG_POINT_LOAD);
-    if (__asan_loadN && __asan_storeN)
+    if (__asan_loadN) /* and the other one with it */
         ask_asan(access);
     /* Nearly all lie within a page, and are right. An empty one is neither. */
     const struct wrg_view *view = wrg_xen_view(dom, access->page + (access->off >> WRG_PAGE_SHIFT));
     if (WRG_LIKELY(view && access->len - 1 < WRG_PAGE_SIZE - within &&
                    (!access->write || (view->flags & WRG_VIEW_WRITE))))
-        access_piece(xen, dom, access, view, 0, access->len);
+        access_page(xen, dom, access, view);
     else
         access_pieces(xen, dom, access);
 }
