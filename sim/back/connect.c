@@ -23,7 +23,7 @@ struct frontend {
     uint8_t nqueues;
     uint8_t way; /* enum back_way */
     struct peer_queue queues[BACK_QUEUES];
-    const char *why; /* it was refused */
+    const char *why; /* it is refused, if it is */
 };
 
 /* Who offers one queue does not speak of them, and does not listen either. */
@@ -61,9 +61,14 @@ static int read_queue(struct wrg_back *back, struct frontend *peer, unsigned ind
     }
     memcpy(end, "event-channel", sizeof("event-channel"));
     result = wrg_xenbus_read_u32(&back->bus, name, &queue->evtchn);
+    if (result)
+        peer->why = "event-channel is missing, or no number";
     *end = '\0';
-    if (!result)
+    if (!result) {
         result = wrg_back_read_ring_refs(back, name, &peer->size, queue->grefs);
+        if (result)
+            peer->why = "a ring-ref is missing, or no number";
+    }
     if (result && peer->nqueues > 1)
         peer->why = "reading the rings of the frontend's queues";
     return result;
@@ -80,16 +85,25 @@ static uint8_t choose_way(struct wrg_back *back)
                : BACK_MAP;
 }
 
-static int read_frontend(struct wrg_back *back, struct frontend *peer)
+static int read_protocol(struct wrg_back *back, struct frontend *peer)
 {
     char protocol[32];
     int result = wrg_xenbus_read_text(&back->bus, "protocol", protocol, sizeof(protocol));
 
     peer->abi = absent_abi;
     if (result == -ENOENT)
-        result = 0;
-    else if (!result && wrg_wire_protocol_parse(protocol, &peer->abi))
+        return 0;
+    if (!result && wrg_wire_protocol_parse(protocol, &peer->abi))
         result = -ENOSYS; /* not a mistake: an ABI of others */
+    if (result)
+        peer->why = "protocol is none that is spoken here";
+    return result;
+}
+
+static int read_frontend(struct wrg_back *back, struct frontend *peer)
+{
+    int result = read_protocol(back, peer);
+
     if (!result)
         result = read_queues(back, peer);
     if (!result)
@@ -211,7 +225,15 @@ static void tear_down(struct back_queue *queue)
 typedef int step_fn(struct back_queue *queue, const struct frontend *peer);
 
 /* All of one kind before the next: where one is missing, no ring has been looked at yet. */
-static step_fn *const steps[] = { alloc_ring, map_ring, attach_ring, bind_events };
+static const struct {
+    step_fn *fn;
+    const char *why; /* it failed */
+} steps[] = {
+    { alloc_ring, "no memory for a ring" },
+    { map_ring, "the pages of a ring cannot be mapped" },
+    { attach_ring, "a ring was in use, and its indices make no sense" },
+    { bind_events, "the port of an event-channel cannot be bound" },
+};
 
 static void tear_down_all(struct wrg_back *back)
 {
@@ -222,18 +244,21 @@ static void tear_down_all(struct wrg_back *back)
 }
 
 /* All queues or none; under all ring_locks. */
-static int set_up_all(struct wrg_back *back, const struct frontend *peer)
+static int set_up_all(struct wrg_back *back, struct frontend *peer)
 {
+    unsigned done = 0;
     int result = 0;
 
     back->hold = 0;
-    for (unsigned k = 0; k < sizeof(steps) / sizeof(*steps); k++)
+    for (; done < sizeof(steps) / sizeof(*steps) && !result; done++)
         for (unsigned i = 0; i < peer->nqueues && !result; i++)
-            result = steps[k](&back->queues[i], peer);
-    if (result)
+            result = steps[done].fn(&back->queues[i], peer);
+    if (result) {
+        peer->why = steps[done - 1].why;
         tear_down_all(back);
-    else
+    } else {
         __atomic_store_n(&back->nrings, peer->nqueues, __ATOMIC_RELAXED);
+    }
     return result;
 }
 
@@ -266,6 +291,7 @@ int wrg_back_connect(struct wrg_back *back, const char **why)
     wrg_back_lock_rings(back);
     back->way = peer.way;
     result = set_up_all(back, &peer);
+    *why = peer.why;
     wrg_back_unlock_rings(back);
     return result ? result : wake_all(back);
 }

@@ -140,10 +140,10 @@ static void bad_queue__none_comes_up_and_the_next_connection_does(void **state)
         { "queue-1/ring-ref", NULL, "2 " NO_RINGS },
         { "queue-2/event-channel", NULL, "2 " NO_RINGS },
         { "queue-0/event-channel", "x", "34 " NO_RINGS },
-        { "queue-1/ring-ref", "4000", "14 connecting to the frontend" },
-        { "queue-2/ring-ref", "4000", "14 connecting to the frontend" },
-        { "queue-0/event-channel", "77", "22 connecting to the frontend" },
-        { "queue-2/event-channel", "77", "22 connecting to the frontend" },
+        { "queue-1/ring-ref", "4000", "14 the pages of a ring cannot be mapped" },
+        { "queue-2/ring-ref", "4000", "14 the pages of a ring cannot be mapped" },
+        { "queue-0/event-channel", "77", "22 the port of an event-channel cannot be bound" },
+        { "queue-2/event-channel", "77", "22 the port of an event-channel cannot be bound" },
     };
     char path[96];
 
