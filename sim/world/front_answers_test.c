@@ -35,7 +35,7 @@ static const struct answer answers[] = {
     { "rsp req=1 prod=33 notify=yes\nio op=write\n", 1, 1 },
     { "rsp req=1 prod=-2 notify=yes\nio op=write\n", 1, 1 },
     { "rsp req=1 misdeed=keep-mapped\nio op=write times=3\n", 3, 3 },
-    /* without data: a disk that does not flush has nothing to flush; a flush that fails has failed */
+    /* a disk that does not flush has nothing to flush; a flush that fails has failed */
     { "rsp req=1 status=-2\nio op=flush times=3\nwait\nio op=flush\n", 4, 0 },
     { "rsp req=1 status=-1\nio op=flush times=3\nwait\nio op=flush\n", 4, 1 },
     { "rsp req=1 status=-2\nio op=barrier count=8\nwait\nio op=barrier count=8\n", 2, 2 },
