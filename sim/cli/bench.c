@@ -13,8 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/bench_limits.h"
-#include "cli/bench_plan.h"
+#include "cli/bench.h"
 #include "cli/bench_store.h"
 #include "cli/bench_socket.h"
 #include "cli/runner.h"
@@ -24,25 +23,6 @@ enum { OPT_JSON = 256, OPT_ONLY, OPT_QUICK };
 #define CYCLES        10000u
 #define SOCKET_READS  512u /* some milliseconds: short enough to find quiet ones */
 #define SOCKET_ROUNDS 16u  /* for each of the others */
-
-struct bench {
-    const struct wrg_cli *cli;
-    const char *only;
-    bool json, quick;
-    unsigned rounds;
-    uint32_t shorter; /* cases are, by this factor */
-    int code;
-    json_t *results;
-    struct wrg_case c;
-};
-
-/* A world with a case, measured again and again. */
-struct subject {
-    struct bench *bench;
-    const char *name;
-    struct wrg_runner runner;
-    uint32_t ios; /* that a run must complete */
-};
 
 /* Defined by a program that wraps malloc; how many calls there were so far. */
 __attribute__((weak)) uint64_t wrg_malloc_count(void);
@@ -56,7 +36,7 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-    struct bench *bench = state->input;
+    struct wrg_bench *bench = state->input;
 
     switch (key) {
     case OPT_JSON: bench->json = true; break;
@@ -73,9 +53,12 @@ static const struct argp argp = {
     .parser = parse,
     .doc =
         "Measures, each figure beside its limit from the same run.\v"
-        "fiber.4k.*: requests a second beside a bare ring and copy loop. fiber.*.oracles: with "
-        "all checkers and the trace hash, beside the same without. fiber.segs*: bytes a second "
-        "beside a bare copy loop. world.cycle: restore the connected world, one request, "
+        "fiber.4k.*, fiber.depth*: requests a second beside a bare ring and copy loop. "
+        "fiber.*.oracles: with all checkers and the trace hash, beside the same without. "
+        "*.persistent.*: beside the same by map and one more copy. fiber.segs*: bytes a second "
+        "beside a bare copy loop. thread.*: beside a bare ring between two threads, asleep or "
+        "spinning between requests. *.notifications: events a request. world.cycle: restore the "
+        "connected world, one request, "
         "verdict. world.connect: what a fresh connect costs above that. world.page-faults and "
         "world.growth: of 10,000 cycles. store.read, store.write: a guest's calls beside a bare "
         "hash lookup and copy. store.nodes.N, store.churn.N: writes, and removals and creations, "
@@ -83,7 +66,7 @@ static const struct argp argp = {
         "socket, beside a bare ping-pong of as many bytes.",
 };
 
-static double seconds_now(void)
+double wrg_bench_now(void)
 {
     struct timespec now;
 
@@ -91,13 +74,13 @@ static double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static bool is_wanted(const struct bench *bench, const char *name)
+bool wrg_bench_wanted(const struct wrg_bench *bench, const char *name)
 {
     return !bench->only || strncmp(name, bench->only, strlen(bench->only)) == 0;
 }
 
 /* Text shows its results as they come; JSON comes at the end, so a terminal is told meanwhile. */
-static void show_progress(const struct bench *bench, const char *done)
+static void show_progress(const struct wrg_bench *bench, const char *done)
 {
     if (!bench->json || !isatty(STDERR_FILENO))
         return;
@@ -110,13 +93,13 @@ static void show_progress(const struct bench *bench, const char *done)
 }
 
 /* limit: NAN if there is none. */
-static void add_result(struct bench *bench, const char *name, double value, const char *unit,
-                       double limit)
+void wrg_bench_add(struct wrg_bench *bench, const char *name, double value, const char *unit,
+                   double limit)
 {
     double ratio = value / limit;
     bool has_limit = !isnan(limit);
 
-    if (!is_wanted(bench, name))
+    if (!wrg_bench_wanted(bench, name))
         return;
     if (has_limit && ratio > 1.1)
         wrg_cli_error(bench->cli, "%s: %.2f of its limit: a bug of the benchmark", name, ratio);
@@ -134,143 +117,6 @@ static void add_result(struct bench *bench, const char *name, double value, cons
         printf(" limit %12.6g  ratio %.3f", limit, ratio);
     putchar('\n');
     fflush(stdout);
-}
-
-/* ---- a world under measurement ---- */
-
-static void subject_init(struct subject *subject, struct bench *bench, const char *name,
-                         bool checked)
-{
-    *subject = (struct subject){ .bench = bench, .name = name };
-    wrg_runner_init(&subject->runner, bench->cli);
-    subject->runner.options.oracles = checked;
-    subject->runner.options.hash = checked;
-    subject->runner.options.prefault = true;
-    subject->runner.options.prefault_disk = true;
-}
-
-/* One run. False, and a message, if it did not do its work: such a figure would be a lie. */
-static bool subject_run(struct subject *subject)
-{
-    struct bench *bench = subject->bench;
-    struct wrg_runner_args args = { .path = subject->name, .label = "", .c = &bench->c };
-    struct wrg_verdict v;
-    int result = wrg_runner_run(&subject->runner, &args, &v);
-
-    if (result == 0 && v.rule == WRG_RULE_CLEAN && v.ios == subject->ios && v.ios_failed == 0)
-        return true;
-    bench->code = WRG_EXIT_FAULT;
-    if (result)
-        wrg_cli_error(bench->cli, "%s: %s", subject->name, strerror(-result));
-    else
-        wrg_cli_error(bench->cli,
-                      "%s: the case failed: %s, %" PRIu32 " of %" PRIu32 " requests, %" PRIu32
-                      " of them with an error: %s",
-                      subject->name, wrg_rule_id(v.rule), v.ios, subject->ios, v.ios_failed,
-                      v.detail);
-    return false;
-}
-
-/* Seconds of `runs` runs, negative if one failed. */
-static double subject_time(struct subject *subject, uint32_t runs)
-{
-    double began = seconds_now();
-
-    for (uint32_t i = 0; i < runs; i++)
-        if (!subject_run(subject))
-            return -1;
-    return seconds_now() - began;
-}
-
-static void keep_best(double *best, double seconds)
-{
-    if (*best == 0 || seconds < *best)
-        *best = seconds;
-}
-
-/* ---- requests ---- */
-
-struct times {
-    double plain, checked, limit; /* the best, seconds; 0: not measured */
-};
-
-static void time_limit(const struct wrg_bench_plan *plan, struct wrg_limit *limit,
-                       uint32_t requests, double *best)
-{
-    bool write = plan->op == WRG_CASE_IO_WRITE;
-    double began = seconds_now();
-
-    if (plan->segments == 1)
-        wrg_limit_ring(limit, write, requests);
-    else
-        wrg_limit_copy(limit, write, requests, plan->segments);
-    keep_best(best, seconds_now() - began);
-}
-
-static bool time_rounds(struct bench *bench, const struct wrg_bench_plan *plan,
-                        struct subject *plain, struct subject *checked, struct times *best)
-{
-    uint32_t requests = wrg_bench_requests(plan, bench->shorter);
-    struct wrg_limit limit;
-    bool ok = true;
-
-    if (wrg_limit_init(&limit, wrg_bench_pages(plan), plan->disk_bytes)) {
-        bench->code = WRG_EXIT_FAULT;
-        wrg_cli_error(bench->cli, "%s: %s", plan->name, strerror(ENOMEM));
-        return false;
-    }
-    for (unsigned round = 0; round <= bench->rounds && ok; round++) {
-        struct times ignored = { 0 };
-        struct times *to = round ? best : &ignored; /* the first one warms up */
-        double seconds = subject_time(plain, 1);
-
-        ok = seconds > 0;
-        keep_best(&to->plain, seconds);
-        time_limit(plan, &limit, requests, &to->limit);
-        if (ok && checked) {
-            seconds = subject_time(checked, 1);
-            ok = seconds > 0;
-            keep_best(&to->checked, seconds);
-        }
-    }
-    wrg_limit_fini(&limit);
-    return ok;
-}
-
-static void add_requests(struct bench *bench, const struct wrg_bench_plan *plan,
-                         const struct times *best)
-{
-    uint32_t requests = wrg_bench_requests(plan, bench->shorter);
-    bool is_small = plan->segments == 1;
-    const char *unit = is_small ? "req/s" : "bytes/s";
-    double work = is_small ? requests : (double)requests * plan->segments * 4096;
-    char name[64];
-
-    add_result(bench, plan->name, work / best->plain, unit, work / best->limit);
-    if (best->checked == 0)
-        return;
-    snprintf(name, sizeof(name), "%s.oracles", plan->name);
-    add_result(bench, name, work / best->checked, unit, work / best->plain);
-}
-
-static void bench_requests(struct bench *bench, const struct wrg_bench_plan *plan)
-{
-    struct subject plain, checked;
-    struct times best = { 0 };
-    bool both = plan->segments == 1;
-
-    if (!is_wanted(bench, plan->name) &&
-        !(bench->only && both && /* its .oracles alone */
-          strncmp(bench->only, plan->name, strlen(plan->name)) == 0))
-        return;
-    subject_init(&plain, bench, plan->name, false);
-    subject_init(&checked, bench, plan->name, true);
-    plain.ios = wrg_bench_case(plan, bench->shorter, &bench->c);
-    checked.ios = plain.ios;
-    if (time_rounds(bench, plan, &plain, both ? &checked : NULL, &best))
-        add_requests(bench, plan, &best);
-    wrg_runner_fini(&plain.runner);
-    wrg_runner_fini(&checked.runner);
 }
 
 /* ---- worlds ---- */
@@ -291,7 +137,7 @@ static size_t heap_bytes(void)
 }
 
 /* What 10,000 cycles leave behind; the machine may fault pages in and out itself: best of five. */
-static void bench_counts(struct bench *bench, struct subject *subject)
+static void bench_counts(struct wrg_bench *bench, struct wrg_bench_subject *subject)
 {
     long faults = -1;
     size_t heap = heap_bytes();
@@ -301,7 +147,7 @@ static void bench_counts(struct bench *bench, struct subject *subject)
     for (unsigned round = 0; round < 5; round++) {
         long before = page_faults();
 
-        if (subject_time(subject, CYCLES) < 0)
+        if (wrg_bench_subject_time(subject, CYCLES) < 0)
             return;
         if (faults < 0 || page_faults() - before < faults)
             faults = page_faults() - before;
@@ -309,43 +155,44 @@ static void bench_counts(struct bench *bench, struct subject *subject)
     growth = (double)heap_bytes() - (double)heap; /* before results are added: they allocate */
     if (wrg_malloc_count)
         mallocs = wrg_malloc_count() - mallocs;
-    add_result(bench, "world.page-faults", (double)faults, "per 10000 cycles", NAN);
-    add_result(bench, "world.growth", growth, "bytes", NAN);
+    wrg_bench_add(bench, "world.page-faults", (double)faults, "per 10000 cycles", NAN);
+    wrg_bench_add(bench, "world.growth", growth, "bytes", NAN);
     if (wrg_malloc_count)
-        add_result(bench, "world.mallocs", (double)mallocs / 5, "per 10000 cycles", NAN);
+        wrg_bench_add(bench, "world.mallocs", (double)mallocs / 5, "per 10000 cycles", NAN);
 }
 
-static void time_worlds(struct bench *bench, struct subject *kept, struct subject *fresh)
+static void time_worlds(struct wrg_bench *bench, struct wrg_bench_subject *kept,
+                        struct wrg_bench_subject *fresh)
 {
     uint32_t cycles = bench->quick ? CYCLES / 20 : CYCLES;
     double cycle = 0, connect = 0;
 
-    if (subject_time(kept, 100) < 0 || subject_time(fresh, 100) < 0)
+    if (wrg_bench_subject_time(kept, 100) < 0 || wrg_bench_subject_time(fresh, 100) < 0)
         return;
     for (unsigned round = 0; round < bench->rounds; round++) {
-        double a = subject_time(kept, cycles);
-        double b = subject_time(fresh, cycles);
+        double a = wrg_bench_subject_time(kept, cycles);
+        double b = wrg_bench_subject_time(fresh, cycles);
 
         if (a < 0 || b < 0)
             return;
-        keep_best(&cycle, a / cycles * 1e6);
-        keep_best(&connect, b / cycles * 1e6);
+        wrg_bench_keep_best(&cycle, a / cycles * 1e6);
+        wrg_bench_keep_best(&connect, b / cycles * 1e6);
     }
-    add_result(bench, "world.cycle", cycle, "us", NAN);
-    add_result(bench, "world.connect", connect - cycle, "us", NAN);
+    wrg_bench_add(bench, "world.cycle", cycle, "us", NAN);
+    wrg_bench_add(bench, "world.connect", connect - cycle, "us", NAN);
     if (!bench->quick)
         bench_counts(bench, kept);
 }
 
-static void bench_worlds(struct bench *bench)
+static void bench_worlds(struct wrg_bench *bench)
 {
-    struct subject kept, fresh;
+    struct wrg_bench_subject kept, fresh;
 
     if (bench->only && strncmp("world.", bench->only, wrg_min_u64(6, strlen(bench->only))) != 0)
         return;
     wrg_bench_cycle_case(&bench->c);
-    subject_init(&kept, bench, "world.cycle", false);
-    subject_init(&fresh, bench, "world.connect", false);
+    wrg_bench_subject_init(&kept, bench, "world.cycle", false);
+    wrg_bench_subject_init(&fresh, bench, "world.connect", false);
     kept.ios = fresh.ios = 1;
     fresh.runner.options.snapshot = false;
     time_worlds(bench, &kept, &fresh);
@@ -355,27 +202,27 @@ static void bench_worlds(struct bench *bench)
 
 /* ---- the store behind a socket ---- */
 
-static int time_socket(struct wrg_bench_socket *s, struct times *best)
+static int time_socket(struct wrg_bench_socket *s, struct wrg_bench_times *best)
 {
-    double began = seconds_now();
+    double began = wrg_bench_now();
     int ret = wrg_bench_socket_reads(s, SOCKET_READS);
 
-    keep_best(&best->plain, seconds_now() - began);
-    began = seconds_now();
+    wrg_bench_keep_best(&best->plain, wrg_bench_now() - began);
+    began = wrg_bench_now();
     if (ret == 0)
         ret = wrg_bench_socket_limit(s, SOCKET_READS);
-    keep_best(&best->limit, seconds_now() - began);
+    wrg_bench_keep_best(&best->limit, wrg_bench_now() - began);
     return ret;
 }
 
-static void bench_socket(struct bench *bench)
+static void bench_socket(struct wrg_bench *bench)
 {
     static const char name[] = "store.socket";
     struct wrg_bench_socket s;
-    struct times best = { 0 };
+    struct wrg_bench_times best = { 0 };
     int ret;
 
-    if (!is_wanted(bench, name))
+    if (!wrg_bench_wanted(bench, name))
         return;
     ret = wrg_bench_socket_init(&s);
     if (ret == 0) {
@@ -384,7 +231,7 @@ static void bench_socket(struct bench *bench)
         wrg_bench_socket_fini(&s);
     }
     if (ret == 0) {
-        add_result(bench, name, SOCKET_READS / best.plain, "reads/s", SOCKET_READS / best.limit);
+        wrg_bench_add(bench, name, SOCKET_READS / best.plain, "reads/s", SOCKET_READS / best.limit);
         return;
     }
     bench->code = WRG_EXIT_FAULT;
@@ -396,18 +243,18 @@ static void bench_socket(struct bench *bench)
 /* A prefix is wanted also where only longer names are asked for. */
 static bool is_store_wanted(void *ctx, const char *name)
 {
-    const struct bench *bench = ctx;
+    const struct wrg_bench *bench = ctx;
 
-    return is_wanted(bench, name) || strncmp(name, bench->only, strlen(name)) == 0;
+    return wrg_bench_wanted(bench, name) || strncmp(name, bench->only, strlen(name)) == 0;
 }
 
 static void add_store_result(void *ctx, const char *name, double value, const char *unit,
                              double limit)
 {
-    add_result(ctx, name, value, unit, limit);
+    wrg_bench_add(ctx, name, value, unit, limit);
 }
 
-static void bench_store(struct bench *bench)
+static void bench_store(struct wrg_bench *bench)
 {
     const struct wrg_bench_sink sink = { .ctx = bench,
                                          .is_wanted = is_store_wanted,
@@ -424,7 +271,7 @@ static void bench_store(struct bench *bench)
 
 int wrg_cmd_bench(const struct wrg_cli *cli, int argc, char **argv)
 {
-    struct bench *bench = calloc(1, sizeof(*bench)); /* a case is too large for the stack */
+    struct wrg_bench *bench = calloc(1, sizeof(*bench)); /* a case is too large for the stack */
     int code;
 
     if (!bench)
@@ -434,8 +281,8 @@ int wrg_cmd_bench(const struct wrg_cli *cli, int argc, char **argv)
     bench->rounds = bench->quick ? 2 : 11;
     bench->shorter = bench->quick ? 16 : 1;
     bench->results = json_array();
-    for (size_t i = 0; i < WRG_BENCH_PLANS; i++)
-        bench_requests(bench, &wrg_bench_plans[i]);
+    for (size_t i = 0; i < wrg_bench_plans_count; i++)
+        wrg_bench_requests_of(bench, &wrg_bench_plans[i]);
     bench_worlds(bench);
     bench_store(bench);
     bench_socket(bench);

@@ -77,7 +77,7 @@ void wrg_limit_fini(struct wrg_limit *limit)
     *limit = (struct wrg_limit){ 0 };
 }
 
-static inline void move(struct wrg_limit *limit, bool write, uint32_t page, uint32_t block)
+void wrg_limit_move(struct wrg_limit *limit, bool write, uint32_t page, uint32_t block)
 {
     uint8_t *p = limit->pages + (size_t)page * WRG_LIMIT_PAGE_BYTES;
     uint8_t *d = limit->disk + (size_t)block * WRG_LIMIT_PAGE_BYTES;
@@ -115,7 +115,7 @@ static void back_answers(struct ring *ring, struct wrg_limit *limit)
         struct request req = ring->slot[i % SLOTS].req;
         struct response *rsp = &ring->slot[i % SLOTS].rsp;
 
-        move(limit, req.operation, req.seg[0].gref, (uint32_t)(req.sector_number / 8));
+        wrg_limit_move(limit, req.operation, req.seg[0].gref, (uint32_t)(req.sector_number / 8));
         rsp->id = req.id;
         rsp->operation = req.operation;
         rsp->status = 0;
@@ -155,7 +155,7 @@ void wrg_limit_copy(struct wrg_limit *limit, bool write, uint32_t requests, uint
 
     for (uint32_t r = 0; r < requests; r++) {
         for (uint32_t s = 0; s < segments; s++) {
-            move(limit, write, page, block);
+            wrg_limit_move(limit, write, page, block);
             page = page + 1 < limit->npages ? page + 1 : 0;
             block = block + 1 < limit->disk_pages ? block + 1 : 0;
         }

@@ -9,19 +9,62 @@
 #define TIMES_MAX     4096u
 #define FILL_SEGMENTS 64u
 
+/* Two rows each: data come from the disk, or go to it. */
+#define BOTH(name_, ...)                                                                           \
+    { .name = name_ "read", .op = WRG_CASE_IO_READ, __VA_ARGS__ },                                 \
+    {                                                                                              \
+        .name = name_ "write", .op = WRG_CASE_IO_WRITE, __VA_ARGS__                                \
+    }
+#define SMALL .segments = 1, .requests = 65024, .memory_mib = 32, .disk_bytes = MIB
 /* Big requests at a small depth: the pages of more would not fit into any cache, nor guest. */
-const struct wrg_bench_plan wrg_bench_plans[WRG_BENCH_PLANS] = {
-    { "fiber.4k.read", WRG_CASE_IO_READ, 1, 65024, 32, 32, MIB },
-    { "fiber.4k.write", WRG_CASE_IO_WRITE, 1, 65024, 32, 32, MIB },
-    { "fiber.segs512.read", WRG_CASE_IO_READ, 512, 1024, 2, 64, 16 * MIB },
-    { "fiber.segs512.write", WRG_CASE_IO_WRITE, 512, 1024, 2, 64, 16 * MIB },
-    { "fiber.segs4096.read", WRG_CASE_IO_READ, 4096, 128, 1, 64, 16 * MIB },
-    { "fiber.segs4096.write", WRG_CASE_IO_WRITE, 4096, 128, 1, 64, 16 * MIB },
+#define OF(n, count, depth_)                                                                       \
+    .segments = (n), .requests = (count), .depth = (depth_), .memory_mib = 64,                     \
+    .disk_bytes = 16 * MIB
+#define BIG(n, count, depth_) OF(n, count, depth_), .beside = WRG_BESIDE_COPY
+
+const struct wrg_bench_plan wrg_bench_plans[] = {
+    BOTH("fiber.4k.", SMALL, .depth = 32, .checked = true, .counted = true),
+    BOTH("fiber.4k.copy.", SMALL, .depth = 32, .way = WRG_BENCH_COPY),
+    BOTH("fiber.4k.persistent.", SMALL, .depth = 32, .way = WRG_BENCH_PERSISTENT,
+         .beside = WRG_BESIDE_MAP_AND_COPY),
+    BOTH("fiber.4k.queues4.", SMALL, .depth = 32, .queues = 4),
+    BOTH("fiber.4k.queues12.", SMALL, .depth = 32, .queues = 12),
+    BOTH("fiber.depth1.", SMALL, .depth = 1),
+    BOTH("fiber.depth4.", SMALL, .depth = 4),
+    BOTH("fiber.depth128.", SMALL, .depth = 128),
+    BOTH("fiber.depth512.", SMALL, .depth = 512),
+    BOTH("fiber.segs11.", BIG(11, 8192, 32)),
+    BOTH("fiber.segs32.", BIG(32, 4096, 16)),
+    BOTH("fiber.segs128.", BIG(128, 2048, 8)),
+    BOTH("fiber.segs512.", BIG(512, 1024, 2)),
+    BOTH("fiber.segs1024.", BIG(1024, 512, 1)),
+    BOTH("fiber.segs4096.", BIG(4096, 128, 1)),
+    BOTH("fiber.segs512.copy.", BIG(512, 512, 2), .way = WRG_BENCH_COPY),
+    BOTH("fiber.segs512.persistent.", OF(512, 512, 2), .way = WRG_BENCH_PERSISTENT,
+         .beside = WRG_BESIDE_MAP_AND_COPY),
+    BOTH("thread.4k.", SMALL, .depth = 32, .engine = WRG_ENGINE_THREAD,
+         .beside = WRG_BESIDE_TWO_THREADS, .counted = true),
+    BOTH("thread.4k.spin.", SMALL, .depth = 32, .engine = WRG_ENGINE_THREAD, .spin = 100,
+         .beside = WRG_BESIDE_TWO_THREADS, .counted = true),
+    BOTH("thread.4k.queues4.", SMALL, .depth = 32, .engine = WRG_ENGINE_THREAD, .queues = 4,
+         .beside = WRG_BESIDE_TWO_THREADS),
 };
+
+const size_t wrg_bench_plans_count = WRG_ARRAY_LEN(wrg_bench_plans);
 
 uint32_t wrg_bench_pages(const struct wrg_bench_plan *plan)
 {
     return 2u * plan->depth * plan->segments;
+}
+
+/* A page of the ring has room for 32 requests. */
+static uint8_t order_of(uint16_t depth)
+{
+    uint8_t order = 0;
+
+    while ((32u << order) < depth)
+        order++;
+    return order;
 }
 
 /* No `sched` op: then tasks switch only where they block, and preemption points cost nothing. */
@@ -34,6 +77,13 @@ static void start_case(const struct wrg_bench_plan *plan, struct wrg_case *out)
     config.config.depth = plan->depth;
     config.config.memory = plan->memory_mib;
     config.config.sectors = plan->disk_bytes / 512;
+    config.config.ring_order = order_of(plan->depth);
+    config.config.queues = (uint8_t)wrg_max_u32(1, plan->queues);
+    config.config.data = plan->way == WRG_BENCH_COPY ? WRG_CASE_DATA_COPY : WRG_CASE_DATA_MAP;
+    config.config.persistent = config.config.front_persistent =
+        plan->way == WRG_BENCH_PERSISTENT ? WRG_YES : WRG_NO;
+    /* All pages of the requests in flight, and of their segments: so that none is mapped anew. */
+    config.config.pool = 4096;
     wrg_case_init(out);
     WRG_ASSERT(wrg_case_append(out, &config));
 }

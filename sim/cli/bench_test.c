@@ -14,7 +14,7 @@ static struct wrg_case c;
 
 static void every_plan__stays_on_its_disk_and_makes_its_requests(void **state)
 {
-    for (size_t i = 0; i < WRG_BENCH_PLANS; i++) {
+    for (size_t i = 0; i < wrg_bench_plans_count; i++) {
         const struct wrg_bench_plan *plan = &wrg_bench_plans[i];
         uint32_t requests = wrg_bench_case(plan, 1, &c);
         uint64_t sectors = wrg_case_config(&c).sectors;
@@ -37,7 +37,7 @@ static void every_plan__stays_on_its_disk_and_makes_its_requests(void **state)
 
 static void disk__is_full_before_it_is_measured(void **state)
 {
-    for (size_t i = 0; i < WRG_BENCH_PLANS; i++) {
+    for (size_t i = 0; i < wrg_bench_plans_count; i++) {
         wrg_bench_case(&wrg_bench_plans[i], 1, &c);
         assert_int_equal(c.ops[1].kind, WRG_OP_IO);
         assert_int_equal(c.ops[1].io.op, WRG_CASE_IO_WRITE);
@@ -48,7 +48,7 @@ static void disk__is_full_before_it_is_measured(void **state)
 
 static void operands_of_every_plan__are_within_the_table(void **state)
 {
-    for (size_t i = 0; i < WRG_BENCH_PLANS; i++) {
+    for (size_t i = 0; i < wrg_bench_plans_count; i++) {
         wrg_bench_case(&wrg_bench_plans[i], 16, &c);
         for (unsigned k = 0; k < c.nops; k++) {
             const struct wrg_op_info *info = wrg_op_info(c.ops[k].kind);
@@ -86,6 +86,20 @@ static void limit_ring__moves_a_page_a_request(void **state)
     wrg_limit_fini(&limit);
 }
 
+static void limit_threads__moves_a_page_a_request(void **state)
+{
+    for (int spin = 0; spin < 2; spin++) {
+        struct wrg_limit limit;
+
+        assert_int_equal(wrg_limit_init(&limit, 64, 64 * WRG_LIMIT_PAGE_BYTES), 0);
+        wrg_limit_threads(&limit, true, 40, spin);
+        assert_int_equal(limit.disk[0], 1);
+        assert_int_equal(limit.disk[40 * WRG_LIMIT_PAGE_BYTES - 1], 1);
+        assert_int_equal(limit.disk[40 * WRG_LIMIT_PAGE_BYTES], 2);
+        wrg_limit_fini(&limit);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +108,7 @@ int main(void)
         cmocka_unit_test(operands_of_every_plan__are_within_the_table),
         cmocka_unit_test(limit_copy__moves_what_it_says),
         cmocka_unit_test(limit_ring__moves_a_page_a_request),
+        cmocka_unit_test(limit_threads__moves_a_page_a_request),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests through both drivers: the rows of the plan, each beside its limit.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/bench.h"
+#include "cli/bench_limits.h"
+
+/* A row under measurement. */
+struct row {
+    struct wrg_bench *bench;
+    const struct wrg_bench_plan *plan;
+    uint32_t requests;
+    struct wrg_bench_subject plain, checked;
+    struct wrg_bench_subject map; /* the same by map, for a row that stands beside it */
+    struct wrg_case *map_case;
+    struct wrg_limit limit;
+    struct wrg_bench_times best;
+};
+
+/* ---- limits ---- */
+
+static void run_limit(struct row *row)
+{
+    const struct wrg_bench_plan *plan = row->plan;
+    bool write = plan->op == WRG_CASE_IO_WRITE;
+
+    switch (plan->beside) {
+    case WRG_BESIDE_RING: wrg_limit_ring(&row->limit, write, row->requests); break;
+    case WRG_BESIDE_TWO_THREADS:
+        wrg_limit_threads(&row->limit, write, row->requests, plan->spin != 0);
+        break;
+    default: wrg_limit_copy(&row->limit, write, row->requests, plan->segments); break;
+    }
+}
+
+/* ---- rounds ---- */
+
+static bool time_subject(struct wrg_bench_subject *subject, double *best)
+{
+    double seconds = wrg_bench_subject_time(subject, 1);
+
+    wrg_bench_keep_best(best, seconds);
+    return seconds > 0;
+}
+
+/* One after the other, so that all see the same machine. */
+static bool time_round(struct row *row, struct wrg_bench_times *to)
+{
+    bool ok = time_subject(&row->plain, &to->plain);
+    double began = wrg_bench_now();
+
+    run_limit(row);
+    wrg_bench_keep_best(&to->limit, wrg_bench_now() - began);
+    if (ok && row->plan->checked)
+        ok = time_subject(&row->checked, &to->checked);
+    if (ok && row->map_case)
+        ok = time_subject(&row->map, &to->map);
+    return ok;
+}
+
+static bool time_rounds(struct row *row)
+{
+    struct wrg_bench_times ignored = { 0 };
+    bool ok = time_round(row, &ignored); /* warms up */
+
+    for (unsigned round = 0; round < row->bench->rounds && ok; round++)
+        ok = time_round(row, &row->best);
+    return ok;
+}
+
+/* ---- notifications ---- */
+
+static void on_event(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    uint64_t *sent = ctx;
+
+    (void)payload;
+    (void)len;
+    if (ev->kind == WRG_EV_EVTCHN_SEND && ev->role <= WRG_ROLE_BACK)
+        __atomic_fetch_add(sent, 1, __ATOMIC_RELAXED);
+}
+
+/* Events and requests of a run of the case, shortened so; false: it failed. */
+static bool count_run(struct row *row, uint32_t divide, uint64_t *sent, uint32_t *requests)
+{
+    struct wrg_bench_subject subject;
+    bool ok;
+
+    wrg_bench_subject_init(&subject, row->bench, row->plan->name, false);
+    subject.runner.options.engine = (enum wrg_engine)row->plan->engine;
+    subject.runner.options.spin = row->plan->spin;
+    subject.runner.options.tap = on_event;
+    subject.runner.options.tap_ctx = sent;
+    *sent = 0;
+    *requests = subject.ios = wrg_bench_case(row->plan, divide, &row->bench->c);
+    ok = wrg_bench_subject_time(&subject, 1) > 0;
+    wrg_runner_fini(&subject.runner);
+    return ok;
+}
+
+/* What a longer run takes more than a shorter one: not what it takes to connect and to close. */
+static void count_notifications(struct row *row)
+{
+    uint32_t divide = row->bench->shorter;
+    uint64_t more, less;
+    uint32_t many, few;
+    char name[64];
+
+    if (!count_run(row, divide, &more, &many) || !count_run(row, 2 * divide, &less, &few))
+        return;
+    snprintf(name, sizeof(name), "%s.notifications", row->plan->name);
+    wrg_bench_add(row->bench, name, ((double)more - (double)less) / (many - few), "a request", NAN);
+}
+
+/* ---- a row ---- */
+
+static double limit_seconds(const struct row *row)
+{
+    return row->plan->beside == WRG_BESIDE_MAP_AND_COPY ? row->best.map + row->best.limit
+                                                        : row->best.limit;
+}
+
+static void add_row(struct row *row)
+{
+    const struct wrg_bench_plan *plan = row->plan;
+    bool is_small = plan->segments == 1;
+    const char *unit = is_small ? "req/s" : "bytes/s";
+    double work = is_small ? row->requests : (double)row->requests * plan->segments * 4096;
+    char name[64];
+
+    wrg_bench_add(row->bench, plan->name, work / row->best.plain, unit, work / limit_seconds(row));
+    snprintf(name, sizeof(name), "%s.oracles", plan->name);
+    if (plan->checked)
+        wrg_bench_add(row->bench, name, work / row->best.checked, unit, work / row->best.plain);
+    if (plan->counted)
+        count_notifications(row);
+}
+
+static void init_subjects(struct row *row)
+{
+    const struct wrg_bench_plan *plan = row->plan;
+    struct wrg_bench *bench = row->bench;
+
+    wrg_bench_subject_init(&row->plain, bench, plan->name, false);
+    wrg_bench_subject_init(&row->checked, bench, plan->name, true);
+    wrg_bench_subject_init(&row->map, bench, plan->name, false);
+    row->plain.runner.options.engine = (enum wrg_engine)plan->engine;
+    row->plain.runner.options.spin = plan->spin;
+    row->plain.ios = row->checked.ios = wrg_bench_case(plan, bench->shorter, &bench->c);
+}
+
+/* The same row by map. */
+static int init_map(struct row *row)
+{
+    struct wrg_bench_plan plan = *row->plan;
+
+    if (plan.beside != WRG_BESIDE_MAP_AND_COPY)
+        return 0;
+    row->map_case = malloc(sizeof(*row->map_case));
+    if (!row->map_case)
+        return -ENOMEM;
+    plan.way = WRG_BENCH_MAP;
+    row->map.ios = wrg_bench_case(&plan, row->bench->shorter, row->map_case);
+    row->map.c = row->map_case;
+    return 0;
+}
+
+static bool is_row_wanted(const struct wrg_bench *bench, const struct wrg_bench_plan *plan)
+{
+    /* Or a row behind its own name: its .oracles alone, its notifications. */
+    return wrg_bench_wanted(bench, plan->name) ||
+           ((plan->checked || plan->counted) &&
+            strncmp(bench->only, plan->name, strlen(plan->name)) == 0);
+}
+
+void wrg_bench_requests_of(struct wrg_bench *bench, const struct wrg_bench_plan *plan)
+{
+    struct row row = { .bench = bench,
+                       .plan = plan,
+                       .requests = wrg_bench_requests(plan, bench->shorter) };
+    int result;
+
+    if (!is_row_wanted(bench, plan))
+        return;
+    init_subjects(&row);
+    result = init_map(&row);
+    if (!result)
+        result = wrg_limit_init(&row.limit, wrg_bench_pages(plan), plan->disk_bytes);
+    if (result) {
+        bench->code = WRG_EXIT_FAULT;
+        wrg_cli_error(bench->cli, "%s: %s", plan->name, strerror(-result));
+    } else if (time_rounds(&row)) {
+        add_row(&row);
+    }
+    wrg_limit_fini(&row.limit);
+    free(row.map_case);
+    wrg_runner_fini(&row.plain.runner);
+    wrg_runner_fini(&row.checked.runner);
+    wrg_runner_fini(&row.map.runner);
+}
