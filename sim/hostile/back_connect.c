@@ -154,7 +154,7 @@ static int read_ring_refs(struct hostile_back *back, struct frontend *peer, unsi
     char name[] = "ring-ref00";
     int result = 0;
 
-    if (order == UINT64_MAX ? pages > 1u << max : order > max)
+    if (order == UINT64_MAX ? pages == 0 || pages > 1u << max : order > max)
         return -EINVAL;
     peer->npages = (uint8_t)(order == UINT64_MAX ? pages : 1u << order);
     if (order == UINT64_MAX && peer->npages == 1)

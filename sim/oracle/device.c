@@ -5,7 +5,8 @@
  * What it is    Compares what a frontend tells the block layer of its device with the disk at the
  *               other end: sectors, size of a block, VDISK_*. A disk that was resized may be told
  *               of in any size that it had. Of a backend whose nodes a script has written nothing
- *               is demanded, nor where calls may fail: what cannot be read is taken for its default.
+ *               is demanded, nor where calls may fail: what cannot be read is taken for its
+ *               default.
  * Layer         oracle
  * Source        xen/io/blkif.h: sectors, sector-size, info
  */
