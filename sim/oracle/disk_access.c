@@ -3,10 +3,11 @@
  * DATA-003, DATA-004, DATA-006: the disk is touched where a request in flight asks for it, a
  * read-only disk is not written, and nothing is written across a barrier.
  *
- * Each sector that moves must be one of a segment: its place on the disk, its place in the page,
- * and the page that the segment's gref was mapped to. Vectors may be split or merged. Segments that
- * were not seen, and data that was copied, excuse everything. Layer: oracle.
- * Source: xen/io/blkif.h: sector_number, first_sect, last_sect, BLKIF_OP_WRITE_BARRIER.
+ * No request can ask for a part of a block. Each sector that moves must be one of a segment: its
+ * place on the disk, its place in the page, and the page that the segment's gref was mapped to.
+ * Vectors may be split or merged. Segments that were not seen, and data that was copied, excuse
+ * everything. Layer: oracle. Source: xen/io/blkif.h: sector_number, first_sect, last_sect,
+ * sector-size, BLKIF_OP_WRITE_BARRIER.
  * Left out: barriers without data, which leave nothing to see; barriers of other rings.
  */
 #include <inttypes.h>
@@ -270,7 +271,7 @@ static void on_discard(void *ctx, const struct wrg_event *ev, const void *payloa
                      ev->c);
 }
 
-/* DATA-004 */
+/* DATA-003, DATA-004 */
 static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_oracles *o = ctx;
@@ -278,7 +279,16 @@ static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload
 
     (void)payload;
     (void)len;
-    if ((ev->b != WRITE && !discards) || !o->tap.facts.readonly || !wrg_oracle_judges(o, ev->role))
+    if (!wrg_oracle_judges(o, ev->role) || ev->b == WRG_CASE_IO_FLUSH)
+        return;
+    /* The disk would refuse, and the request fail as it has to: nobody else sees what is amiss. */
+    if ((ev->c | ev->d) & wrg_block_mask(&o->tap.units)) {
+        wrg_trace_report(o->trace, WRG_RULE_DATA_003, ev,
+                         "%" PRIu64 " sectors at %" PRIu64 " are asked for: parts of a block",
+                         ev->d, ev->c);
+        return;
+    }
+    if ((ev->b != WRITE && !discards) || !o->tap.facts.readonly)
         return;
     wrg_trace_report(o->trace, WRG_RULE_DATA_004, ev,
                      "%" PRIu64 " sectors at %" PRIu64 " of a read-only disk are %s", ev->d, ev->c,

@@ -168,6 +168,43 @@ static void read_only_disk_read_and_flushed__clean(struct bench *t)
     submit(t, FLUSH);
 }
 
+static void begin_with_blocks(struct bench *t)
+{
+    t->config.units = wrg_units_of(WRG_COUNTS_512, 4096);
+    bench_begin(t);
+}
+
+static void submit_sectors(struct bench *t, uint8_t op, uint64_t sector, uint64_t nsectors)
+{
+    emit(t, .kind = WRG_EV_DISK_SUBMIT, .role = BACK, .a = 1, .b = op, .c = sector, .d = nsectors);
+}
+
+static void whole_blocks__clean(struct bench *t)
+{
+    begin_with_blocks(t);
+    submit_sectors(t, READ, 8, 16);
+    submit_sectors(t, WRG_CASE_IO_DISCARD, 16, 8);
+    submit_sectors(t, FLUSH, 3, 0); /* of nowhere */
+}
+
+static void first_sector_within_a_block__fires(struct bench *t)
+{
+    begin_with_blocks(t);
+    submit_sectors(t, READ, 12, 8);
+}
+
+static void last_sector_within_a_block__fires(struct bench *t)
+{
+    begin_with_blocks(t);
+    submit_sectors(t, WRITE, 8, 12);
+}
+
+static void part_of_a_block_discarded__fires(struct bench *t)
+{
+    begin_with_blocks(t);
+    submit_sectors(t, WRG_CASE_IO_DISCARD, 8, 4);
+}
+
 static void writable_disk_written__clean(struct bench *t)
 {
     submit(t, WRITE);
@@ -314,6 +351,10 @@ static const struct scenario scenarios[] = {
     PLAY(read_only_by_its_own_word_written__fires, DATA_004),
     PLAY(read_only_disk_read_and_flushed__clean, CLEAN),
     PLAY(writable_disk_written__clean, CLEAN),
+    PLAY(whole_blocks__clean, CLEAN),
+    PLAY(first_sector_within_a_block__fires, DATA_003),
+    PLAY(last_sector_within_a_block__fires, DATA_003),
+    PLAY(part_of_a_block_discarded__fires, DATA_003),
     PLAY(discard_of_what_is_asked__clean, CLEAN),
     PLAY(discard_of_a_part__clean, CLEAN),
     PLAY(discard_before__fires, DATA_003),
