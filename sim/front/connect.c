@@ -158,6 +158,18 @@ static uint32_t agree_on_queues(struct wrg_front *front)
     return count ? count : 1;
 }
 
+/* A toolstack that says nothing trusts it; where what it says cannot be read, nobody does. */
+static bool backend_is_trusted(struct wrg_front *front)
+{
+    char text[16];
+    uint64_t value;
+    int result = wrg_xenbus_read_own_text(&front->bus, "trusted", text, sizeof(text));
+
+    if (result)
+        return result == -ENOENT;
+    return wrg_scan_u64(text, &value) || value != 0;
+}
+
 int wrg_front_set_up(struct wrg_front *front)
 {
     uint32_t npages = wrg_front_ring_pages(front);
@@ -166,7 +178,7 @@ int wrg_front_set_up(struct wrg_front *front)
 
     wrg_port_section(front->port, WRG_AT_CONNECT, 1);
     front->persistent = false;
-    front->bounce = wrg_xenbus_read_own_u64(&front->bus, "trusted", 1) == 0;
+    front->bounce = !backend_is_trusted(front);
     count = agree_on_queues(front);
     while (!result && front->nqueues < count)
         result = wrg_front_create_queue(front);

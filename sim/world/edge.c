@@ -122,6 +122,14 @@ static const uint64_t *vec_digests(struct wrg_world_vbd *vbd, const struct wrg_v
     return scratch;
 }
 
+/* A frontend for which the node was gone, because a call was refused, trusts its backend. */
+static bool is_untrusted(const struct wrg_world *w)
+{
+    bool faults = w->fault.nrules || w->fault.nrates || w->fail_nth;
+
+    return w->config.trusted == WRG_NO && !faults;
+}
+
 /*
  * For a backend that is not trusted: it finds the secret pattern in a page of the block layer that
  * it sees, but in what is written. Such a page must never be granted.
@@ -353,7 +361,7 @@ bool wrg_edge_submit(struct wrg_world_vbd *vbd, const struct wrg_edge_io *args)
     slot->io.nsectors = discard ? args->count : 0;
     if (!discard)
         fill_vectors(slot, args);
-    if (vbd->w->instrumented && vbd->w->config.trusted == WRG_NO)
+    if (vbd->w->instrumented && is_untrusted(vbd->w))
         poison(vbd, slot);
     if (vbd->w->instrumented)
         stamp(vbd, slot, args->pattern);

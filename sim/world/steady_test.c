@@ -57,6 +57,9 @@ static const char *const cases[] = {
     "config victim=none queues=4\nio op=write times=10\nio op=read times=10\n",
     "config victim=back queues=3\nreq op=write nseg=3 queue=2\nreq op=indirect inner=read nseg=20\n"
     "publish\npublish queue=2\n",
+    "config victim=none persistent=yes front-persistent=yes\nio op=write times=10\n"
+    "io op=read times=10\n",
+    "config victim=none data=copy trusted=no\nio op=write times=10\nio op=read times=10\n",
 };
 
 enum { WARM_UP = 200, RUNS = 10000 };

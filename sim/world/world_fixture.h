@@ -105,6 +105,13 @@ static const char *const fixture_seeds[] = {
     "config victim=front queues=2\nio op=write sector=8 times=8\nrsp req=2 queue=1 "
     "status=-1\nwait\n"
     "reconnect how=kexec\nio op=read\n",
+    "config victim=none persistent=yes front-persistent=yes pool=20\nio op=write sector=8 count=88 "
+    "times=2\nwait\nio op=read sector=8 count=160\nwait for=time-ms n=70000\nio op=write "
+    "sector=3\n",
+    "config victim=none data=copy trusted=no\nio op=write sector=8 count=88 times=2\nwait\n"
+    "io op=read sector=8 count=160\n",
+    "config victim=back persistent=yes front-persistent=yes\nreq op=write nseg=3 sector=16\n"
+    "req op=indirect inner=read nseg=20 sector=16\npublish\nwait\nreq op=read nseg=3\npublish\n",
 };
 
 #endif
