@@ -19,7 +19,7 @@ static int read_mode(struct wrg_back *back, bool *writable)
     return result;
 }
 
-/* As the toolstack has made the device: libxl tells both ends, and its own word is the one to take. */
+/* As the toolstack has made the device: its word is taken, not what a guest may have written. */
 static uint8_t read_media(struct wrg_back *back)
 {
     char type[16] = "";
