@@ -384,8 +384,9 @@ enum wrg_io_op {
     WRG_IO_READ,
     WRG_IO_WRITE,
     WRG_IO_FLUSH,
-    /* A write that is on the medium behind all that was done before, and before all that follows;
-     * not for disks, which are asked to flush, write and flush. */
+    /* A write that is on the medium behind all that was done before it was submitted, and before
+     * all that is submitted when it is done; not for disks, which are asked to flush, write and
+     * flush. */
     WRG_IO_BARRIER,
     WRG_IO_DISCARD,      /* what is there may be forgotten: it reads as it was, or as zeros */
     WRG_IO_SECURE_ERASE, /* the same, but nothing of it may be left */

@@ -6,7 +6,7 @@
  *               for each queue drains its ring; the disk's task calls back with what is done. A
  *               request lives in one object, from its copy off the ring to its response.
  * Layer         back; sees include/wringer only
- * Bounds        rings of 1..16 pages; indirect requests of 1..4096 segments
+ * Bounds        1..12 queues; rings of 1..16 pages; indirect requests of 1..4096 segments
  * Ownership     everything belongs to struct wrg_back and goes back to the port at stop
  * Threads       two locks a queue: a ring may come and go only under ring_lock, and while
  *               requests are in flight it stays; responses are put under rsp_lock. Who takes the

@@ -7,8 +7,8 @@
  *               private slots and never read back from the ring; a response is copied once and
  *               checked against its slot.
  * Layer         front; sees include/wringer only
- * Bounds        rings of 1..16 pages; requests of up to what the backend offers, at most 4096
- *               segments
+ * Bounds        1..12 queues; rings of 1..16 pages; requests of up to what the backend offers, at
+ *               most 4096 segments
  * Ownership     everything belongs to struct wrg_front and goes back to the port at stop
  * Threads       a ring and its slots belong to the task of its queue, under ring_lock; the list of
  *               waiting I/O has a lock of its own, inside of the other

@@ -5,7 +5,7 @@
  * What it is    One dispatcher for all port calls: preemption point, fault point, lock, handler.
  *               The handlers stand in one table, in the order of calls.def.
  * Layer         guest
- * Bounds        16 locks, 16 watches, 96 tasks
+ * Bounds        32 locks, 16 watches, 96 tasks
  * Threads       handlers run under the Xen lock, but those that block or hand over to the block
  *               edge
  * Errors        as the port states them
