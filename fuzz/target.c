@@ -80,7 +80,7 @@ static struct wrg_world *world_for(const struct wrg_case *c)
 
     if (config)
         return fuzz.worlds[WORLD_CONFIGS + (config->config.abi + config->config.ring_order +
-                                            config->config.indirect_max) %
+                                            config->config.indirect_max + config->config.queues) %
                                                2];
     for (unsigned i = 0; i < c->nops; i++)
         which = wrg_max_u32(which, needs[c->ops[i].kind]);

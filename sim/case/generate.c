@@ -155,8 +155,6 @@ static struct wrg_op draw_req(struct wrg_rng *rng)
         op.req.op = WRG_OPCODE_DISCARD;
         op.req.nr_sectors = 1 + small(rng, 8);
     }
-    if (way == 14 && one_in(rng, 2)) /* dead where there is one queue */
-        op.req.queue = 1;
     if (way == 15) { /* one operand of an otherwise valid request */
         const struct wrg_op_info *info = wrg_op_info(WRG_OP_REQ);
 
@@ -221,10 +219,8 @@ static unsigned draw_request(struct wrg_rng *rng, struct wrg_op *out)
         out[n] = draw_edit(rng, &out[0]);
         n++;
     }
-    if (!one_in(rng, 3)) { /* else it is published with the next one */
-        out[n] = draw_op(rng, WRG_OP_PUBLISH, one_in(rng, 8) ? 6 : 0);
-        out[n++].publish.queue = out[0].req.queue;
-    }
+    if (!one_in(rng, 3)) /* else it is published with the next one */
+        out[n++] = draw_op(rng, WRG_OP_PUBLISH, one_in(rng, 8) ? 6 : 0);
     return n;
 }
 

@@ -90,12 +90,31 @@ static void replace_first(struct wrg_case *c, const struct wrg_op *op)
 
 /* ---- mutations ---- */
 
+/* Ops that belong together are of one queue, of those that the case has. */
+static void choose_queue(struct wrg_rng *rng, const struct wrg_case *c, struct wrg_op *ops,
+                         unsigned n)
+{
+    const struct wrg_op *config = wrg_case_first(c, WRG_OP_CONFIG);
+    uint8_t queues = config ? config->config.queues : 1;
+
+    if (queues <= 1)
+        return;
+    uint64_t queue = wrg_rng_below(rng, queues);
+    for (unsigned i = 0; i < n; i++) {
+        const struct wrg_op_info *info = wrg_op_info((enum wrg_op_kind)ops[i].kind);
+        for (unsigned k = 0; k < info->nargs && ops[i].kind != WRG_OP_CONFIG; k++)
+            if (info->args[k].klass == WRG_CLASS_QUEUE)
+                wrg_arg_set(&ops[i], &info->args[k], queue);
+    }
+}
+
 static void mutate_insert(struct wrg_rng *rng, struct wrg_case *c, enum wrg_profile profile)
 {
     struct wrg_op ops[WRG_GENERATE_MAX];
     unsigned n = wrg_generate_ops(rng, profile, ops);
     unsigned at = wrg_rng_below(rng, c->nops + 1u);
 
+    choose_queue(rng, c, ops, n);
     if (wrg_rng_below(rng, 2) == 0)
         at = c->nops; /* a session grows at its end */
     for (unsigned i = 0; i < n; i++)

@@ -101,6 +101,40 @@ static void from_nothing__a_valid_request_soon(void **state)
     assert_in_range(good, 200, 1000);
 }
 
+/* Of cases mutated from one with so many queues: requests, and those of another queue than 0. */
+static void count_queues(uint8_t queues, unsigned *requests, unsigned *elsewhere)
+{
+    static uint8_t bytes[4096];
+
+    *requests = *elsewhere = 0;
+    for (uint64_t seed = 0; seed < 400; seed++) {
+        struct wrg_op config = wrg_op_make(WRG_OP_CONFIG);
+        config.config.queues = queues;
+        wrg_case_init(&two);
+        assert_true(wrg_case_append(&two, &config));
+        size_t len = wrg_case_encode(&two, bytes, sizeof(bytes));
+        for (unsigned i = 0; i < 8; i++)
+            len = wrg_mutate(bytes, len, sizeof(bytes), seed * 8 + i, WRG_PROFILE_BACK);
+        wrg_case_decode(bytes, len, &one);
+        for (unsigned i = 0; i < one.nops; i++) {
+            *requests += one.ops[i].kind == WRG_OP_REQ;
+            *elsewhere += one.ops[i].kind == WRG_OP_REQ && one.ops[i].req.queue != 0;
+        }
+    }
+}
+
+static void queues__used_where_there_are_several(void **state)
+{
+    unsigned requests, elsewhere;
+
+    count_queues(1, &requests, &elsewhere);
+    assert_true(requests > 400);
+    assert_in_range(elsewhere, 1, requests / 10); /* dead ones */
+    count_queues(4, &requests, &elsewhere);
+    assert_true(requests > 400);
+    assert_in_range(elsewhere, requests / 4, requests * 9 / 10);
+}
+
 static void segment_counts__mostly_small_with_a_long_tail(void **state)
 {
     struct wrg_rng rng;
@@ -222,6 +256,7 @@ int main(void)
         cmocka_unit_test(same_seed__same_bytes),
         cmocka_unit_test(mutate__changes_most_inputs_and_reaches_every_live_kind),
         cmocka_unit_test(from_nothing__a_valid_request_soon),
+        cmocka_unit_test(queues__used_where_there_are_several),
         cmocka_unit_test(segment_counts__mostly_small_with_a_long_tail),
         cmocka_unit_test(mutated_requests__still_mostly_small_and_within_budget),
         cmocka_unit_test(seed_beyond_the_budget__keeps_its_size),
