@@ -28,13 +28,19 @@ static void give_up(struct wrg_back *back, int error, const char *text)
     follow(back);
 }
 
+/* Whoever unbinds the driver does not run in a task of it. */
+static bool is_detaching(const struct wrg_back *back)
+{
+    return __atomic_load_n(&back->detaching, __ATOMIC_ACQUIRE);
+}
+
 /* The frontend starts afresh, or for the first time. */
 static void announce(struct wrg_back *back)
 {
     int result;
 
     /* A device that is being unplugged, or was told to close, does not come back. */
-    if (back->detaching || wrg_xenbus_read_own_u64(&back->bus, "online", 0) == 0)
+    if (is_detaching(back) || wrg_xenbus_read_own_u64(&back->bus, "online", 0) == 0)
         return;
     result = wrg_back_publish(back);
     if (!result)
@@ -177,7 +183,7 @@ static void xenbus_work(void *arg)
         give_up(back, -EIO, "telling the size of the disk");
     if (!back->gone && __atomic_exchange_n(&back->lost, false, __ATOMIC_ACQ_REL))
         (void)wrg_back_withdraw(back); /* a frontend that is not told finds out by itself */
-    if (back->detaching && back->bus.state != WRG_XENBUS_CLOSED)
+    if (is_detaching(back) && back->bus.state != WRG_XENBUS_CLOSED)
         follow(back);
 }
 
@@ -258,7 +264,7 @@ static void detach(void *self)
     struct wrg_back *back = self;
     struct wrg_task_wake wake = { .task = back->xenbus_task };
 
-    back->detaching = true;
+    __atomic_store_n(&back->detaching, true, __ATOMIC_RELEASE);
     (void)wrg_port_task_wake(back->port, &wake);
 }
 

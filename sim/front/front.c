@@ -111,8 +111,8 @@ static void detach(void *self)
 {
     struct wrg_front *front = self;
 
-    front->detaching = true;
-    front->left = false;
+    wrg_front_set_detaching(front);
+    __atomic_store_n(&front->left, false, __ATOMIC_RELEASE);
     wrg_front_wake_xenbus(front);
 }
 

@@ -172,6 +172,16 @@ static inline bool wrg_front_offers(const bool *feature)
     return __atomic_load_n(feature, __ATOMIC_RELAXED);
 }
 
+/* Whoever unbinds the driver does not run in a task of it. */
+static inline bool wrg_front_detaches(const struct wrg_front *front)
+{
+    return __atomic_load_n(&front->detaching, __ATOMIC_ACQUIRE);
+}
+static inline void wrg_front_set_detaching(struct wrg_front *front)
+{
+    __atomic_store_n(&front->detaching, true, __ATOMIC_RELEASE);
+}
+
 /* Driver (front.c). */
 extern const struct wrg_endpoint wrg_front_endpoint;
 void wrg_front_wake_xenbus(struct wrg_front *front);

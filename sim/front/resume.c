@@ -51,8 +51,9 @@ int wrg_front_recover(struct wrg_front *front)
 {
     uint8_t up = FRONT_UP;
 
-    if (!front->detaching && __atomic_compare_exchange_n(&front->state, &up, FRONT_SUSPENDED, false,
-                                                         __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    if (!wrg_front_detaches(front) &&
+        __atomic_compare_exchange_n(&front->state, &up, FRONT_SUSPENDED, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE)) {
         for (unsigned i = 0; i < front->nqueues; i++) {
             struct front_queue *queue = &front->queues[i];
             wrg_port_lock(front->port, queue->ring_lock);

@@ -34,7 +34,8 @@ static void close_now(struct wrg_front *front)
 
     wrg_front_tear_down(front);
     set_state(front, FRONT_DOWN);
-    front->detaching = true; /* also where the error was the reason, and Closing was not written */
+    /* Also where the error was the reason, and Closing was not written. */
+    wrg_front_set_detaching(front);
     /* A store that refuses now may not later, and the backend waits for this. */
     if (wrg_xenbus_switch_state(&front->bus, WRG_XENBUS_CLOSED) &&
         ++front->close_tries < FRONT_CLOSE_TRIES)
@@ -111,7 +112,7 @@ static void give_up(struct wrg_front *front, int error, const char *text)
     if (is_suspended(front)) /* what failed was at the old host */
         return;
     wrg_xenbus_fatal(&front->bus, error, text);
-    front->detaching = true; /* also where the store would not have it said */
+    wrg_front_set_detaching(front); /* also where the store would not have it said */
 }
 
 static void ignore(struct wrg_front *front)
@@ -123,7 +124,7 @@ static void set_up(struct wrg_front *front)
 {
     int result;
 
-    if (front->detaching)
+    if (wrg_front_detaches(front))
         return;
     result = wrg_front_set_up(front);
     if (!result) {
@@ -169,7 +170,7 @@ static void look_again(struct wrg_front *front)
 
 static void close_down(struct wrg_front *front)
 {
-    front->detaching = true;
+    wrg_front_set_detaching(front);
 }
 
 /*
@@ -221,7 +222,8 @@ static void hand_over(struct wrg_front *front, uint32_t backend)
 {
     if (!front->port->params.handoff || backend != WRG_XENBUS_CLOSED || front->handed_over)
         return;
-    front->handed_over = front->left = true;
+    front->handed_over = true;
+    __atomic_store_n(&front->left, true, __ATOMIC_RELEASE);
     wrg_xenbus_walk_begin(&front->bus, &front->walk);
     (void)wrg_xenbus_walk_on(&front->bus, &front->walk, front->xenbus_task);
 }
@@ -230,10 +232,10 @@ static void hand_over(struct wrg_front *front, uint32_t backend)
 static bool is_at_work(struct wrg_front *front)
 {
     if (__atomic_exchange_n(&front->suspended, false, __ATOMIC_ACQ_REL) && wrg_front_recover(front))
-        front->detaching = true;
+        wrg_front_set_detaching(front);
     if (front->walk.next && !wrg_xenbus_walk_on(&front->bus, &front->walk, front->xenbus_task))
         return false;
-    return !front->left;
+    return !__atomic_load_n(&front->left, __ATOMIC_ACQUIRE);
 }
 
 void wrg_front_xenbus_work(void *arg)
@@ -252,7 +254,7 @@ void wrg_front_xenbus_work(void *arg)
         hand_over(front, backend);
         return;
     }
-    if (front->detaching || state_of(front) == FRONT_ERROR ||
+    if (wrg_front_detaches(front) || state_of(front) == FRONT_ERROR ||
         front->bus.state == WRG_XENBUS_CLOSING)
         go_on_closing(front, backend);
 }
