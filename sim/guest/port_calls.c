@@ -326,6 +326,12 @@ static uint32_t ring_name(const struct wrg_guest *guest, uint8_t queue)
     return queue | (uint32_t)guest->device << 8;
 }
 
+/* Real threads load and store without a lock, so nothing may change that they look into. */
+static struct wrg_fetch_spots *spots_of(struct wrg_guest *guest)
+{
+    return guest->xen->parallel ? NULL : &guest->dom->spots;
+}
+
 static int ring_declare(struct wrg_guest *guest, void *ptr)
 {
     const struct wrg_ring_declare *args = ptr;
@@ -348,7 +354,7 @@ static int ring_declare(struct wrg_guest *guest, void *ptr)
                                                .index = args->index,
                                                .page = args->page,
                                                .frame = frames[0] };
-    uint8_t lane = wrg_fetch_declare(&guest->xen->fetch, &guest->dom->spots, &declare);
+    uint8_t lane = wrg_fetch_declare(&guest->xen->fetch, spots_of(guest), &declare);
     wrg_xen_emit(
         guest->xen, .kind = WRG_EV_RING_DECLARE, .role = guest->dom->role,
         .a = ring_name(guest, args->queue),
@@ -363,7 +369,7 @@ static int ring_retire(struct wrg_guest *guest, void *ptr)
     const struct wrg_ring_retire *args = ptr;
     uint8_t lane = wrg_fetch_lane(&guest->xen->fetch, guest->device, args->queue);
 
-    wrg_fetch_retire(&guest->xen->fetch, &guest->dom->spots, seat_of(guest), lane);
+    wrg_fetch_retire(&guest->xen->fetch, spots_of(guest), seat_of(guest), lane);
     wrg_xen_emit(guest->xen, .kind = WRG_EV_RING_RETIRE, .role = guest->dom->role,
                  .a = ring_name(guest, args->queue), .b = seat_of(guest), .c = lane);
     return 0;

@@ -103,6 +103,8 @@ static void forget_spot(struct wrg_fetch_spots *spots, uint8_t lane)
 {
     uint32_t kept = 0;
 
+    if (!spots)
+        return;
     for (uint32_t i = 0; i < spots->count; i++)
         if (spots->at[i].lane != lane)
             spots->at[kept++] = spots->at[i];
@@ -144,6 +146,8 @@ uint8_t wrg_fetch_declare(struct wrg_fetch *fetch, struct wrg_fetch_spots *spots
     ring->frame = args->frame;
     ring->epoch++;
     forget_spot(spots, lane);
+    if (!spots)
+        return lane;
     WRG_ASSERT(spots->count < WRG_FETCH_LANES);
     spots->at[spots->count++] =
         (struct wrg_fetch_spot){ .page = args->page, .npages = args->npages, .lane = lane };
@@ -162,8 +166,8 @@ void wrg_fetch_retire(struct wrg_fetch *fetch, struct wrg_fetch_spots *spots, ui
 
 void wrg_fetch_retire_all(struct wrg_fetch *fetch, struct wrg_fetch_spots *spots, uint8_t seat)
 {
-    while (spots->count)
-        wrg_fetch_retire(fetch, spots, seat, spots->at[0].lane);
+    for (uint32_t i = 0; i < fetch->nlanes; i++)
+        wrg_fetch_retire(fetch, spots, seat, (uint8_t)i);
 }
 
 uint32_t wrg_fetch_answered(const struct wrg_fetch *fetch, uint8_t seat)

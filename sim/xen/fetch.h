@@ -145,14 +145,17 @@ struct wrg_fetch_declare {
     uint32_t page;  /* handle of the first page */
     uint32_t frame; /* behind it */
 };
-/* `spots` are those of the domain that declares. Returns the lane; WRG_FETCH_NO_LANE: none left. */
+/*
+ * `spots` are those of the domain that declares, NULL to know of the ring but not to follow it.
+ * Returns the lane; WRG_FETCH_NO_LANE: none left.
+ */
 uint8_t wrg_fetch_declare(struct wrg_fetch *fetch, struct wrg_fetch_spots *spots,
                           const struct wrg_fetch_declare *args);
 /* The lane of a queue; WRG_FETCH_NO_LANE: it has none. */
 uint8_t wrg_fetch_lane(const struct wrg_fetch *fetch, uint8_t device, uint8_t queue);
 void wrg_fetch_retire(struct wrg_fetch *fetch, struct wrg_fetch_spots *spots, uint8_t seat,
                       uint8_t lane);
-/* All rings of a domain that takes this seat. */
+/* All rings of this seat, whose domain is the only one in it. */
 void wrg_fetch_retire_all(struct wrg_fetch *fetch, struct wrg_fetch_spots *spots, uint8_t seat);
 /* Entries that this side has published, over all rings of the run. */
 uint32_t wrg_fetch_answered(const struct wrg_fetch *fetch, uint8_t seat);

@@ -364,6 +364,20 @@ static void first_queue_of_the_first_device__lane_0_however_late(void **state)
     assert_int_equal(wrg_fetch_lane(&f, 1, 1), WRG_FETCH_NO_LANE);
 }
 
+static void ring_that_is_not_to_be_followed__known_all_the_same(void **state)
+{
+    const struct wrg_fetch_declare args = {
+        .seat = WRG_SEAT_BACK, .abi = WRG_ABI_X86_64, .npages = 1, .queue = 1, .page = LANE_PAGES
+    };
+
+    (void)state;
+    assert_int_equal(wrg_fetch_declare(&f, NULL, &args), 1);
+    assert_true(f.rings[WRG_SEAT_BACK][1].live);
+    assert_int_equal(load_page(WRG_SEAT_BACK, LANE_PAGES, 64, 8).class, WRG_SHARED_NONE);
+    wrg_fetch_retire(&f, NULL, WRG_SEAT_BACK, 1);
+    assert_false(f.rings[WRG_SEAT_BACK][1].live);
+}
+
 static void more_rings_than_lanes__the_rest_is_not_followed(void **state)
 {
     (void)state;
@@ -511,6 +525,7 @@ int main(void)
         F(queues__have_lanes_and_ordinals_of_their_own),
         F(lanes__index_words_tell_which),
         F(first_queue_of_the_first_device__lane_0_however_late),
+        F(ring_that_is_not_to_be_followed__known_all_the_same),
         F(more_rings_than_lanes__the_rest_is_not_followed),
         F(one_of_two_queues_retired__the_other_stays),
         F(published__counted_over_all_lanes),
