@@ -15,7 +15,7 @@
  * Threads       any task submits; done is called by the worker. Thread engine: a mutex is held
  *               while the ring is touched, never while data are copied or done runs
  * Errors        -EAGAIN when the ring is full; what the disk says goes to done
- * Events        disk-info, disk-submit, disk-done; the disk itself tells of the data
+ * Events        disk-info, disk-submit, disk-done, disk-left; the disk itself tells of the data
  */
 #ifndef WRG_DISK_QUEUE_H
 #define WRG_DISK_QUEUE_H
@@ -76,6 +76,13 @@ void wrg_disk_queue_reset(struct wrg_disk_queue *queue);
  * is forgotten. The disk keeps its data.
  */
 void wrg_disk_queue_drop(struct wrg_disk_queue *queue);
+
+/*
+ * The power goes while the backend's domain is still there: of each write that is queued any
+ * sectors are on the medium, as the seed says, and the disk tells of them (disk-left). Nothing of a
+ * read-only disk. Returns how many sectors came to be written.
+ */
+uint32_t wrg_disk_queue_tear(struct wrg_disk_queue *queue, uint64_t seed);
 
 /* For the port's edge (guest/guest.h). */
 WRG_MUST_USE int wrg_disk_queue_submit(struct wrg_disk_queue *queue,

@@ -293,6 +293,75 @@ static int setup_threads(void **state)
     return wrg_disk_queue_start(&q.queue);
 }
 
+/* Writes pages that hold 7 in each byte, three of them, from sector 8 on. */
+static uint32_t tear_three(uint64_t seed)
+{
+    for (uint32_t i = 0; i < 3; i++) {
+        memset(bytes_of(t.back, d.page + i), 7, WRG_PAGE_SIZE);
+        assert_int_equal(submit(WRG_IO_WRITE, 8 + i * 8, i), 0);
+    }
+    assert_int_equal(submit(WRG_IO_READ, 100, 5), 0);
+    forget_events();
+    return wrg_disk_queue_tear(&q.queue, seed);
+}
+
+static void power_cut_among_writes__any_sectors_of_them(void **state)
+{
+    uint8_t sectors[24 * WRG_SECTOR_SIZE];
+    const struct wrg_disk_run run = { .sector = 8, .count = 24, .bytes = sectors };
+    uint32_t torn, there = 0;
+
+    (void)state;
+    torn = tear_three(2);
+    assert_true(torn > 0 && torn < 24);
+    assert_int_equal(count_events(WRG_EV_DISK_LEFT), torn);
+    wrg_disk_queue_drop(&q.queue);
+    assert_int_equal(wrg_disk_transfer(&d.md.disk, &run), 0);
+    for (uint32_t i = 0; i < 24; i++) {
+        assert_true(sectors[i * WRG_SECTOR_SIZE] == 7 || sectors[i * WRG_SECTOR_SIZE] == 0);
+        assert_int_equal(sectors[i * WRG_SECTOR_SIZE], sectors[i * WRG_SECTOR_SIZE + 511]);
+        there += sectors[i * WRG_SECTOR_SIZE] == 7;
+    }
+    assert_int_equal(there, torn);
+    assert_int_equal(q.ndone, 0);
+}
+
+static void power_cut_of_another_seed__other_sectors(void **state)
+{
+    uint64_t first[2];
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        (void)tear_three(2 + i);
+        wrg_disk_queue_drop(&q.queue);
+        first[i] = 0;
+        for (uint32_t k = 0; k < count_events(WRG_EV_DISK_LEFT); k++)
+            first[i] |= UINT64_C(1) << nth_event(WRG_EV_DISK_LEFT, k)->ev.c;
+    }
+    assert_true(first[0] != first[1]);
+}
+
+static void power_cut_of_a_readonly_disk__nothing(void **state)
+{
+    struct wrg_readonly_disk ro;
+
+    (void)state;
+    wrg_readonly_disk_init(&ro, &d.md.disk);
+    q.queue.disk = &ro.disk;
+    assert_int_equal(tear_three(2), 0);
+    assert_int_equal(d.md.used, 0);
+}
+
+static void power_cut_after_the_page_has_gone__nothing_said(void **state)
+{
+    (void)state;
+    d.vec[0].page = WRG_NO_PAGE;
+    assert_int_equal(submit(WRG_IO_WRITE, 8, 0), 0);
+    forget_events();
+    assert_int_equal(wrg_disk_queue_tear(&q.queue, 2), 0);
+    assert_int_equal(count_events(WRG_EV_VIEW_FAULT), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +377,10 @@ int main(void)
         Q(delayed_and_woken__waits_on),
         cmocka_unit_test_setup_teardown(threads_submit_in_parallel__all_done_in_order_of_each,
                                         setup_threads, teardown_queue),
+        Q(power_cut_among_writes__any_sectors_of_them),
+        Q(power_cut_of_another_seed__other_sectors),
+        Q(power_cut_of_a_readonly_disk__nothing),
+        Q(power_cut_after_the_page_has_gone__nothing_said),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

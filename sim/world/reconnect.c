@@ -162,6 +162,9 @@ bool wrg_world_power_cut(struct wrg_world *w, uint32_t fate)
         return false;
     w->reconnected = true;
     wrg_sched_pause(&w->sched);
+    /* A cache says itself what it has lost; on threads a request may be half done anyway. */
+    if (fate > 1 && w->config.cache == WRG_CASE_CACHE_NONE && !w->xen.parallel)
+        (void)wrg_disk_queue_tear(&w->vbd.disk, fate);
     wrg_director_kill(w, WRG_DOM_BACK);
     wrg_sched_unpause(&w->sched);
     /* The frontend sees its backend go, and fails what it has. */
