@@ -61,7 +61,7 @@ uint32_t wrg_fault_calls(const struct wrg_fault *fault, enum wrg_fault_site site
 
     for (uint8_t role = 0; role < WRG_COUNT_ROLE; role++)
         if (counts_for(side, role))
-            calls += fault->calls[role][site];
+            calls += __atomic_load_n(&fault->calls[role][site], __ATOMIC_RELAXED);
     return calls;
 }
 
@@ -82,7 +82,7 @@ static int32_t ask_rule(const struct wrg_fault *fault, struct wrg_fault_rule *ru
     uint32_t call = wrg_fault_calls(fault, site, rule->side);
     if (call < rule->nth || call - rule->nth >= rule->count)
         return 0;
-    rule->fired = true;
+    __atomic_store_n(&rule->fired, true, __ATOMIC_RELAXED);
     return rule->status;
 }
 
@@ -94,12 +94,12 @@ static int32_t ask_rate(const struct wrg_fault *fault, struct wrg_fault_rate *ra
     if ((rate->site && rate->site - 1 != (int)site) || !counts_for(rate->side, role))
         return 0;
     uint64_t state = rate->seed ^ (uint64_t)site << 40 ^ (uint64_t)role << 48 ^
-                     (uint64_t)fault->calls[role][site] << 8;
+                     (uint64_t)__atomic_load_n(&fault->calls[role][site], __ATOMIC_RELAXED) << 8;
     uint64_t draw = wrg_splitmix64(&state);
     if (draw % 1000 >= rate->per_1000)
         return 0;
     const struct wrg_fault_info *info = wrg_fault_info(site);
-    rate->fired = true;
+    __atomic_store_n(&rate->fired, true, __ATOMIC_RELAXED);
     return info->statuses[(draw >> 32) % info->nstatuses].status;
 }
 
@@ -111,7 +111,7 @@ static int32_t find_status(struct wrg_fault *fault, enum wrg_fault_site site, ui
     if (role == WRG_FAULT_EXEMPT)
         return 0;
     if (fault->any_nth && wrg_fault_all_calls(fault) == fault->any_nth) {
-        fault->any_site = (uint8_t)site;
+        __atomic_store_n(&fault->any_site, (uint8_t)site, __ATOMIC_RELAXED);
         status = wrg_fault_info(site)->statuses[0].status;
     }
     for (uint32_t i = 0; i < fault->nrules && !status; i++)
@@ -125,6 +125,7 @@ int32_t wrg_fault_ask(struct wrg_fault *fault, enum wrg_fault_site site, uint8_t
 {
     int32_t status = find_status(fault, site, role);
 
-    fault->hits[site] += status != 0;
+    if (status)
+        (void)__atomic_fetch_add(&fault->hits[site], 1, __ATOMIC_RELAXED);
     return status;
 }
