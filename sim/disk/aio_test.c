@@ -161,7 +161,7 @@ static void more_than_the_depth__all_end(void **state)
         if (!open_all(engines[i]))
             continue;
         for (uintptr_t k = 0; k < 100; k++)
-            submit(k % 2 ? WRG_IO_READ : WRG_IO_WRITE, k % 8 * 8, 3, k);
+            submit(k % 8 ? WRG_IO_WRITE : WRG_IO_FLUSH, k % 8 * 8, k % 8 ? 3 : 0, k);
         (void)run_to_the_end();
         assert_int_equal(f.ndone, 100);
         assert_int_equal(wrg_disk_queue_pending(&f.queue), 0);
