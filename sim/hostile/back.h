@@ -5,8 +5,8 @@
  * What it is    Connects and serves like an honest driver; a plan says which requests are answered
  *               otherwise, and how. A request carries a copy of its answer from fetch to response.
  * Layer         hostile; sees include/wringer only
- * Bounds        12 queues; rings of 1..16 pages; indirect requests of 1..4096 segments; 64 grefs of the last
- *               request are remembered for pokes
+ * Bounds        12 queues; rings of 1..16 pages; indirect requests of 1..4096 segments; 64 grefs of
+ *               the last request of each queue are remembered for pokes
  * Ownership     a request belongs to the disk until its done, or to the list of kept ones; the
  *               connection stays until the disk has none
  * Threads       the peer's lock guards link and requests; the disk's task takes it to finish one
