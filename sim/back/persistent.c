@@ -317,11 +317,23 @@ static int segments(struct back_queue *queue, uint32_t gref, void *bytes, uint32
 
 /* ---- housekeeping ---- */
 
+/* Nobody finds them meanwhile: that takes ring_lock. */
+static void give_up(struct back_queue *queue, struct entry **entries, uint32_t count)
+{
+    uint32_t pages[BACK_BATCH];
+
+    for (uint32_t i = 0; i < count; i++)
+        pages[i] = entries[i]->page;
+    wrg_back_unmap(queue, pages, count);
+    for (uint32_t i = 0; i < count; i++)
+        remove_entry(pool_of(queue), entries[i]);
+}
+
 /* Unmaps entries, the oldest first, until so many are left that are not idle; active ones stay. */
 static void purge(struct back_queue *queue, uint32_t keep_count, uint32_t idle_ticks)
 {
     struct pool *pool = pool_of(queue);
-    uint32_t pages[BACK_BATCH];
+    struct entry *batch[BACK_BATCH];
     uint32_t n = 0;
 
     for (uint16_t at = pool->oldest; at != NOBODY;) {
@@ -329,16 +341,15 @@ static void purge(struct back_queue *queue, uint32_t keep_count, uint32_t idle_t
         at = entry->newer;
         if (is_active(entry))
             continue;
-        if (pool->count <= keep_count && pool->tick - entry->used < idle_ticks)
+        if (pool->count - n <= keep_count && pool->tick - entry->used < idle_ticks)
             break;
-        pages[n++] = entry->page;
-        remove_entry(pool, entry);
+        batch[n++] = entry;
         if (n == BACK_BATCH) {
-            wrg_back_unmap(queue, pages, n);
+            give_up(queue, batch, n);
             n = 0;
         }
     }
-    wrg_back_unmap(queue, pages, n);
+    give_up(queue, batch, n);
 }
 
 static void keep_house(struct back_queue *queue)
