@@ -32,4 +32,13 @@ uint32_t wrg_gnttab_map_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
 uint32_t wrg_gnttab_unmap_quiet(struct wrg_xen *xen, struct wrg_domain *dom, const uint32_t *pages,
                                 uint32_t count);
 
+/* Of one entry; false: it is not done (gnttab_one.c). The first two take a table of version 1. */
+bool wrg_gnttab_grant_one_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
+                                const struct wrg_gnttab_grant *args);
+bool wrg_gnttab_end_one_quiet(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t *gref);
+/* Without flags, and not contiguous. */
+bool wrg_gnttab_map_one_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
+                              const struct wrg_gnttab_map *args);
+bool wrg_gnttab_unmap_one_quiet(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t page);
+
 #endif

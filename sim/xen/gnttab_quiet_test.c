@@ -22,6 +22,17 @@ static uint32_t below(struct play *p, uint32_t bound)
     return wrg_rng_below(&p->rng, bound);
 }
 
+/* One page has ways of its own. */
+static uint32_t batch(struct play *p)
+{
+    return below(p, 2) ? 1 : below(p, BATCH_MAX);
+}
+
+static uint32_t some(struct play *p, uint32_t n)
+{
+    return n && below(p, 2) ? 1 : below(p, n + 1);
+}
+
 static void note(struct play *p, uint64_t value)
 {
     p->outcome = (p->outcome ^ value) * UINT64_C(0x9e3779b97f4a7c15);
@@ -32,7 +43,7 @@ static void play_grant(struct play *p)
     uint32_t pages[BATCH_MAX], grefs[BATCH_MAX];
     struct wrg_gnttab_grant args = { .domid = WRG_DOM_BACK,
                                      .readonly = below(p, 3) == 0,
-                                     .count = below(p, BATCH_MAX),
+                                     .count = batch(p),
                                      .pages = pages,
                                      .grefs = grefs };
 
@@ -53,7 +64,7 @@ static void play_map(struct play *p)
     struct wrg_gnttab_map_op ops[BATCH_MAX];
     struct wrg_gnttab_map args = { .domid = below(p, 30) ? WRG_DOM_FRONT : WRG_DOM_STRANGER,
                                    .readonly = below(p, 2),
-                                   .count = below(p, BATCH_MAX),
+                                   .count = batch(p),
                                    .ops = ops };
 
     if (p->nmaps + args.count > LIVE_MAX || !p->ngrefs)
@@ -70,7 +81,7 @@ static void play_map(struct play *p)
 
 static void play_unmap(struct play *p)
 {
-    struct wrg_gnttab_unmap args = { .count = below(p, p->nmaps + 1) };
+    struct wrg_gnttab_unmap args = { .count = some(p, p->nmaps) };
 
     args.pages = p->maps + (p->nmaps - args.count);
     if (args.count && below(p, 6) == 0)
@@ -81,7 +92,7 @@ static void play_unmap(struct play *p)
 
 static void play_end(struct play *p)
 {
-    struct wrg_gnttab_end args = { .count = below(p, p->ngrefs + 1), .grefs = p->grefs };
+    struct wrg_gnttab_end args = { .count = some(p, p->ngrefs), .grefs = p->grefs };
     uint32_t left = 0;
 
     wrg_gnttab_end(&t.xen, t.front, &args);
