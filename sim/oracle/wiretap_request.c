@@ -96,7 +96,6 @@ struct wrg_tap_request *wrg_tap_open(struct wrg_tap *tap, struct wrg_tap_lane *l
     request->twin = request->voted = request->confused = false;
     request->open = request->linked = 0;
     request->have[0] = request->have[1] = 0;
-    memset(request->bytes, 0, sizeof(request->bytes));
     lane->nunseen++;
     lane->nactive++;
     tap->active[tap->nactive] = record;
@@ -178,6 +177,8 @@ void wrg_tap_feed(struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t
         request->have[0] = UINT64_MAX;
         request->have[1] = word_mask(0, WRG_BLKIF_MAX_REQUEST_BYTES - 64);
     } else {
+        if (!(request->have[0] | request->have[1]))
+            memset(request->bytes, 0, sizeof(request->bytes));
         fill(request->have, request->bytes, within, bytes, len);
     }
     request->stale = true;
