@@ -3,12 +3,12 @@
  * DATA-001, DATA-002: the shadow disk. What a frontend reads is what was written last, and what it
  * was told is written is on the disk.
  *
- * What it is    A digest a sector, in blocks of eight, from the block edge above the frontend, and another from the
- *               disk below the backend. A sector is not judged while the order of writes is not
- *               known: a write in flight beside a read or another write. A failed write leaves
- *               either content, or, if something is on its way still, nothing to judge by. From
- *               a discard on a sector is what it was, or zeros, until it is written; from the end
- *               of a secure one it is zeros. A write beside a discard is not judged.
+ * What it is    A digest a sector, in blocks of eight, from the block edge above the frontend, and
+ *               another from the disk below the backend. A sector is not judged while the order
+ *               of writes is not known: a write in flight beside a read or another write. A failed
+ *               write leaves either content, or, if something is on its way still, nothing to judge
+ *               by. From a discard on a sector is what it was, or zeros, until it is written; from
+ *               the end of a secure one it is zeros. A write beside a discard is not judged.
  * Layer         oracle
  * Bounds        16,384 blocks and 4,096 I/Os in flight; what is beyond is not judged, and counted
  * Source        xen/io/blkif.h: BLKIF_OP_READ, BLKIF_OP_WRITE
@@ -19,23 +19,16 @@
 #include <string.h>
 
 #include "base/digest.h"
-#include "oracle/checkers.h"
+#include "oracle/data_blocks.h"
 
-#define BUCKETS       (2u * WRG_DATA_BLOCKS)
-#define GOLDEN        UINT64_C(0x9e3779b97f4a7c15)
-#define WHOLE         ((1u << WRG_BLOCK_SECTORS) - 1)
-#define BLOCK_DIGESTS (WRG_BLOCK_SECTORS * sizeof(uint64_t))
-
-WRG_STATIC_ASSERT((BUCKETS & (BUCKETS - 1)) == 0, "buckets are masked");
-
-enum { READ = WRG_CASE_IO_READ, WRITE = WRG_CASE_IO_WRITE, BLOCKS_TOGETHER = 64 };
+enum { READ = WRG_CASE_IO_READ, WRITE = WRG_CASE_IO_WRITE };
 
 int wrg_data_init(struct wrg_data *data)
 {
     static const uint8_t zeros[WRG_BLKIF_SECTOR_BYTES];
 
-    /* The one behind the last is never in use: next_span may look at it. */
-    data->memory = calloc(BUCKETS + 2, sizeof(*data->blocks));
+    /* The one behind the last is never in use: wrg_span_next may look at it. */
+    data->memory = calloc(WRG_DATA_BUCKETS + 2, sizeof(*data->blocks));
     data->blocks = (void *)(((uintptr_t)data->memory + WRG_BLOCK_ALIGN - 1) &
                             ~(WRG_BLOCK_ALIGN - (uintptr_t)1));
     wrg_digest_sectors(zeros, 1, &data->zeros);
@@ -47,140 +40,6 @@ void wrg_data_fini(struct wrg_data *data)
 {
     free(data->memory);
     free(data->ios);
-}
-
-/* ---- tables ---- */
-
-/* Where the search begins. Blocks that follow each other lie side by side. */
-static uint32_t home_of(uint64_t number)
-{
-    uint32_t group = (uint32_t)(((number / BLOCKS_TOGETHER) * GOLDEN) >> 40);
-
-    return (group * BLOCKS_TOGETHER + number % BLOCKS_TOGETHER) & (BUCKETS - 1);
-}
-
-/* NULL: not known, and not taken either because the table is full. */
-__attribute__((noinline)) static struct wrg_block *find_block(struct wrg_oracles *o,
-                                                              uint64_t number, bool take)
-{
-    struct wrg_data *data = &o->data;
-    uint32_t at = home_of(number);
-
-    /* Ends: at most half of the buckets are in use. */
-    for (; data->blocks[at].epoch == data->epoch; at = (at + 1) & (BUCKETS - 1)) {
-        if (data->blocks[at].number == number)
-            return &data->blocks[at];
-    }
-    if (!take)
-        return NULL;
-    if (data->used == WRG_DATA_BLOCKS) {
-        o->forgotten++;
-        return NULL;
-    }
-    data->used++;
-    struct wrg_block *block = &data->blocks[at];
-    block->number = number;
-    block->epoch = data->epoch;
-    block->known = 0;
-    block->alike = true;
-    block->all = (struct wrg_sector){ 0 };
-    return block;
-}
-
-/* A sector of a block, with a state of its own. */
-struct place {
-    struct wrg_block *block;
-    uint32_t i;
-    struct wrg_sector *state;
-};
-
-static struct place place_of(struct wrg_block *block, uint32_t i)
-{
-    for (uint32_t k = 0; block->alike && k < WRG_BLOCK_SECTORS; k++)
-        block->each[k] = block->all;
-    block->alike = false;
-    block->known |= (uint8_t)(1u << i);
-    return (struct place){ .block = block, .i = i, .state = &block->each[i] };
-}
-
-/* After all sectors of a block were looked at one by one: they may be alike again. */
-static void join(struct wrg_block *block)
-{
-    for (uint32_t i = 1; i < WRG_BLOCK_SECTORS; i++)
-        if (memcmp(&block->each[i], &block->each[0], sizeof(block->each[0])) != 0)
-            return;
-    block->all = block->each[0];
-    block->alike = true;
-}
-
-/* The part of a range that lies in one block. */
-struct span {
-    struct wrg_block *block; /* NULL: nothing is known of it */
-    uint32_t first;          /* sector in the block */
-    uint32_t done;           /* sectors of the range before it */
-    uint32_t count;
-};
-
-/* To the next part, of a range of n sectors; begin with zeros. False: that was the last one. */
-static inline bool next_span(struct wrg_oracles *o, struct span *span, uint64_t sector, uint32_t n,
-                             bool take)
-{
-    struct wrg_block *before = span->block;
-
-    span->done += span->count;
-    if (span->done >= n)
-        return false;
-    uint64_t number = (sector + span->done) / WRG_BLOCK_SECTORS;
-    span->first = (sector + span->done) % WRG_BLOCK_SECTORS;
-    span->count = wrg_min_u32(WRG_BLOCK_SECTORS - span->first, n - span->done);
-    if (before && before[1].number == number && before[1].epoch == o->data.epoch)
-        span->block = before + 1;
-    else
-        span->block = find_block(o, number, take);
-    return true;
-}
-
-/* All of a block's sectors, and all in one state. */
-static inline bool is_plain(const struct span *span)
-{
-    if (WRG_UNLIKELY(span->count != WRG_BLOCK_SECTORS || !span->block->alike))
-        return false;
-    span->block->known = WHOLE;
-    return true;
-}
-
-static void join_whole(const struct span *span)
-{
-    if (span->count == WRG_BLOCK_SECTORS)
-        join(span->block);
-}
-
-typedef void sector_fn(struct wrg_oracles *o, const struct place *place, uint32_t since);
-
-static void for_block(struct wrg_oracles *o, struct wrg_block *block, uint64_t first, uint64_t n,
-                      sector_fn *fn, uint32_t since)
-{
-    for (uint32_t i = 0; i < WRG_BLOCK_SECTORS; i++) {
-        if (!(block->known >> i & 1) || block->number * WRG_BLOCK_SECTORS + i - first >= n)
-            continue;
-        const struct place place = place_of(block, i);
-        fn(o, &place, since);
-    }
-}
-
-/* All sectors that are known of a range, which may be as long as the disk. */
-static void for_range(struct wrg_oracles *o, uint64_t first, uint64_t n, sector_fn *fn,
-                      uint32_t since)
-{
-    struct wrg_data *data = &o->data;
-    struct span span = { 0 };
-
-    while (n <= WRG_DATA_BLOCKS && next_span(o, &span, first, (uint32_t)n, false))
-        if (span.block)
-            for_block(o, span.block, first, n, fn, since);
-    for (uint32_t at = 0; n > WRG_DATA_BLOCKS && at < BUCKETS; at++)
-        if (data->blocks[at].epoch == data->epoch)
-            for_block(o, &data->blocks[at], first, n, fn, since);
 }
 
 static struct wrg_data_io *find_io(const struct wrg_data *data, uint32_t tag)
@@ -203,7 +62,7 @@ static bool discards(uint8_t op)
     return op == WRG_CASE_IO_DISCARD || op == WRG_CASE_IO_SECURE_ERASE;
 }
 
-static void begin_discard(struct wrg_oracles *o, const struct place *place, uint32_t since)
+static void begin_discard(struct wrg_oracles *o, const struct wrg_place *place, uint32_t since)
 {
     struct wrg_sector *sector = place->state;
     uint64_t *first = &place->block->content[0][place->i];
@@ -220,7 +79,7 @@ static void begin_discard(struct wrg_oracles *o, const struct place *place, uint
     }
 }
 
-static void end_erase(struct wrg_oracles *o, const struct place *place, uint32_t since)
+static void end_erase(struct wrg_oracles *o, const struct wrg_place *place, uint32_t since)
 {
     struct wrg_sector *sector = place->state;
 
@@ -242,7 +101,7 @@ static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload
     data->now++;
     if (discards((uint8_t)ev->b)) {
         data->discarding++;
-        for_range(o, ev->c, ev->d, begin_discard, data->now);
+        wrg_blocks_each(o, ev->c, ev->d, begin_discard, data->now);
     }
     if (io->epoch == data->epoch) { /* its place is taken: this one is not followed */
         o->forgotten++;
@@ -257,7 +116,7 @@ static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload
     data->inflight++;
 }
 
-static void begin_write(const struct wrg_oracles *o, const struct place *place, uint64_t digest,
+static void begin_write(const struct wrg_oracles *o, const struct wrg_place *place, uint64_t digest,
                         bool followed)
 {
     struct wrg_sector *sector = place->state;
@@ -283,7 +142,7 @@ static struct wrg_event blame(const struct wrg_oracles *o, const struct wrg_even
 }
 
 /* What a read must bring, as far as it is known; false: not known. */
-static bool is_wrong(const struct place *place, uint64_t digest, uint32_t since)
+static bool is_wrong(const struct wrg_place *place, uint64_t digest, uint32_t since)
 {
     const struct wrg_sector *sector = place->state;
     const struct wrg_block *block = place->block;
@@ -296,14 +155,14 @@ static bool is_wrong(const struct place *place, uint64_t digest, uint32_t since)
            digest != block->disk[place->i];
 }
 
-static uint64_t sector_of(const struct place *place)
+static uint64_t sector_of(const struct wrg_place *place)
 {
     return place->block->number * WRG_BLOCK_SECTORS + place->i;
 }
 
 /* DATA-001 */
-static void end_read(struct wrg_oracles *o, const struct wrg_event *ev, const struct place *place,
-                     uint64_t digest, uint32_t since)
+static void end_read(struct wrg_oracles *o, const struct wrg_event *ev,
+                     const struct wrg_place *place, uint64_t digest, uint32_t since)
 {
     struct wrg_sector *sector = place->state;
     uint64_t *content = &place->block->content[0][place->i];
@@ -343,14 +202,14 @@ static inline uint64_t digest_at(const void *payload, uint32_t i)
     return digest;
 }
 
-static void begin_writes(struct wrg_oracles *o, const struct span *span, const void *payload,
+static void begin_writes(struct wrg_oracles *o, const struct wrg_span *span, const void *payload,
                          bool followed)
 {
     for (uint32_t i = 0; i < span->count; i++) {
-        const struct place place = place_of(span->block, span->first + i);
+        const struct wrg_place place = wrg_place_of(span->block, span->first + i);
         begin_write(o, &place, digest_at(payload, span->done + i), followed);
     }
-    join_whole(span);
+    wrg_span_join(span);
 }
 
 static void on_write_data(struct wrg_oracles *o, const struct wrg_event *ev, const void *payload,
@@ -358,33 +217,33 @@ static void on_write_data(struct wrg_oracles *o, const struct wrg_event *ev, con
 {
     bool followed = find_io(&o->data, ev->a) != NULL;
     bool plain = followed && !o->data.discarding;
-    struct span span = { 0 };
+    struct wrg_span span = { 0 };
 
-    while (next_span(o, &span, ev->c, digests_in(len), true)) {
+    while (wrg_span_next(o, &span, ev->c, digests_in(len), true)) {
         struct wrg_block *block = span.block;
         if (WRG_UNLIKELY(!block))
             continue;
-        if (WRG_UNLIKELY(!plain || !is_plain(&span) || block->all.writes)) {
+        if (WRG_UNLIKELY(!plain || !wrg_span_is_plain(&span) || block->all.writes)) {
             begin_writes(o, &span, payload, followed);
             continue;
         }
         block->all.changed = o->data.now;
         block->all.writes = 1;
-        memcpy(block->pending, at_digest(payload, span.done), BLOCK_DIGESTS);
+        memcpy(block->pending, at_digest(payload, span.done), WRG_BLOCK_DIGESTS);
     }
 }
 
-static void end_reads(struct wrg_oracles *o, const struct wrg_event *ev, const struct span *span,
-                      const void *payload, uint32_t since)
+static void end_reads(struct wrg_oracles *o, const struct wrg_event *ev,
+                      const struct wrg_span *span, const void *payload, uint32_t since)
 {
     for (uint32_t i = 0; i < span->count; i++) {
-        const struct place place = place_of(span->block, span->first + i);
+        const struct wrg_place place = wrg_place_of(span->block, span->first + i);
         uint64_t digest = digest_at(payload, span->done + i);
         /* What it should be is right, whatever goes on beside it. */
         if (place.state->ncontent != 1 || place.block->content[0][place.i] != digest)
             end_read(o, ev, &place, digest, since);
     }
-    join_whole(span);
+    wrg_span_join(span);
 }
 
 static void on_data(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
@@ -396,16 +255,16 @@ static void on_data(void *ctx, const struct wrg_event *ev, const void *payload, 
         return;
     }
     const struct wrg_data_io *io = find_io(&o->data, ev->a);
-    struct span span = { 0 };
+    struct wrg_span span = { 0 };
     if (ev->b != READ || !io)
         return;
-    while (next_span(o, &span, ev->c, digests_in(len), true)) {
+    while (wrg_span_next(o, &span, ev->c, digests_in(len), true)) {
         struct wrg_block *block = span.block;
         if (WRG_UNLIKELY(!block))
             continue;
-        if (WRG_UNLIKELY(!is_plain(&span) || block->all.ncontent != 1 ||
-                         memcmp(block->content[0], at_digest(payload, span.done), BLOCK_DIGESTS) !=
-                             0))
+        if (WRG_UNLIKELY(
+                !wrg_span_is_plain(&span) || block->all.ncontent != 1 ||
+                memcmp(block->content[0], at_digest(payload, span.done), WRG_BLOCK_DIGESTS) != 0))
             end_reads(o, ev, &span, payload, io->since);
     }
 }
@@ -417,7 +276,7 @@ static bool is_settled(const struct wrg_oracles *o)
            !o->tap.facts.disk_inflight;
 }
 
-static void fail_write(const struct place *place, bool settled)
+static void fail_write(const struct wrg_place *place, bool settled)
 {
     struct wrg_sector *sector = place->state;
     struct wrg_block *block = place->block;
@@ -433,7 +292,7 @@ static void fail_write(const struct place *place, bool settled)
 }
 
 /* DATA-002; false: it is broken. */
-static bool is_on_disk(const struct wrg_oracles *o, const struct place *place)
+static bool is_on_disk(const struct wrg_oracles *o, const struct wrg_place *place)
 {
     const struct wrg_sector *sector = place->state;
 
@@ -443,8 +302,8 @@ static bool is_on_disk(const struct wrg_oracles *o, const struct place *place)
            place->block->disk[place->i] == place->block->pending[place->i];
 }
 
-static void end_write(struct wrg_oracles *o, const struct wrg_event *ev, const struct place *place,
-                      bool settled)
+static void end_write(struct wrg_oracles *o, const struct wrg_event *ev,
+                      const struct wrg_place *place, bool settled)
 {
     struct wrg_sector *sector = place->state;
 
@@ -481,23 +340,23 @@ static void end_write(struct wrg_oracles *o, const struct wrg_event *ev, const s
 static inline bool end_plain_write(struct wrg_block *block, uint32_t now)
 {
     if (block->all.writes != 1 || block->all.flags != WRG_SECTOR_ON_DISK ||
-        memcmp(block->disk, block->pending, BLOCK_DIGESTS) != 0)
+        memcmp(block->disk, block->pending, WRG_BLOCK_DIGESTS) != 0)
         return false;
     block->all.writes = 0;
     block->all.changed = now;
     block->all.ncontent = 1;
-    memcpy(block->content[0], block->pending, BLOCK_DIGESTS);
+    memcpy(block->content[0], block->pending, WRG_BLOCK_DIGESTS);
     return true;
 }
 
-static void end_writes(struct wrg_oracles *o, const struct wrg_event *ev, const struct span *span,
-                       bool settled)
+static void end_writes(struct wrg_oracles *o, const struct wrg_event *ev,
+                       const struct wrg_span *span, bool settled)
 {
     for (uint32_t i = 0; i < span->count; i++) {
-        const struct place place = place_of(span->block, span->first + i);
+        const struct wrg_place place = wrg_place_of(span->block, span->first + i);
         end_write(o, ev, &place, settled);
     }
-    join_whole(span);
+    wrg_span_join(span);
 }
 
 static void on_complete(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
@@ -517,18 +376,19 @@ static void on_complete(void *ctx, const struct wrg_event *ev, const void *paylo
     if (discards(io->op)) {
         data->discarding -= !ev->b || settled;
         if (!ev->b && io->op == WRG_CASE_IO_SECURE_ERASE)
-            for_range(o, io->sector, io->nsectors, end_erase, io->since);
+            wrg_blocks_each(o, io->sector, io->nsectors, end_erase, io->since);
         return;
     }
     if (io->op != WRITE)
         return;
     /* Bounded by what was put into the table, whatever a script claims. */
     uint32_t n = (uint32_t)wrg_min_u64(io->nsectors, WRG_DATA_BLOCKS * WRG_BLOCK_SECTORS);
-    struct span span = { 0 };
-    while (next_span(o, &span, io->sector, n, false)) {
+    struct wrg_span span = { 0 };
+    while (wrg_span_next(o, &span, io->sector, n, false)) {
         if (WRG_UNLIKELY(!span.block))
             continue;
-        if (WRG_UNLIKELY(ev->b || !is_plain(&span) || !end_plain_write(span.block, data->now)))
+        if (WRG_UNLIKELY(ev->b || !wrg_span_is_plain(&span) ||
+                         !end_plain_write(span.block, data->now)))
             end_writes(o, ev, &span, settled);
     }
 }
@@ -557,23 +417,23 @@ static void on_disk_data(void *ctx, const struct wrg_event *ev, const void *payl
 {
     struct wrg_oracles *o = ctx;
     const bool write = ev->b == WRITE;
-    struct span span = { 0 };
+    struct wrg_span span = { 0 };
 
     o->data.facts.disk = true;
-    while (next_span(o, &span, ev->c, digests_in(len), true)) {
+    while (wrg_span_next(o, &span, ev->c, digests_in(len), true)) {
         if (WRG_UNLIKELY(!span.block))
             continue;
-        if (WRG_LIKELY(is_plain(&span))) {
-            memcpy(span.block->disk, at_digest(payload, span.done), BLOCK_DIGESTS);
+        if (WRG_LIKELY(wrg_span_is_plain(&span))) {
+            memcpy(span.block->disk, at_digest(payload, span.done), WRG_BLOCK_DIGESTS);
             hold(&span.block->all, write, o->data.now);
             continue;
         }
         for (uint32_t i = 0; i < span.count; i++) {
-            const struct place place = place_of(span.block, span.first + i);
+            const struct wrg_place place = wrg_place_of(span.block, span.first + i);
             place.block->disk[place.i] = digest_at(payload, span.done + i);
             hold(place.state, write, o->data.now);
         }
-        join_whole(&span);
+        wrg_span_join(&span);
     }
 }
 
@@ -581,12 +441,12 @@ static void on_disk_data(void *ctx, const struct wrg_event *ev, const void *payl
 static void on_disk_left(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_oracles *o = ctx;
-    struct span span = { 0 };
+    struct wrg_span span = { 0 };
 
     on_disk_data(ctx, ev, payload, len);
-    while (next_span(o, &span, ev->c, digests_in(len), true)) {
+    while (wrg_span_next(o, &span, ev->c, digests_in(len), true)) {
         for (uint32_t i = 0; span.block && i < span.count; i++) {
-            const struct place place = place_of(span.block, span.first + i);
+            const struct wrg_place place = wrg_place_of(span.block, span.first + i);
             place.state->changed = place.state->disk_changed = o->data.now;
             place.state->ncontent = 1;
             place.block->content[0][place.i] = place.block->disk[place.i];
@@ -594,7 +454,7 @@ static void on_disk_left(void *ctx, const struct wrg_event *ev, const void *payl
     }
 }
 
-static void forget_disk(struct wrg_oracles *o, const struct place *place, uint32_t since)
+static void forget_disk(struct wrg_oracles *o, const struct wrg_place *place, uint32_t since)
 {
     (void)o;
     place->state->flags &= (uint8_t)~WRG_SECTOR_ON_DISK;
@@ -608,7 +468,7 @@ static void on_disk_discard(void *ctx, const struct wrg_event *ev, const void *p
 
     (void)payload;
     (void)len;
-    for_range(o, ev->c, ev->d, forget_disk, o->data.now);
+    wrg_blocks_each(o, ev->c, ev->d, forget_disk, o->data.now);
 }
 
 /* Only an honest frontend knows what it wanted, and somebody judged must be there to blame. */
@@ -629,7 +489,7 @@ void wrg_data_begin(struct wrg_oracles *o)
     data->now = data->used = data->inflight = data->discarding = 0;
     data->epoch++;
     if (data->epoch == 0 || data->epoch == UINT32_MAX) { /* old entries would come to life again */
-        memset(data->blocks, 0, BUCKETS * sizeof(*data->blocks));
+        memset(data->blocks, 0, WRG_DATA_BUCKETS * sizeof(*data->blocks));
         memset(data->ios, 0, WRG_DATA_IOS * sizeof(*data->ios));
         data->epoch = 1;
     }
