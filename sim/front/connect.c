@@ -71,14 +71,18 @@ static int open_events(struct front_queue *queue)
     return wrg_port_evtchn_listen(front->port, &listen);
 }
 
+/* Its task may look for a ring at any time: there is none before the lock is dropped. */
 static int set_up_queue(struct front_queue *queue, uint32_t npages)
 {
-    int result = alloc_ring(queue, npages);
+    int result;
 
+    wrg_port_lock(queue->port, queue->ring_lock);
+    result = alloc_ring(queue, npages);
     if (!result)
         result = share_ring(queue);
     if (!result)
         result = open_events(queue);
+    wrg_port_unlock(queue->port, queue->ring_lock);
     return result;
 }
 
