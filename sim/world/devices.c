@@ -148,11 +148,19 @@ static bool do_round(struct wrg_world_vbd *vbd, uint32_t round, uint8_t op)
     return any;
 }
 
+/* Where the ops of a case begin before its device is connected, so does this task. */
+static void wait_for_device(struct wrg_world_vbd *vbd)
+{
+    for (uint32_t i = 0; i < ROUNDS_MAX && !wrg_edge_is_ready(vbd); i++)
+        (void)!wrg_sched_wait(&vbd->w->sched, PAUSE_NS);
+}
+
 static void load(void *arg)
 {
     struct wrg_world_vbd *vbd = arg;
     const struct wrg_world *w = vbd->w;
 
+    wait_for_device(vbd);
     for (uint32_t round = 0; round < ROUNDS_MAX; round++) {
         bool over = __atomic_load_n(&w->director_done, __ATOMIC_ACQUIRE);
         if ((over && round >= ROUNDS_MIN) || !do_round(vbd, round, WRG_IO_WRITE) ||

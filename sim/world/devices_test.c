@@ -53,6 +53,21 @@ static void many_guests_of_many_queues__all_are_served(void **state)
     }
 }
 
+/* The first device has to wait for its script, the others have none to wait for. */
+static void first_device_is_held__others_do_io(void **state)
+{
+    struct wrg_case *c = fixture_case("config victim=none guests=2\ntoolstack action=hold\n"
+                                      "toolstack action=hotplug when=5\nwait for=connected\n");
+    struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, false);
+    struct wrg_verdict verdict = fixture_run(world, c);
+
+    (void)state;
+    fixture_expect_clean(&verdict, "held");
+    assert_true(verdict.ios >= 12);
+    wrg_world_destroy(world);
+    free(c);
+}
+
 static void four_guests_twice__same_hash(void **state)
 {
     struct wrg_case *c = fixture_case(several);
@@ -159,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(four_guests__each_does_io),
         cmocka_unit_test(many_guests_of_many_queues__all_are_served),
+        cmocka_unit_test(first_device_is_held__others_do_io),
         cmocka_unit_test(four_guests_twice__same_hash),
         cmocka_unit_test(one_guest_after_four__hash_of_a_world_that_never_had_them),
         cmocka_unit_test(disk_of_the_second_guest_forgets__found_there),
