@@ -72,7 +72,9 @@ static void set_params(struct wrg_world_vbd *vbd, unsigned seat)
     params->persistent = seat == WRG_SEAT_FRONT ? config->front_persistent : config->persistent;
     params->copy = config->data == WRG_CASE_DATA_COPY;
     params->pool = config->pool;
-    params->counting = seat == WRG_SEAT_FRONT ? config->front_units : config->units;
+    /* Drivers of other guests agree with each other. */
+    params->counting =
+        seat == WRG_SEAT_FRONT && vbd->index == 0 ? config->front_units : config->units;
     params->ring_nodes = seat == WRG_SEAT_FRONT ? config->ring_nodes : config->back_ring_nodes;
     params->physical_bytes = config->physical_sector_size;
     if (seat == WRG_SEAT_FRONT) {

@@ -55,7 +55,23 @@ static bool is_neighbour(const struct wrg_world *w, unsigned index)
     return w->config.neighbour != WRG_NO && index == w->nvbds - 1;
 }
 
-/* Its disk is a good one, and no fault hits its drivers, unless faults hit all. */
+/* A backend domain that closes all of its ports closes those of its other guests with them. */
+static bool backends_are_cut(const struct wrg_world *w)
+{
+    for (unsigned i = 0; i < w->c->nops; i++) {
+        const struct wrg_op *op = &w->c->ops[i];
+        if (op->kind == WRG_OP_EVENT && op->event.action == WRG_CASE_EVENT_RESET &&
+            (op->event.by == WRG_CASE_SIDE_BACK ||
+             (op->event.by == WRG_CASE_SIDE_PEER && wrg_world_scripted(w, WRG_SEAT_BACK))))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Its disk is a good one, and no fault hits its drivers, unless faults hit all. A device for CDs is
+ * read-only, whatever the disk is.
+ */
 static struct wrg_oracle_config oracle_config(struct wrg_world_vbd *vbd)
 {
     struct wrg_world *w = vbd->w;
@@ -63,13 +79,15 @@ static struct wrg_oracle_config oracle_config(struct wrg_world_vbd *vbd)
     struct wrg_disk_info info = { .sectors = 0 };
 
     wrg_disk_info(vbd->disk.disk, &info);
-    oracle.judged = JUDGED_BOTH;
+    oracle.judged = backends_are_cut(w) ? 0 : JUDGED_BOTH;
     oracle.honest_front = oracle.honest_back = true;
-    oracle.readonly = info.readonly;
+    oracle.readonly = info.readonly || w->config.media == WRG_CASE_MEDIA_CDROM;
     oracle.sectors = info.sectors;
     oracle.faults = oracle.faults && w->options.faults_for_all;
     oracle.disk_errors = oracle.disk_errors && w->options.faults_for_all;
-    oracle.vdisk_info &= ~WRG_VDISK_READONLY;
+    if (!oracle.readonly)
+        oracle.vdisk_info &= ~WRG_VDISK_READONLY;
+    oracle.units_differ = false;
     oracle.reach = (struct wrg_reach_sink){ 0 };
     oracle.front_domid = vbd->id.front_domid;
     oracle.back_domid = vbd->id.back_domid;
@@ -159,11 +177,12 @@ static void load(void *arg)
 {
     struct wrg_world_vbd *vbd = arg;
     const struct wrg_world *w = vbd->w;
+    bool writable = w->config.media != WRG_CASE_MEDIA_CDROM;
 
     wait_for_device(vbd);
     for (uint32_t round = 0; round < ROUNDS_MAX; round++) {
         bool over = __atomic_load_n(&w->director_done, __ATOMIC_ACQUIRE);
-        if ((over && round >= ROUNDS_MIN) || !do_round(vbd, round, WRG_IO_WRITE) ||
+        if ((over && round >= ROUNDS_MIN) || (writable && !do_round(vbd, round, WRG_IO_WRITE)) ||
             !do_round(vbd, round, WRG_IO_READ))
             break;
     }
