@@ -189,8 +189,9 @@ static int read_stored_state(struct wrg_xenbus_device *dev, uint32_t transaction
 }
 
 /*
- * Writes the state unless somebody else has begun to close the device, or has closed it. A toolstack
- * that asks for it writes Closing, and must not be overwritten by a step that began before.
+ * Writes the state unless somebody else has begun to close the device, or has closed it. A
+ * toolstack that asks for it writes Closing, and must not be overwritten by a step that began
+ * before.
  */
 static int write_state(void *ctx, uint32_t transaction)
 {
