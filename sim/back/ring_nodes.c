@@ -2,11 +2,11 @@
 /*
  * How a ring is spelled: ring-page-order, num-ring-pages, ring-ref and ring-ref%u.
  *
- * A ring-page-order, even of 0, asks for ring-ref0 and so on. num-ring-pages is its older kin, whose
- * ring of one page goes by ring-ref; it counts where there is no ring-page-order, and must agree
- * with one. What is no number is as good as absent. A number of pages that is no power of two is
- * refused, not rounded: the two ends would have rings of different sizes. Source: xen/io/blkif.h,
- * ring-page-order, num-ring-pages, ring-ref%u.
+ * A ring-page-order, even of 0, asks for ring-ref0 and so on. num-ring-pages is its older kin,
+ * whose ring of one page goes by ring-ref; it counts where there is no ring-page-order, and must
+ * agree with one. What is no number is as good as absent. A number of pages that is no power of
+ * two is refused, not rounded: the two ends would have rings of different sizes. Source:
+ * xen/io/blkif.h, ring-page-order, num-ring-pages, ring-ref%u.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Eight sums of 64 bits, over stripes of 64 bytes, without the first word, which is joined last. A word is added as it stands, and as the product
- * of its halves after a key; the key depends on the place. It is the loop of XXH3 without what that
- * spends on inputs of any length, in plain C that compilers turn into vectors: the sums do not
- * depend on how wide these are, so a wider copy may be chosen at run time.
+ * Eight sums of 64 bits, over stripes of 64 bytes, without the first word, which is joined last. A
+ * word is added as it stands, and as the product of its halves after a key; the key depends on the
+ * place. It is the loop of XXH3 without what that spends on inputs of any length, in plain C that
+ * compilers turn into vectors: the sums do not depend on how wide these are, so a wider copy may be
+ * chosen at run time.
  */
 #include "base/digest.h"
 
