@@ -174,9 +174,9 @@ static void what_cannot_be__not_possible(void **state)
         CELL(PLAIN, BARRIER, OKAY, CONNECTED),
         CELL(READ_ONLY, WRITE, OKAY, CONNECTED),
         CELL(COPY, READ, INDIRECT_GRANT, CONNECTED),
-        CELL(COPY, READ, SEGMENT, BACK_CLOSING),
+        CELL(COPY, FLUSH, SEGMENT, CONNECTED),
     };
-    const struct wrg_reach_cell good = CELL(COPY, READ, SEGMENT, CONNECTED);
+    const struct wrg_reach_cell good = CELL(COPY, READ, SEGMENT, BACK_CLOSING);
 
     (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(cells); i++)

@@ -79,7 +79,7 @@ static uint32_t allowance(const struct wrg_world *w, unsigned seat, unsigned kin
                    ? LEDGER_ANY
                    : 0;
     if (kind == WRG_LEDGER_MAPPINGS && persistent)
-        return (uint32_t)w->config.pool * w->config.queues;
+        return (uint32_t)w->config.pool * w->config.queues * w->nvbds; /* all in one domain */
     return kind == WRG_LEDGER_PAGES && w->config.data == WRG_CASE_DATA_COPY ? LEDGER_ANY : 0;
 }
 
