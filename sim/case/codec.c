@@ -62,11 +62,11 @@ static inline bool take(struct block *b, unsigned bytes, uint64_t *v)
 #define FOLD_OPCODE(v, lo, hi, names)   (v)
 #define FOLD_OPCODE16(v, lo, hi, names) (v)
 
+/* One statement an operand: compilers and checkers take functions of many badly. */
 #define GET_NUMBER(op, field, TYPE, lo, hi, dflt, names)                                           \
-    if (take(&b, sizeof(to->field), &v))                                                           \
-        to->field = (__typeof__(to->field))FOLD_##TYPE(v, lo, hi, names);                          \
-    else                                                                                           \
-        to->field = (dflt);
+    to->field = take(&b, sizeof(to->field), &v)                                                    \
+                    ? (__typeof__(to->field))FOLD_##TYPE(v, lo, hi, names)                         \
+                    : (__typeof__(to->field))(dflt);
 #define GET_U8                                         GET_NUMBER
 #define GET_U16                                        GET_NUMBER
 #define GET_U32                                        GET_NUMBER

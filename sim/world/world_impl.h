@@ -104,9 +104,9 @@ struct wrg_world {
     struct wrg_world_program program;
     struct wrg_snapshot snapshot;
     struct wrg_profile seen; /* of the last fresh connect: a snapshot is taken at the second one */
-    bool built;              /* xen exists */
     struct wrg_store_driver *store; /* of cases whose victim is the store, from the first one on */
     uint32_t store_calls;
+    bool built; /* xen exists */
     bool instrumented;
 
     /* the run */
@@ -127,10 +127,10 @@ struct wrg_world {
     bool cut;       /* by the step budget, of which no checker has spoken */
     uint8_t cut_by; /* enum wrg_role */
     bool scripting; /* an op writes to the store */
+    bool has_schedule;
     int director;
     int kill_dom; /* domid to kill at the alarm, 0: none */
     uint64_t alarm_kill, alarm_pause, pause_steps;
-    bool has_schedule;
     struct wrg_op_sched schedule;
     struct wrg_choice choice;
     struct wrg_choice_step choices[4096]; /* as they were taken in this run */
