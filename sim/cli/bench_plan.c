@@ -16,7 +16,10 @@
         .name = name_ "write", .op = WRG_CASE_IO_WRITE, __VA_ARGS__                                \
     }
 #define SMALL .segments = 1, .requests = 65024, .memory_mib = 32, .disk_bytes = MIB
-/* Big requests at a small depth: the pages of more would not fit into any cache, nor guest. */
+/*
+ * Big requests at a small depth: the pages of more would not fit into any cache, nor guest. So many
+ * that what is done once, to fill the disk and the guest's buffers, is a per cent of the whole.
+ */
 #define OF(n, count, depth_)                                                                       \
     .segments = (n), .requests = (count), .depth = (depth_), .memory_mib = 64,                     \
     .disk_bytes = 16 * MIB
@@ -36,9 +39,9 @@ const struct wrg_bench_plan wrg_bench_plans[] = {
     BOTH("fiber.segs11.", BIG(11, 8192, 32)),
     BOTH("fiber.segs32.", BIG(32, 4096, 16)),
     BOTH("fiber.segs128.", BIG(128, 2048, 8)),
-    BOTH("fiber.segs512.", BIG(512, 1024, 2)),
-    BOTH("fiber.segs1024.", BIG(1024, 512, 1)),
-    BOTH("fiber.segs4096.", BIG(4096, 128, 1)),
+    BOTH("fiber.segs512.", BIG(512, 2048, 2)),
+    BOTH("fiber.segs1024.", BIG(1024, 1024, 1)),
+    BOTH("fiber.segs4096.", BIG(4096, 256, 1)),
     BOTH("fiber.segs512.copy.", BIG(512, 512, 2), .way = WRG_BENCH_COPY),
     BOTH("fiber.segs512.persistent.", OF(512, 512, 2), .way = WRG_BENCH_PERSISTENT,
          .beside = WRG_BESIDE_MAP_AND_COPY),
