@@ -101,6 +101,14 @@ static int read_fuzz(const struct reach *reach, struct source *source)
     return whole ? WRG_EXIT_OK : WRG_EXIT_USAGE;
 }
 
+/* A case that breaks a rule on purpose shows what must not come, not what can. */
+static bool breaks_a_rule(const struct wrg_case *c)
+{
+    const struct wrg_op *expect = wrg_case_first(c, WRG_OP_EXPECT);
+
+    return expect && expect->expect.rule != WRG_RULE_CLEAN;
+}
+
 /* Verdicts are the business of `check`. */
 static int run_file(struct reach *reach, const char *path)
 {
@@ -117,7 +125,7 @@ static int run_file(struct reach *reach, const char *path)
         struct wrg_runner_args args = { .path = path, .label = "", .c = &reach->c };
 
         wrg_case_list_get(&list, i, &reach->c);
-        if (!wrg_runner_wants_sanitizer(&reach->c))
+        if (!wrg_runner_wants_sanitizer(&reach->c) && !breaks_a_rule(&reach->c))
             error = wrg_runner_run(&reach->runner, &args, &verdict);
     }
     wrg_case_list_fini(&list);

@@ -210,12 +210,22 @@ static uint8_t path_of(const struct wrg_oracles *o, struct wrg_tap_request *requ
 
 /* ---- marking ---- */
 
+/*
+ * A peer may write over a slot while its request is in flight, and so make another one of it: what
+ * cannot have come of that one was no fault of its own, or counts for nothing.
+ */
 static void mark(struct wrg_oracles *o, uint8_t operation, uint8_t path)
 {
     const struct wrg_reach_sink *sink = &o->config.reach;
     uint32_t features = features_of(o);
     struct wrg_reach_cell cell = { .operation = operation, .path = path, .phase = phase_of(o) };
 
+    if (!wrg_reach_can_end(operation, path)) {
+        if (path == WRG_PATH_OKAY || path >= WRG_PATH_OTHER_ERROR ||
+            !wrg_reach_can_end(operation, WRG_PATH_OTHER_ERROR))
+            return;
+        cell.path = WRG_PATH_OTHER_ERROR;
+    }
     for (; features; features &= features - 1) {
         cell.feature = (uint8_t)__builtin_ctz(features);
         uint32_t index = wrg_reach_index(&cell);

@@ -78,18 +78,27 @@ static const uint16_t ends_of[] = {
 #define UNOFFERED                                                                                  \
     (PATH(NOT_SUPPORTED) | PATH(UNANSWERED) | PATH(WRONG_STATUS) | PATH(WRONG_OPERATION))
 
-/* What each optional operation must be offered by, to end otherwise than as unknown. */
+/*
+ * What each optional operation must be offered by, to end otherwise than as unknown; unless
+ * somebody removes what the backend has written, which nobody does who wants to use it.
+ */
 static bool is_offered(const struct wrg_reach_cell *cell)
 {
     return cell->feature != WRG_FEATURE_PLAIN || !(OPTIONAL >> cell->operation & 1) ||
            (UNOFFERED >> cell->path & 1);
 }
 
+bool wrg_reach_can_end(unsigned operation, unsigned path)
+{
+    WRG_ASSERT(operation < WRG_NR_OPERATIONS && path < WRG_NR_PATHS);
+    return ends_of[path] >> operation & 1;
+}
+
 bool wrg_reach_possible(const struct wrg_reach_cell *cell)
 {
     bool readonly = cell->feature == WRG_FEATURE_READ_ONLY;
 
-    if (!(ends_of[cell->path] >> cell->operation & 1) || !is_offered(cell))
+    if (!wrg_reach_can_end(cell->operation, cell->path) || !is_offered(cell))
         return false;
     if (cell->path == WRG_PATH_READ_ONLY && cell->feature == WRG_FEATURE_PLAIN)
         return false;

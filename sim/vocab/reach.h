@@ -68,6 +68,9 @@ static inline bool wrg_reach_has(const struct wrg_reach *reach, uint32_t index)
 /* The cell of an index below WRG_REACH_CELLS. */
 struct wrg_reach_cell wrg_reach_cell_at(uint32_t index);
 
+/* Whether requests of this operation can end so. */
+bool wrg_reach_can_end(unsigned operation, unsigned path);
+
 /* Whether an honest or a hostile pair can come there at all. */
 bool wrg_reach_possible(const struct wrg_reach_cell *cell);
 
