@@ -320,7 +320,7 @@ static int segments(struct back_queue *queue, uint32_t gref, void *bytes, uint32
 /* Nobody finds them meanwhile: that takes ring_lock. */
 static void give_up(struct back_queue *queue, struct entry **entries, uint32_t count)
 {
-    uint32_t pages[BACK_BATCH];
+    uint32_t pages[BACK_BATCH] = { 0 }; /* gcc does not see that all that is used is set */
 
     for (uint32_t i = 0; i < count; i++)
         pages[i] = entries[i]->page;

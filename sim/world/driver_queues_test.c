@@ -295,7 +295,7 @@ static void numbers_of_both_ends__the_smaller_one(void **state)
 
     for (size_t i = 0; i < WRG_ARRAY_LEN(table); i++) {
         unsigned rings_there = table[i].rings;
-        char number[8] = "";
+        char number[12] = "";
         char path[96];
         if (i)
             assert_int_equal(setup(state), 0);
