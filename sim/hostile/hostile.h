@@ -62,7 +62,6 @@ struct wrg_hostile_signal {
 /* Seat of the endpoint decides which side does it; false also if there is no such queue. */
 bool wrg_hostile_poke(void *self, const struct wrg_hostile_poke *args);
 bool wrg_hostile_event(void *self, const struct wrg_hostile_signal *args);
-bool wrg_hostile_connected(void *self);
 /* Closes in order: 5, then 6 when the other end follows; gives back what it can. */
 void wrg_hostile_close(void *self);
 

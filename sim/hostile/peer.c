@@ -272,13 +272,6 @@ bool wrg_hostile_event(void *self, const struct wrg_hostile_signal *args)
 
 /* ---- states ---- */
 
-bool wrg_hostile_connected(void *self)
-{
-    const struct hostile_peer *peer = self;
-
-    return peer->bus.state == WRG_XENBUS_CONNECTED;
-}
-
 void wrg_hostile_close(void *self)
 {
     struct hostile_peer *peer = self;
