@@ -6,8 +6,9 @@
  *               What a checker knows comes from events alone, so it judges a stored or a
  *               hand-written trace as well as a running world.
  * Layer         oracle: sees vocab, wire and trace only
- * Bounds        one device, 16 queues, 2,048 requests in flight, 65,536 sectors of the shadow disk;
- *               beyond that a checker forgets and stays silent
+ * Bounds        one device (a world has a registry for each), 16 queues, 2,048 requests in flight,
+ *               16,384 blocks of eight sectors of the shadow disk, 65,536 writes that a crash may
+ *               undo; beyond that a checker forgets and stays silent
  * Ownership     made once a world; all memory is allocated then. Subscribes to a trace that must
  *               live until the next begin
  * Threads       fiber engine: one task at a time. Thread engine: emission is serialised by the
