@@ -65,6 +65,9 @@ static void on_change(void *ctx, const struct wrg_event *ev, const void *payload
     bool is_number = wrg_tap_number(value, value_len, &state);
     if (ev->role == owner)
         judge(o, ev, *now, state, is_number);
+    /* Nobody can make a driver connected by saying so: where it stands is not known then. */
+    if (ev->role != owner && state == WRG_XENBUS_CONNECTED)
+        is_number = false;
     *now = is_number && state <= LAST_STATE ? (uint8_t)state : NOT_KNOWN;
 }
 

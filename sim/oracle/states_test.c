@@ -16,8 +16,10 @@ static const struct walk {
     { ".14", WRG_RULE_CLEAN },      /* firmware */
     { ".1244444", WRG_RULE_CLEAN }, /* resize */
     { ".16", WRG_RULE_CLEAN },
-    { ".124.12", WRG_RULE_CLEAN }, /* the toolstack makes it anew */
-    { "4", WRG_RULE_CLEAN },       /* where it comes from is not known */
+    { ".124.12", WRG_RULE_CLEAN },  /* the toolstack makes it anew */
+    { ".1245.42", WRG_RULE_CLEAN }, /* what is forged is not where the driver stands */
+    { ".124.54", WRG_RULE_XS_001 }, /* but it must not write over a Closing */
+    { "4", WRG_RULE_CLEAN },        /* where it comes from is not known */
     { ".1242", WRG_RULE_XS_001 },
     { ".1241", WRG_RULE_XS_001 },
     { ".12454", WRG_RULE_XS_001 },
