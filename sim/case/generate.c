@@ -154,6 +154,9 @@ static struct wrg_op draw_req(struct wrg_rng *rng)
     } else if (way == 5) {
         op.req.op = WRG_OPCODE_DISCARD;
         op.req.nr_sectors = 1 + small(rng, 8);
+        op.req.flag = (uint8_t)one_in(rng, 2);
+    } else if (way == 6) {
+        op.req.op = WRG_OPCODE_BARRIER;
     }
     if (way == 15) { /* one operand of an otherwise valid request */
         const struct wrg_op_info *info = wrg_op_info(WRG_OP_REQ);
@@ -175,6 +178,20 @@ static struct wrg_op draw_fault(struct wrg_rng *rng)
     return op;
 }
 
+/* Most faults are rare; but where all calls of one kind fail, what follows is seen at once. */
+static void fail_all(struct wrg_rng *rng, struct wrg_op *op)
+{
+    static const uint8_t sites[] = { WRG_FAULT_ALLOC,       WRG_FAULT_GNTTAB_MAP,
+                                     WRG_FAULT_XS_READ,     WRG_FAULT_DISK_READ,
+                                     WRG_FAULT_DISK_WRITE,  WRG_FAULT_DISK_FLUSH,
+                                     WRG_FAULT_DISK_DISCARD };
+    uint8_t site = sites[wrg_rng_below(rng, WRG_ARRAY_LEN(sites))];
+
+    op->fault_rate.site = (uint8_t)(WRG_CASE_SITES_ALL + 1 + site);
+    op->fault_rate.per_1000 = 1000;
+    op->fault_rate.since = WRG_CASE_SINCE_CONNECTED;
+}
+
 /* Seldom much: where every other call fails nothing is ever connected. */
 static struct wrg_op draw_rate(struct wrg_rng *rng)
 {
@@ -182,6 +199,8 @@ static struct wrg_op draw_rate(struct wrg_rng *rng)
 
     op.fault_rate.per_1000 = (uint16_t)(1 + small(rng, one_in(rng, 8) ? 9 : 6));
     op.fault_rate.since = one_in(rng, 8) ? WRG_CASE_SINCE_START : WRG_CASE_SINCE_CONNECTED;
+    if (one_in(rng, 4))
+        fail_all(rng, &op);
     return op;
 }
 
@@ -228,7 +247,10 @@ static struct wrg_op draw_io(struct wrg_rng *rng)
 {
     struct wrg_op op = wrg_op_make(WRG_OP_IO);
 
-    op.io.op = (uint8_t)(one_in(rng, 8) ? WRG_CASE_IO_FLUSH : wrg_rng_below(rng, 2));
+    op.io.op = (uint8_t)wrg_rng_below(rng, 2);
+    if (one_in(rng, 4)) /* what has no data, or is seldom offered */
+        op.io.op = (uint8_t)(WRG_CASE_IO_FLUSH +
+                             (one_in(rng, 2) ? 0 : wrg_rng_below(rng, WRG_COUNT_IO - 2)));
     op.io.sector = small(rng, 12);
     op.io.count = wrg_min_u32(wrg_generate_nseg(rng), 4096) * 8;
     if (op.io.count > 0 && one_in(rng, 4))
@@ -238,6 +260,54 @@ static struct wrg_op draw_io(struct wrg_rng *rng)
     op.io.pattern = (uint32_t)small(rng, 8);
     return op;
 }
+
+/* ---- the world ---- */
+
+/* Something that both ends agree on, alone: where all is drawn at random little is agreed on. */
+static void agree(struct wrg_rng *rng, struct wrg_op_config *config)
+{
+    switch (wrg_rng_below(rng, 11)) {
+    case 0: config->ring_order = (uint8_t)(1 + wrg_rng_below(rng, 4)); break;
+    case 1: config->abi = WRG_CASE_ABI_X86_32; break;
+    case 2: config->barrier = WRG_CASE_BARRIER_YES; break;
+    case 3: config->discard = WRG_CASE_DISCARD_SECURE; break;
+    case 4: config->readonly = WRG_YES; break;
+    case 5: config->persistent = config->front_persistent = WRG_YES; break;
+    case 6: config->data = WRG_CASE_DATA_COPY; break;
+    case 7: config->queues = (uint8_t)(2 + wrg_rng_below(rng, 3)); break;
+    case 8: config->sector_size = 4096; break;
+    case 9: config->trusted = WRG_NO; break;
+    default: config->delay = (uint16_t)(1 + small(rng, 10)); break;
+    }
+}
+
+static struct wrg_op draw_config(struct wrg_rng *rng)
+{
+    struct wrg_op op = wrg_op_make(WRG_OP_CONFIG);
+
+    if (one_in(rng, 2))
+        return draw_op(rng, WRG_OP_CONFIG, 1);
+    do
+        agree(rng, &op.config);
+    while (one_in(rng, 2));
+    return op;
+}
+
+/* Half of what is written is the state of an end, forged or its own. */
+static struct wrg_op draw_xs(struct wrg_rng *rng)
+{
+    struct wrg_op op = draw_op(rng, WRG_OP_XS, 8);
+
+    if (one_in(rng, 2)) {
+        op = wrg_op_make(WRG_OP_XS);
+        op.xs.by = (uint8_t)(one_in(rng, 2) ? WRG_CASE_BY_FRONT : WRG_CASE_BY_BACK);
+        op.xs.node = WRG_NODE_STATE;
+        op.xs.value[0] = (char)('1' + wrg_rng_below(rng, 6));
+    }
+    return op;
+}
+
+/* ---- what comes next ---- */
 
 static enum wrg_op_kind draw_kind(struct wrg_rng *rng, enum wrg_profile profile)
 {
@@ -266,7 +336,8 @@ unsigned wrg_generate_ops(struct wrg_rng *rng, enum wrg_profile profile,
     switch (kind) {
     case WRG_OP_REQ: return draw_request(rng, out);
     case WRG_OP_IO: out[0] = draw_io(rng); return 1;
-    case WRG_OP_CONFIG: out[0] = draw_op(rng, kind, 1); return 1;
+    case WRG_OP_CONFIG: out[0] = draw_config(rng); return 1;
+    case WRG_OP_XS: out[0] = draw_xs(rng); return 1;
     case WRG_OP_FAULT: out[0] = draw_fault(rng); return 1;
     case WRG_OP_FAULT_RATE: out[0] = draw_rate(rng); return 1;
     case WRG_OP_RSP: out[0] = draw_op(rng, kind, 3); return 1;
