@@ -91,7 +91,9 @@ static struct wrg_oracle_config oracle_config(struct wrg_world_vbd *vbd)
     oracle.reach = (struct wrg_reach_sink){ 0 };
     oracle.front_domid = vbd->id.front_domid;
     oracle.back_domid = vbd->id.back_domid;
-    oracle.innocent = is_neighbour(w, vbd->index) && w->judged >> WRG_SEAT_BACK & 1;
+    /* No frontend connects to a disk of less than a block. */
+    oracle.innocent =
+        is_neighbour(w, vbd->index) && w->judged >> WRG_SEAT_BACK & 1 && info.sectors != 0;
     return oracle;
 }
 
