@@ -181,4 +181,31 @@ static inline void wrg_page_fence(struct wrg_port *port, enum wrg_fence kind)
         __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
+/* Two aligned 32-bit words of one page: an own index, and where the peer wants to hear of it. */
+struct wrg_page_publish {
+    uint32_t store_off, load_off;
+    uint8_t store_site, load_site; /* enum wrg_site */
+};
+
+/*
+ * Stores the one with RELEASE, and loads the other behind a full fence. The same as the three calls
+ * one after the other, with one look at the handle.
+ */
+static inline uint32_t wrg_page_publish(struct wrg_port *port, uint32_t page,
+                                        const struct wrg_page_publish *args, uint32_t value)
+{
+    uint8_t *base = wrg_page_fast(port, page, 0, WRG_PAGE_SIZE, true);
+
+    if (__builtin_expect(base != NULL, 1)) {
+        __atomic_store_n((uint32_t *)(void *)(base + args->store_off), value, __ATOMIC_RELEASE);
+        wrg_page_fence(port, WRG_FENCE_MB);
+        return __atomic_load_n((uint32_t *)(void *)(base + args->load_off), __ATOMIC_RELAXED);
+    }
+    wrg_page_store_u32(port, page, args->store_off, value, WRG_ORDER_RELEASE,
+                       (enum wrg_site)args->store_site);
+    wrg_page_fence(port, WRG_FENCE_MB);
+    return wrg_page_load_u32(port, page, args->load_off, WRG_ORDER_RELAXED,
+                             (enum wrg_site)args->load_site);
+}
+
 #endif

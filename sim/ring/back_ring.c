@@ -35,16 +35,22 @@ int wrg_back_ring_pending(struct wrg_back_ring *back)
     return (int)(prod - back->req_cons);
 }
 
-void wrg_back_ring_get(struct wrg_back_ring *back, struct wrg_blkif_request *request)
+WRG_RING_OF_LAYOUT void get(enum wrg_abi abi, struct wrg_back_ring *back,
+                            struct wrg_blkif_request *request)
 {
     uint8_t slot[WRG_BLKIF_MAX_REQUEST_BYTES];
 
     /* One copy, of which everything is decoded and checked: the peer may write the slot at any
      * time. */
-    wrg_page_load(back->ring.port, back->ring.page, wrg_ring_slot(&back->ring, back->req_cons),
-                  slot, wrg_wire_request_size((enum wrg_abi)back->ring.abi), WRG_SITE_REQUEST);
-    wrg_wire_get_request((enum wrg_abi)back->ring.abi, slot, request);
+    wrg_page_load(back->ring.port, back->ring.page, wrg_ring_slot(&back->ring, abi, back->req_cons),
+                  slot, wrg_wire_request_size(abi), WRG_SITE_REQUEST);
+    wrg_wire_get_request(abi, slot, request);
     back->req_cons++;
+}
+
+void wrg_back_ring_get(struct wrg_back_ring *back, struct wrg_blkif_request *request)
+{
+    WRG_RING_BY_LAYOUT(&back->ring, get, back, request);
 }
 
 bool wrg_back_ring_final_check(struct wrg_back_ring *back)
@@ -60,7 +66,8 @@ bool wrg_back_ring_final_check(struct wrg_back_ring *back)
     return wrg_ring_recheck(&back->ring, &recheck);
 }
 
-void wrg_back_ring_put(struct wrg_back_ring *back, const struct wrg_blkif_response *response)
+WRG_RING_OF_LAYOUT void put(enum wrg_abi abi, struct wrg_back_ring *back,
+                            const struct wrg_blkif_response *response)
 {
     /*
      * Up to the status, in one store: the pad byte between operation and status goes out as zero,
@@ -69,24 +76,26 @@ void wrg_back_ring_put(struct wrg_back_ring *back, const struct wrg_blkif_respon
      */
     enum { UP_TO_STATUS = 12 };
     uint8_t slot[WRG_BLKIF_MAX_RESPONSE_BYTES] = { 0 };
-    uint32_t off = wrg_ring_slot(&back->ring, back->rsp_prod);
+    uint32_t off = wrg_ring_slot(&back->ring, abi, back->rsp_prod);
 
     wrg_wire_put_response(response, slot);
     wrg_page_store(back->ring.port, back->ring.page, off, slot, UP_TO_STATUS, WRG_SITE_RESPONSE);
     __atomic_store_n(&back->rsp_prod, back->rsp_prod + 1, __ATOMIC_RELAXED);
 }
 
+void wrg_back_ring_put(struct wrg_back_ring *back, const struct wrg_blkif_response *response)
+{
+    WRG_RING_BY_LAYOUT(&back->ring, put, back, response);
+}
+
 bool wrg_back_ring_push(struct wrg_back_ring *back)
 {
-    const struct wrg_ring_publish publish = {
-        .index_off = WRG_WIRE_RSP_PROD,
-        .event_off = WRG_WIRE_RSP_EVENT,
-        .index_site = WRG_SITE_RSP_PROD,
-        .event_site = WRG_SITE_RSP_EVENT,
-        .from = back->published,
-        .to = back->rsp_prod,
-    };
+    static const struct wrg_page_publish words = { .store_off = WRG_WIRE_RSP_PROD,
+                                                   .load_off = WRG_WIRE_RSP_EVENT,
+                                                   .store_site = WRG_SITE_RSP_PROD,
+                                                   .load_site = WRG_SITE_RSP_EVENT };
+    uint32_t from = back->published;
 
     back->published = back->rsp_prod;
-    return wrg_ring_publish(&back->ring, &publish);
+    return wrg_ring_publish(&back->ring, &words, from, back->published);
 }

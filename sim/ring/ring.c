@@ -29,19 +29,6 @@ void wrg_ring_retire(struct wrg_ring *ring)
     (void)wrg_port_ring_retire(ring->port, &retire);
 }
 
-bool wrg_ring_publish(const struct wrg_ring *ring, const struct wrg_ring_publish *args)
-{
-    if (args->from == args->to)
-        return false;
-    wrg_page_store_u32(ring->port, ring->page, args->index_off, args->to, WRG_ORDER_RELEASE,
-                       (enum wrg_site)args->index_site);
-    wrg_page_fence(ring->port, WRG_FENCE_MB);
-    uint32_t event = wrg_page_load_u32(ring->port, ring->page, args->event_off, WRG_ORDER_RELAXED,
-                                       (enum wrg_site)args->event_site);
-    /* The peer's event index lies in (from, to], modulo 2^32. */
-    return args->to - event < args->to - args->from;
-}
-
 bool wrg_ring_recheck(const struct wrg_ring *ring, const struct wrg_ring_recheck *args)
 {
     wrg_page_store_u32(ring->port, ring->page, args->event_off, args->cons + 1, WRG_ORDER_RELAXED,

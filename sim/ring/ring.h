@@ -10,10 +10,19 @@
 void wrg_ring_setup(struct wrg_ring *ring, const struct wrg_ring_args *args);
 void wrg_ring_declare_to_port(const struct wrg_ring *ring, uint32_t index);
 
+/*
+ * Calls fn(abi, ...), whose layout is a constant then: of each function that moves a slot there is
+ * one copy for the 64-bit layout and one for the other. Nearly all rings have the first.
+ */
+#define WRG_RING_BY_LAYOUT(ring, fn, ...)                                                          \
+    (__builtin_expect((ring)->abi != WRG_ABI_X86_32, 1) ? fn(WRG_ABI_NATIVE, __VA_ARGS__)          \
+                                                        : fn(WRG_ABI_X86_32, __VA_ARGS__))
+#define WRG_RING_OF_LAYOUT __attribute__((always_inline)) static inline
+
 /* Offset of a slot from the start of the first page. */
-static inline uint32_t wrg_ring_slot(const struct wrg_ring *ring, uint32_t index)
+static inline uint32_t wrg_ring_slot(const struct wrg_ring *ring, enum wrg_abi abi, uint32_t index)
 {
-    return wrg_wire_slot_offset((enum wrg_abi)ring->abi, ring->entries, index);
+    return wrg_wire_slot_offset(abi, ring->entries, index);
 }
 
 /*
@@ -23,12 +32,16 @@ static inline uint32_t wrg_ring_slot(const struct wrg_ring *ring, uint32_t index
  * index: without it both sides may read stale values, and the peer sleeps on work nobody tells it
  * of.
  */
-struct wrg_ring_publish {
-    uint32_t index_off, event_off; /* of our producer index, of the peer's event index */
-    uint8_t index_site, event_site;
-    uint32_t from, to;
-};
-bool wrg_ring_publish(const struct wrg_ring *ring, const struct wrg_ring_publish *args);
+static inline bool wrg_ring_publish(const struct wrg_ring *ring,
+                                    const struct wrg_page_publish *words, uint32_t from,
+                                    uint32_t to)
+{
+    if (from == to)
+        return false;
+    uint32_t event = wrg_page_publish(ring->port, ring->page, words, to);
+    /* The peer's event index lies in (from, to], modulo 2^32. */
+    return to - event < to - from;
+}
 
 /*
  * Asks for an event with the entry after `cons`, then looks once more. The full barrier orders our
