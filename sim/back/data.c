@@ -5,25 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
-const struct back_data *wrg_back_data(const struct wrg_back *back)
-{
-    static const struct back_data *const ways[] = { [BACK_MAP] = &wrg_back_map,
-                                                    [BACK_COPY] = &wrg_back_copy,
-                                                    [BACK_PERSISTENT] = &wrg_back_persistent };
-
-    return ways[back->way];
-}
-
-struct wrg_vec wrg_back_vec(const struct back_request *req, uint32_t i, uint32_t page)
-{
-    const struct wrg_blkif_segment *seg = &req->segs[i];
-
-    return (struct wrg_vec){
-        .page = page,
-        .off = (uint16_t)(seg->first_sect * WRG_SECTOR_SIZE),
-        .len = (uint16_t)((seg->last_sect - seg->first_sect + 1) * (int)WRG_SECTOR_SIZE),
-    };
-}
+const struct back_data *const wrg_back_ways[] = { [BACK_MAP] = &wrg_back_map,
+                                                  [BACK_COPY] = &wrg_back_copy,
+                                                  [BACK_PERSISTENT] = &wrg_back_persistent };
 
 void wrg_back_unmap(struct back_queue *queue, const uint32_t *pages, uint32_t count)
 {

@@ -37,11 +37,26 @@ extern const struct back_data wrg_back_map;
 extern const struct back_data wrg_back_copy;
 extern const struct back_data wrg_back_persistent;
 
+extern const struct back_data *const wrg_back_ways[]; /* by enum back_way */
+
 /* The way that the connection has chosen. */
-const struct back_data *wrg_back_data(const struct wrg_back *back);
+static inline const struct back_data *wrg_back_data(const struct wrg_back *back)
+{
+    return wrg_back_ways[back->way];
+}
 
 /* Where in a page the data of segment i lies; the page is to be filled in. */
-struct wrg_vec wrg_back_vec(const struct back_request *req, uint32_t i, uint32_t page);
+static inline struct wrg_vec wrg_back_vec(const struct back_request *req, uint32_t i, uint32_t page)
+{
+    const struct wrg_blkif_segment *seg = &req->segs[i];
+
+    return (struct wrg_vec){
+        .page = page,
+        .off = (uint16_t)(seg->first_sect * WRG_SECTOR_SIZE),
+        .len = (uint16_t)((seg->last_sect - seg->first_sect + 1) * (int)WRG_SECTOR_SIZE),
+    };
+}
+
 /* Maps one page of segments, copies it, unmaps it. */
 int wrg_back_map_segments(struct back_queue *queue, uint32_t gref, void *bytes, uint32_t len);
 void wrg_back_unmap(struct back_queue *queue, const uint32_t *pages, uint32_t count);

@@ -17,10 +17,9 @@ static struct back_request *alloc_request(struct back_queue *queue, uint32_t nse
     if (wrg_port_alloc(queue->port, &alloc))
         return NULL;
     struct back_request *req = alloc.ptr;
-    memset(req, 0, sizeof(*req));
-    req->queue = queue;
-    req->nseg = (uint16_t)nseg;
-    req->segs = (struct wrg_blkif_segment *)(void *)(req + 1);
+    *req = (struct back_request){ .queue = queue,
+                                  .nseg = (uint16_t)nseg,
+                                  .segs = (struct wrg_blkif_segment *)(void *)(req + 1) };
     req->vecs = (struct wrg_vec *)(void *)(req->segs + nseg);
     req->pages = (uint32_t *)(void *)(req->vecs + nseg);
     return req;

@@ -9,18 +9,6 @@
 
 enum { GRANT_BATCH = 64, SEGMENT_BYTES = 8 };
 
-struct wrg_blkif_segment wrg_front_segment(const struct front_slot *slot,
-                                           const struct front_part *part, uint32_t i)
-{
-    const struct wrg_vec *vec = &part->io->vec[part->first_vec + i];
-
-    return (struct wrg_blkif_segment){
-        .gref = slot->grefs[i],
-        .first_sect = (uint8_t)(vec->off >> part->shift),
-        .last_sect = (uint8_t)(((uint32_t)(vec->off + vec->len) >> part->shift) - 1),
-    };
-}
-
 /* ---- data ---- */
 
 /* Grants the data pages of a part; all or nothing. */

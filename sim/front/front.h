@@ -80,7 +80,6 @@ struct front_part {
     struct front_io *io;
     uint32_t first_vec, nseg;
     uint32_t shift; /* from bytes to what its segments are counted in */
-    uint64_t nsectors;
 };
 
 /* A page that is granted to the backend, and stays so for a while. */
@@ -227,8 +226,17 @@ int wrg_front_share(struct front_queue *queue, struct front_slot *slot,
                     const struct front_part *part);
 /* Takes all of it back; what the backend still maps makes the I/O stuck. */
 void wrg_front_end_share(struct front_queue *queue, struct front_slot *slot);
-struct wrg_blkif_segment wrg_front_segment(const struct front_slot *slot,
-                                           const struct front_part *part, uint32_t i);
+static inline struct wrg_blkif_segment wrg_front_segment(const struct front_slot *slot,
+                                                         const struct front_part *part, uint32_t i)
+{
+    const struct wrg_vec *vec = &part->io->vec[part->first_vec + i];
+
+    return (struct wrg_blkif_segment){
+        .gref = slot->grefs[i],
+        .first_sect = (uint8_t)(vec->off >> part->shift),
+        .last_sect = (uint8_t)(((uint32_t)(vec->off + vec->len) >> part->shift) - 1),
+    };
+}
 
 /* Bounce pages and persistent grants (persistent.c); under ring_lock. */
 size_t wrg_front_pool_size(const struct wrg_front *front); /* bytes behind the slots of a ring */

@@ -248,9 +248,21 @@ static struct front_part next_part(const struct wrg_front *front, struct front_i
     /* There are no indirect barriers: a long one is several, which are in order as well. */
     if (part.nseg > WRG_BLKIF_MAX_DIRECT_SEGMENTS && io->op == WRG_IO_BARRIER)
         part.nseg = WRG_BLKIF_MAX_DIRECT_SEGMENTS;
-    for (uint32_t i = 0; i < part.nseg; i++)
-        part.nsectors += io->vec[io->done_vec + i].len / WRG_SECTOR_SIZE;
     return part;
+}
+
+/* To what is left of the I/O behind a part that is on the ring. */
+static void move_on(struct front_queue *queue, const struct front_part *part)
+{
+    struct front_io *io = part->io;
+
+    io->done_vec += part->nseg;
+    if (io->done_vec == io->nvec) {
+        (void)pop(queue);
+        return;
+    }
+    for (uint32_t i = part->first_vec; i < io->done_vec; i++)
+        io->sector += io->vec[i].len / WRG_SECTOR_SIZE;
 }
 
 /* 0: the next part is on the ring (or the I/O is over); -errno: again when there is room. */
@@ -276,10 +288,7 @@ static int issue_part(struct front_queue *queue, struct front_io *io)
     put(queue, slot, &part);
     count_outstanding(ring, 1);
     io->parts++;
-    io->done_vec += part.nseg;
-    io->sector += part.nsectors;
-    if (io->done_vec == io->nvec)
-        (void)pop(queue);
+    move_on(queue, &part);
     return 0;
 }
 
