@@ -447,6 +447,32 @@ static int discard(struct wrg_memory_disk *md, const struct wrg_disk_request *re
     return 0;
 }
 
+/* Vectors from i on. */
+static int move_rest(struct run *run, const struct wrg_disk_request *request,
+                     struct wrg_disk_context *context, uint32_t i)
+{
+    int error = 0;
+
+    while (i < request->nvec && !error) {
+        const struct wrg_vec *vec = &request->vec[i];
+        uint32_t moved = run->digest ? 0 : move_pages(run, context, vec, request->nvec - i);
+        i += moved;
+        if (moved)
+            continue;
+        /* A read of the disk is a write to the page. */
+        uint8_t *page = wrg_xen_dma(context->xen, context->dom, vec, !run->write);
+        if (!page)
+            return -EFAULT;
+        /* By address: in the thread engine the handle may die under the transfer. */
+        run->frame = (uint32_t)((page - context->xen->memory.base) >> WRG_PAGE_SHIFT);
+        error = move_vec(run, page, vec->len);
+        if (run->digest && !error)
+            emit_data(run, request, context, vec);
+        i++;
+    }
+    return error;
+}
+
 static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request,
                    struct wrg_disk_context *context)
 {
@@ -461,29 +487,15 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
     if (request->op != WRG_IO_READ && !write)
         return -EINVAL;
     error = check(md, request, context);
+    if (error)
+        return error;
     struct run run = { .md = md,
                        .byte = request->sector << WRG_DISK_SECTOR_SHIFT,
                        .write = write,
                        .digest = context->xen->trace->on,
                        .pages = context->xen->parallel ? NULL : &context->xen->memory };
-    for (uint32_t i = 0; i < request->nvec && !error;) {
-        const struct wrg_vec *vec = &request->vec[i];
-        uint32_t moved = run.digest ? 0 : move_pages(&run, context, vec, request->nvec - i);
-        i += moved;
-        if (moved)
-            continue;
-        /* A read of the disk is a write to the page. */
-        uint8_t *page = wrg_xen_dma(context->xen, context->dom, vec, !write);
-        if (!page)
-            return -EFAULT;
-        /* By address: in the thread engine the handle may die under the transfer. */
-        run.frame = (uint32_t)((page - context->xen->memory.base) >> WRG_PAGE_SHIFT);
-        error = move_vec(&run, page, vec->len);
-        if (run.digest && !error)
-            emit_data(&run, request, context, vec);
-        i++;
-    }
-    return error;
+    uint32_t moved = run.digest ? 0 : move_pages(&run, context, request->vec, request->nvec);
+    return moved == request->nvec ? 0 : move_rest(&run, request, context, moved);
 }
 
 /* ---- without a guest ---- */

@@ -159,7 +159,8 @@ static void take_off(struct wrg_disk_queue *queue)
 static void finish_request(struct wrg_disk_queue *queue, const struct wrg_disk_queued *queued,
                            int error)
 {
-    emit_done(queue, queued->ticket, error);
+    if (queue->xen->trace->on)
+        emit_done(queue, queued->ticket, error);
     queued->done(queued->ctx, error);
 }
 
