@@ -247,9 +247,10 @@ static struct wrg_io_slot *take_slot(struct wrg_world_vbd *vbd)
         lock(vbd);
         struct wrg_io_slot *slot = find_slot(vbd);
         vbd->edge.waiting = slot == NULL;
-        vbd->edge.waiter = wrg_sched_current(&vbd->w->sched);
         if (slot)
             occupy(vbd, slot);
+        else
+            vbd->edge.waiter = wrg_sched_current(&vbd->w->sched);
         unlock(vbd);
         if (slot)
             return slot;
@@ -310,15 +311,21 @@ static void emit_end(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot, 
                  .a = (uint32_t)slot->io.tag, .b = (uint32_t)error);
 }
 
-static void tell_submit(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot, uint64_t sectors)
+static void emit_submit(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot, uint64_t sectors)
 {
     const struct wrg_io *io = &slot->io;
 
     wrg_xen_emit(&vbd->w->xen, .kind = WRG_EV_BLK_SUBMIT, .role = WRG_ROLE_FRONT,
                  .a = (uint32_t)io->tag, .b = io->op, .c = io->sector, .d = sectors);
-    if ((io->op == WRG_IO_WRITE || io->op == WRG_IO_BARRIER) && vbd->w->trace.on)
+    if (io->op == WRG_IO_WRITE || io->op == WRG_IO_BARRIER)
         emit_data(vbd, slot);
-    wrg_world_grant_steps(vbd->w, 256 + 64 * (uint64_t)io->nvec);
+}
+
+static void tell_submit(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot, uint64_t sectors)
+{
+    if (vbd->w->trace.on)
+        emit_submit(vbd, slot, sectors);
+    wrg_world_grant_steps(vbd->w, 256 + 64 * (uint64_t)slot->io.nvec);
 }
 
 static int submit_slot(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot)
@@ -452,7 +459,8 @@ static void blk_complete(void *ctx, const struct wrg_blk_complete *args)
     }
     if (!args->error && slot->io.op == WRG_IO_READ && vbd->w->trace.on)
         emit_data(vbd, slot);
-    emit_end(vbd, slot, args->error);
+    if (vbd->w->trace.on)
+        emit_end(vbd, slot, args->error);
     const struct wrg_program_io program = slot->program; /* the slot is free before it is told */
     give_back(vbd, slot, args->error, args->pages_kept);
     if (program.done)

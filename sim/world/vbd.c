@@ -123,24 +123,40 @@ static struct wrg_disk *bottom_of(struct wrg_world_vbd *vbd)
     return w->config.cache != WRG_CASE_CACHE_NONE ? &vbd->cache_disk.disk : &vbd->memory_disk.disk;
 }
 
+/* A link above `next`, if it has something to do in this run. */
+static struct wrg_disk *link_above(struct wrg_disk *next, struct wrg_disk *link, bool wanted)
+{
+    link->next = next;
+    return wanted ? link : next;
+}
+
+static void set_chain(struct wrg_world_vbd *vbd)
+{
+    const struct wrg_world *w = vbd->w;
+    struct wrg_disk *disk = bottom_of(vbd);
+
+    disk = link_above(disk, &vbd->error_disk.disk, vbd->error_disk.sectors != 0);
+    disk = link_above(disk, &vbd->block_disk.disk, w->config.sector_size > WRG_SECTOR_SIZE);
+    disk = link_above(disk, &vbd->readonly_disk.disk, vbd->readonly_disk.on);
+    disk = link_above(disk, &vbd->faulty_disk.disk, true);
+    vbd->disk.disk = link_above(disk, &vbd->delay_disk.disk, w->config.delay != 0);
+}
+
 void wrg_vbd_set_disk(struct wrg_world_vbd *vbd)
 {
     const struct wrg_world *w = vbd->w;
     bool first = vbd->index == 0; /* whose disk may be a bad one */
 
-    vbd->error_disk.disk.next = bottom_of(vbd);
-    vbd->readonly_disk.disk.next =
-        w->config.sector_size > WRG_SECTOR_SIZE ? &vbd->block_disk.disk : &vbd->error_disk.disk;
+    wrg_error_disk_set(&vbd->error_disk, w->config.error_first, first ? w->config.error_count : 0);
     wrg_block_disk_set(&vbd->block_disk, w->config.sector_size);
-    vbd->disk.disk = w->config.delay ? &vbd->delay_disk.disk : &vbd->faulty_disk.disk;
+    vbd->readonly_disk.on = first && w->config.readonly;
     wrg_delay_disk_set(&vbd->delay_disk, w->config.delay, w->config.seed);
+    set_chain(vbd);
     vbd->disk.async = w->options.disks[vbd->index] != NULL;
     vbd->disk.reorder = w->config.reorder;
     vbd->disk.reorder_seed = w->config.seed;
     wrg_disk_queue_reset(&vbd->disk);
     wrg_memory_disk_resize(&vbd->memory_disk, w->config.sectors);
-    wrg_error_disk_set(&vbd->error_disk, w->config.error_first, first ? w->config.error_count : 0);
-    vbd->readonly_disk.on = first && w->config.readonly;
     vbd->memory_disk.discard = w->config.discard != WRG_CASE_DISCARD_NO;
     vbd->memory_disk.secure = w->config.discard == WRG_CASE_DISCARD_SECURE;
 }
