@@ -276,11 +276,10 @@ static void begin_flush(struct wrg_copy *copy, uint64_t mark)
 static bool pass(struct wrg_copy *copy, struct wrg_world *world, uint64_t from)
 {
     bool any_left = true;
-    uint32_t busy;
 
     copy->from = from;
     copy->left = 0;
-    while ((busy = turn(copy, &any_left)) > 0) {
+    while (turn(copy, &any_left) > 0) {
         raise_mark(copy, any_left);
         if (copy->progress(copy->ctx, copy) && !copy->verifying && !is_stopping(copy))
             begin_flush(copy, copy->copied);

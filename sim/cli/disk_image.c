@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/disk_image.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -130,23 +132,40 @@ static void read_boot_id(char id[64])
         fclose(in);
 }
 
+/* A word, and a number right behind it. Steps over both. */
+static bool take_number(const char **at, const char *word, uint64_t *value)
+{
+    size_t len = strlen(word);
+    char *end;
+
+    if (strncmp(*at, word, len) != 0 || !isdigit((unsigned char)(*at)[len]))
+        return false;
+    errno = 0;
+    *value = strtoull(*at + len, &end, 10);
+    *at = end;
+    return errno == 0;
+}
+
 /* How far an earlier copy of this very source has come; 0: nowhere. */
 static uint64_t read_state(const struct wrg_disk_images *images)
 {
-    char boot[64], boot_now[64];
+    char text[512] = "", boot[64], boot_now[64];
     uint64_t size, sec, nsec, copied, durable;
+    const char *at = text;
     FILE *in = fopen(images->state, "re");
-    int n, whole = 0;
+    int whole = 0;
 
     if (!in)
         return 0;
-    n = fscanf(in,
-               "wringer-disk 1 size %" SCNu64 " changed %" SCNu64 ".%" SCNu64 " copied %" SCNu64
-               " durable %" SCNu64 " boot %63s end%n",
-               &size, &sec, &nsec, &copied, &durable, boot, &whole);
+    (void)!fread(text, 1, sizeof(text) - 1, in);
     fclose(in);
-    if (n != 6 || !whole || size != images->sectors * SECTOR ||
-        sec != (uint64_t)images->st.st_mtim.tv_sec || nsec != (uint64_t)images->st.st_mtim.tv_nsec)
+    if (!take_number(&at, "wringer-disk 1\nsize ", &size) ||
+        !take_number(&at, "\nchanged ", &sec) || !take_number(&at, ".", &nsec) ||
+        !take_number(&at, "\ncopied ", &copied) || !take_number(&at, "\ndurable ", &durable) ||
+        sscanf(at, "\nboot %63s end%n", boot, &whole) != 1 || !whole)
+        return 0;
+    if (size != images->sectors * SECTOR || sec != (uint64_t)images->st.st_mtim.tv_sec ||
+        nsec != (uint64_t)images->st.st_mtim.tv_nsec)
         return 0;
     read_boot_id(boot_now);
     if (strcmp(boot, boot_now) != 0 || strcmp(boot, "unknown") == 0)

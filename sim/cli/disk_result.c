@@ -107,17 +107,21 @@ int wrg_disk_command_conclude(struct wrg_disk_command *disk)
 
 /* ---- saying it ---- */
 
+static json_int_t bytes_of(uint64_t sectors)
+{
+    return (json_int_t)sectors * (json_int_t)SECTOR;
+}
+
 static void print_json(const struct wrg_disk_command *disk, double seconds)
 {
     const struct wrg_copy *copy = &disk->copy;
 
     wrg_cli_print_json(json_pack(
         "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:s, s:s}", "source", disk->images.source_name,
-        "target", disk->images.target_name, "bytes", (json_int_t)(copy->sectors * SECTOR),
-        "copied_bytes", (json_int_t)(copy->moved * SECTOR), "begun_at_bytes",
-        (json_int_t)(copy->begin * SECTOR), "compared_bytes", (json_int_t)(copy->compared * SECTOR),
-        "tried_again", (json_int_t)copy->retried, "seconds", seconds, "engine",
-        disk->engine == WRG_ENGINE_FIBER ? "fiber" : "thread", "files",
+        "target", disk->images.target_name, "bytes", bytes_of(copy->sectors), "copied_bytes",
+        bytes_of(copy->moved), "begun_at_bytes", bytes_of(copy->begin), "compared_bytes",
+        bytes_of(copy->compared), "tried_again", (json_int_t)copy->retried, "seconds", seconds,
+        "engine", disk->engine == WRG_ENGINE_FIBER ? "fiber" : "thread", "files",
         disk->aio ? disk->aio->engine->name : "synchronous"));
 }
 
