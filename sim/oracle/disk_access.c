@@ -138,18 +138,35 @@ static bool begins_with(struct wrg_oracles *o, const struct vec *vec,
     return true;
 }
 
-/* Requests mostly reach the disk in the order in which they came: the next one begins now. */
+static bool is_barrier(struct wrg_tap_request *request)
+{
+    return wrg_tap_has_header(request) &&
+           wrg_tap_wire(request)->operation == WRG_BLKIF_OP_WRITE_BARRIER &&
+           wrg_tap_segments(request);
+}
+
+static bool begins_any(struct wrg_oracles *o, const struct vec *vec, bool barriers)
+{
+    for (uint32_t i = 0; i < o->tap.nactive; i++) {
+        struct wrg_tap_request *request = wrg_tap_active(&o->tap, i);
+        if (is_barrier(request) == barriers && begins_with(o, vec, request))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Requests mostly reach the disk in the order in which they came: the next one begins now. A write
+ * and a barrier may name the same page for the same sector; the barrier is the one that waits.
+ */
 static bool begins_request(struct wrg_oracles *o, const struct vec *vec)
 {
     struct wrg_tap_request *next =
         wrg_tap_at(&o->tap, o->disk_access.hint_lane, o->disk_access.hint_next);
 
-    if (next && begins_with(o, vec, next))
+    if (next && !is_barrier(next) && begins_with(o, vec, next))
         return true;
-    for (uint32_t i = 0; i < o->tap.nactive; i++)
-        if (begins_with(o, vec, wrg_tap_active(&o->tap, i)))
-            return true;
-    return false;
+    return begins_any(o, vec, false) || begins_any(o, vec, true);
 }
 
 /* Sector by sector; sets the hint behind the first segment. */
@@ -171,13 +188,6 @@ static enum found find_vec(struct wrg_oracles *o, const struct vec *vec)
 }
 
 /* ---- barriers ---- */
-
-static bool is_barrier(struct wrg_tap_request *request)
-{
-    return wrg_tap_has_header(request) &&
-           wrg_tap_wire(request)->operation == WRG_BLKIF_OP_WRITE_BARRIER &&
-           wrg_tap_segments(request);
-}
 
 /* A barrier in flight that came before, of which the disk has seen nothing. */
 static bool waits_for_barrier(struct wrg_oracles *o, const struct wrg_tap_request *request)
