@@ -207,8 +207,11 @@ static void errors__land_too(void **state)
         if (!open_all(engines[i]))
             continue;
         assert_int_equal(truncate(f.path, 3 * (off_t)WRG_PAGE_SIZE), 0);
+        /* One after the other: all go to the same pages. */
         submit(WRG_IO_READ, 16, 3, 1);
+        (void)run_to_the_end();
         submit(WRG_IO_READ, IMAGE_PAGES * 8, 1, 2);
+        (void)run_to_the_end();
         submit(WRG_IO_READ, 0, 1, 3);
         (void)run_to_the_end();
         assert_int_equal(f.errors[1], -EIO);
