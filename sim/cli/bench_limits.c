@@ -42,6 +42,8 @@ static inline void publish(uint32_t *index, uint32_t value)
 }
 
 #define HUGE_BYTES (UINT64_C(2) << 20)
+/* A page and its block must not compete for one place of each cache: nothing aligns a world's. */
+#define APART_PAGES 37u
 
 /* In huge pages, as a world's memory and disk are: the limit misses the TLB as seldom as they do.
  * NULL: no memory. */
@@ -62,8 +64,9 @@ int wrg_limit_init(struct wrg_limit *limit, uint32_t npages, uint64_t disk_bytes
     limit->npages = npages;
     limit->disk_pages = (uint32_t)(disk_bytes / WRG_LIMIT_PAGE_BYTES);
     limit->pages = touched((uint64_t)npages * WRG_LIMIT_PAGE_BYTES, 1);
-    limit->disk = touched(disk_bytes, 2);
-    if (!limit->pages || !limit->disk) {
+    limit->disk_memory = touched(disk_bytes + APART_PAGES * WRG_LIMIT_PAGE_BYTES, 2);
+    limit->disk = limit->disk_memory + APART_PAGES * WRG_LIMIT_PAGE_BYTES;
+    if (!limit->pages || !limit->disk_memory) {
         wrg_limit_fini(limit);
         return -ENOMEM;
     }
@@ -73,7 +76,7 @@ int wrg_limit_init(struct wrg_limit *limit, uint32_t npages, uint64_t disk_bytes
 void wrg_limit_fini(struct wrg_limit *limit)
 {
     free(limit->pages);
-    free(limit->disk);
+    free(limit->disk_memory);
     *limit = (struct wrg_limit){ 0 };
 }
 

@@ -19,7 +19,8 @@
 
 struct wrg_limit {
     uint8_t *pages;
-    uint8_t *disk;
+    uint8_t *disk_memory;
+    uint8_t *disk; /* within it */
     uint32_t npages;
     uint32_t disk_pages;
 };

@@ -16,8 +16,9 @@
 
 #include "cli/bench_limits.h"
 
-#define SLOTS 32u
-#define LOOKS 1000u /* before a thread that spins lets others run */
+#define SLOTS     32u
+#define LOOKS     1000u /* before a thread that spins lets others run */
+#define FEW_LOOKS 4     /* before one that sleeps does so, as on the thread engine */
 
 struct index { /* on a line of its own */
     _Alignas(64) uint32_t value;
@@ -66,6 +67,8 @@ static uint32_t await(const struct pair *pair, struct index *index, uint32_t see
     for (uint32_t looks = 0; value == seen; looks++) {
         if (pair->spin) {
             look_again(looks);
+        } else if (looks < FEW_LOOKS) {
+            (void)sched_yield();
         } else {
             __atomic_fetch_add(&index->sleepers, 1, __ATOMIC_SEQ_CST);
             (void)syscall(SYS_futex, &index->value, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);

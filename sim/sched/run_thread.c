@@ -25,6 +25,8 @@
  * One task may make all others stand still, for what has to be done to a world in one piece. They
  * do so where they would leave: at a call or a point, before they take any lock.
  */
+enum { FEW_LOOKS = 4 };
+
 struct thread {
     pthread_t pthread;
     pthread_cond_t cond;
@@ -214,10 +216,13 @@ static bool take_pending(struct wrg_task *t)
     return __atomic_exchange_n(&t->pending, false, __ATOMIC_ACQ_REL);
 }
 
-/* What is woken again soon is spared two system calls, at the price of a busy processor. */
+/*
+ * What is woken again soon is spared two system calls, at the price of a busy processor. A few looks
+ * are always worth it: a processor that has gone idle takes longer to come back than they take.
+ */
 static void spin_for_wake(const struct wrg_sched *s, const struct wrg_task *t)
 {
-    for (uint32_t i = 0; i < s->run.spin; i++) {
+    for (uint32_t i = 0; i < FEW_LOOKS + s->run.spin; i++) {
         if (__atomic_load_n(&t->pending, __ATOMIC_RELAXED) || is_stopping(s))
             return;
         (void)sched_yield(); /* there may be fewer processors than tasks */

@@ -104,7 +104,7 @@ struct wrg_sched_run {
     uint64_t budget_steps;       /* 0: none */
     uint64_t budget_task_points; /* of one task between two waits; 0: none */
     double deadline_seconds;     /* thread engine: real time a wrg_sched_run may take; 0: none */
-    uint32_t spin;               /* thread engine: looks for a wake before a task sleeps */
+    uint32_t spin;               /* thread engine: more looks for a wake before a task sleeps */
     bool points_off;             /* points do nothing (benchmarks) */
 };
 

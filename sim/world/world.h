@@ -42,7 +42,7 @@ struct wrg_world_options {
     bool hash;          /* the trace is hashed */
     bool prefault;      /* guest memory is touched when it is made, with huge pages */
     bool prefault_disk; /* the disk's too: 128 MiB, for benchmarks that move as much */
-    uint32_t spin;      /* thread engine: looks for a wake before a task sleeps */
+    uint32_t spin;      /* thread engine: more looks for a wake before a task sleeps */
     bool snapshot;      /* start from the connected world where possible */
     const struct wrg_endpoint *front, *back; /* NULL: the reference drivers */
     wrg_trace_fn *tap;                       /* sees every event, or NULL */
