@@ -4,7 +4,7 @@
  *
  * What it is  ring  a ring of 32 slots of 112 bytes in plain memory, one thread, batches of 32,
  *                   with one copy of 4 KiB a request between a page and the disk
- *             threads  such a ring between two threads, which spin or sleep (bench_threads.c)
+ *             threads  such a ring between two threads, which spin (bench_threads.c)
  *             copy  the copies of big requests, page by page, and nothing else
  * Layer       cli
  * Units       bytes, seconds
@@ -33,8 +33,8 @@ void wrg_limit_ring(struct wrg_limit *limit, bool write, uint32_t requests);
 /* Requests of `segments` pages each. */
 void wrg_limit_copy(struct wrg_limit *limit, bool write, uint32_t requests, uint32_t segments);
 
-/* Requests of one page between two threads, which spin where they would sleep. */
-void wrg_limit_threads(struct wrg_limit *limit, bool write, uint32_t requests, bool spin);
+/* Requests of one page between two threads. */
+void wrg_limit_threads(struct wrg_limit *limit, bool write, uint32_t requests);
 /* One copy between a page and a block of the disk. */
 void wrg_limit_move(struct wrg_limit *limit, bool write, uint32_t page, uint32_t block);
 

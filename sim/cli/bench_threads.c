@@ -3,26 +3,19 @@
  * The bare ring between two threads: what the thread engine stands beside.
  *
  * One thread puts requests while there is room, and takes responses; the other one copies a page
- * for each, and answers. Who finds nothing looks again, or sleeps until the other one moves.
+ * for each, and answers. Who finds nothing looks again.
  */
-#include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "cli/bench_limits.h"
 
-#define SLOTS     32u
-#define LOOKS     1000u /* before a thread that spins lets others run */
-#define FEW_LOOKS 4     /* before one that sleeps does so, as on the thread engine */
+#define SLOTS 32u
+#define LOOKS 1000u /* before a thread lets others run */
 
 struct index { /* on a line of its own */
     _Alignas(64) uint32_t value;
-    uint32_t sleepers; /* who waits for it to move */
 };
 
 struct ring {
@@ -34,46 +27,22 @@ struct pair {
     struct ring ring;
     struct wrg_limit *limit;
     uint32_t requests;
-    bool write, spin;
+    bool write;
 };
 
-static void wake_other(struct index *index)
-{
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&index->sleepers, __ATOMIC_RELAXED))
-        (void)syscall(SYS_futex, &index->value, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-}
-
-static void publish(const struct pair *pair, struct index *index, uint32_t value)
+static void publish(struct index *index, uint32_t value)
 {
     __atomic_store_n(&index->value, value, __ATOMIC_RELEASE);
-    if (!pair->spin)
-        wake_other(index);
-}
-
-static void look_again(uint32_t looks)
-{
-    if (looks % LOOKS == LOOKS - 1)
-        (void)sched_yield();
-    else
-        __asm__ volatile("" ::: "memory");
 }
 
 /* Until the index is another than `seen`, which it returns. */
-static uint32_t await(const struct pair *pair, struct index *index, uint32_t seen)
+static uint32_t await(const struct index *index, uint32_t seen)
 {
     uint32_t value = __atomic_load_n(&index->value, __ATOMIC_ACQUIRE);
 
-    for (uint32_t looks = 0; value == seen; looks++) {
-        if (pair->spin) {
-            look_again(looks);
-        } else if (looks < FEW_LOOKS) {
+    for (uint32_t looks = 1; value == seen; looks++) {
+        if (looks % LOOKS == 0)
             (void)sched_yield();
-        } else {
-            __atomic_fetch_add(&index->sleepers, 1, __ATOMIC_SEQ_CST);
-            (void)syscall(SYS_futex, &index->value, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
-            __atomic_fetch_sub(&index->sleepers, 1, __ATOMIC_RELAXED);
-        }
         value = __atomic_load_n(&index->value, __ATOMIC_ACQUIRE);
     }
     return value;
@@ -85,14 +54,14 @@ static void *answer(void *arg)
     uint32_t prod = 0;
 
     for (uint32_t cons = 0; cons != pair->requests;) {
-        prod = await(pair, &pair->ring.req_prod, cons);
+        prod = await(&pair->ring.req_prod, cons);
         for (; cons != prod; cons++) {
             uint32_t request[28];
             memcpy(request, pair->ring.slot[cons % SLOTS], sizeof(request));
             wrg_limit_move(pair->limit, pair->write, request[1], request[2]);
             pair->ring.slot[cons % SLOTS][0] = request[0];
         }
-        publish(pair, &pair->ring.rsp_prod, cons);
+        publish(&pair->ring.rsp_prod, cons);
     }
     return NULL;
 }
@@ -116,17 +85,17 @@ static void ask(struct pair *pair)
         uint32_t end = wrg_min_u32(cons + SLOTS, pair->requests);
         while (prod != end)
             put(pair, prod++);
-        publish(pair, &pair->ring.req_prod, prod);
-        uint32_t answered = await(pair, &pair->ring.rsp_prod, cons);
+        publish(&pair->ring.req_prod, prod);
+        uint32_t answered = await(&pair->ring.rsp_prod, cons);
         for (; cons != answered; cons++)
             sum += pair->ring.slot[cons % SLOTS][0];
     }
     WRG_ASSERT(sum == (uint64_t)cons * (cons - 1) / 2);
 }
 
-void wrg_limit_threads(struct wrg_limit *limit, bool write, uint32_t requests, bool spin)
+void wrg_limit_threads(struct wrg_limit *limit, bool write, uint32_t requests)
 {
-    struct pair pair = { .limit = limit, .requests = requests, .write = write, .spin = spin };
+    struct pair pair = { .limit = limit, .requests = requests, .write = write };
     pthread_t other;
 
     WRG_ASSERT(pthread_create(&other, NULL, answer, &pair) == 0);
