@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mutex.h"
 #include "guest/port_calls.h"
 
 static void on_section(struct wrg_port *port, uint32_t section)
@@ -50,12 +51,14 @@ int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_args *args)
         args->device && !args->xen->faults_for_all ? WRG_FAULT_EXEMPT : guest->dom->role;
     guest->port.domid = args->domid;
     guest->port.peer_domid = args->peer_domid;
+    wrg_mutex_init(&guest->pool_lock);
     return wrg_pool_init(&guest->pool);
 }
 
 void wrg_guest_fini(struct wrg_guest *guest)
 {
     wrg_pool_fini(&guest->pool);
+    (void)pthread_mutex_destroy(&guest->pool_lock);
 }
 
 int wrg_guest_connect_store(struct wrg_guest *guest)

@@ -144,11 +144,25 @@ static int lock_drop(struct wrg_guest *guest, void *ptr)
 
 /* ---- memory ---- */
 
+static void lock_pool(struct wrg_guest *guest)
+{
+    if (guest->xen->parallel)
+        (void)pthread_mutex_lock(&guest->pool_lock);
+}
+
+static void unlock_pool(struct wrg_guest *guest)
+{
+    if (guest->xen->parallel)
+        (void)pthread_mutex_unlock(&guest->pool_lock);
+}
+
 static int alloc(struct wrg_guest *guest, void *ptr)
 {
     struct wrg_alloc *args = ptr;
 
+    lock_pool(guest);
     args->ptr = wrg_pool_alloc(&guest->pool, args->size, (enum wrg_alloc_kind)args->kind);
+    unlock_pool(guest);
     if (!args->ptr)
         return wrg_guest_refuse(guest, WRG_FAULT_ALLOC, -ENOMEM);
     if (args->zero)
@@ -168,7 +182,10 @@ static int free_block(struct wrg_guest *guest, void *ptr)
 
     if (!args->ptr)
         return 0;
-    if (!wrg_pool_free(&guest->pool, args->ptr, &kind, &size)) {
+    lock_pool(guest);
+    bool known = wrg_pool_free(&guest->pool, args->ptr, &kind, &size);
+    unlock_pool(guest);
+    if (!known) {
         wrg_xen_emit(guest->xen, .kind = WRG_EV_VIEW_FAULT, .role = guest->dom->role,
                      .c = WRG_RULE_MEM_001);
         return -EINVAL;
@@ -437,14 +454,14 @@ XS_HANDLER(transaction_end)
 
 typedef int handler(struct wrg_guest *guest, void *args);
 
-/* Calls that block, or hand over to somebody who takes locks of his own. */
+/* Calls that block, or take locks of their own, or hand over to somebody who does. */
 static bool is_unlocked(enum wrg_call call)
 {
     static const bool unlocked[WRG_NR_CALLS] = {
         [WRG_CALL_TASK_WAIT] = true,   [WRG_CALL_TASK_WAKE] = true, [WRG_CALL_CLOCK_READ] = true,
         [WRG_CALL_LOCK_TAKE] = true,   [WRG_CALL_LOCK_DROP] = true, [WRG_CALL_DISK_INFO] = true,
         [WRG_CALL_DISK_SUBMIT] = true, [WRG_CALL_BLK_READY] = true, [WRG_CALL_BLK_COMPLETE] = true,
-        [WRG_CALL_BLK_GONE] = true,
+        [WRG_CALL_BLK_GONE] = true,    [WRG_CALL_ALLOC] = true,     [WRG_CALL_FREE] = true,
     };
 
     return unlocked[call];
