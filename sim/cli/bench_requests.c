@@ -118,8 +118,8 @@ static bool count_run(struct row *row, uint32_t divide, uint64_t *sent, uint32_t
 }
 
 /*
- * What a longer run takes more than a shorter one: not what it takes to connect and to close. No two
- * runs on threads are alike, so there it is that of a single one.
+ * What a longer run takes more than a shorter one: not what it takes to connect and to close. No
+ * two runs on threads are alike, so there it is that of a single one.
  */
 static void count_notifications(struct row *row)
 {

@@ -217,8 +217,8 @@ static bool take_pending(struct wrg_task *t)
 }
 
 /*
- * What is woken again soon is spared two system calls, at the price of a busy processor. A few looks
- * are always worth it: a processor that has gone idle takes longer to come back than they take.
+ * What is woken again soon is spared two system calls, at the price of a busy processor. A few
+ * looks are always worth it: a processor that has gone idle takes longer to come back.
  */
 static void spin_for_wake(const struct wrg_sched *s, const struct wrg_task *t)
 {
