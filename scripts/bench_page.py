@@ -224,7 +224,8 @@ def bars(figures, share, marks, text, ticks):
 
 
 def ratio_text(figure):
-    goal = {"met": f"reaches {figure.goal or 0:.2f}", "missed": f"misses {figure.goal or 0:.2f}",
+    wanted = figure.goal_text if figure.kind == LEAST else f"{figure.goal or 0:.2f}"
+    goal = {"met": f"reaches {wanted}", "missed": f"misses {wanted}",
             "below": f"below floor {figure.floor or 0:.2f}", "wrong": "wrong", "none": "no goal"}
     return f"{figure.ratio:.2f}, {goal[figure.state]}"
 

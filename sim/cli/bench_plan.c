@@ -34,6 +34,7 @@ const struct wrg_bench_plan wrg_bench_plans[] = {
     BOTH("fiber.4k.queues12.", SMALL, .depth = 32, .queues = 12),
     BOTH("fiber.depth1.", SMALL, .depth = 1),
     BOTH("fiber.depth4.", SMALL, .depth = 4),
+    BOTH("fiber.depth32.", SMALL, .depth = 32),
     BOTH("fiber.depth128.", SMALL, .depth = 128),
     BOTH("fiber.depth512.", SMALL, .depth = 512),
     BOTH("fiber.segs11.", BIG(11, 8192, 32)),
