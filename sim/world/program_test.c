@@ -33,13 +33,24 @@ struct copy {
     bool kept;
 };
 
+/* Tasks of both devices come here, at one time on the thread engine. */
+static void note(struct copy *copy, int error)
+{
+    __atomic_fetch_or(&copy->error, error, __ATOMIC_RELAXED);
+}
+
+static uint32_t load(const uint32_t *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
+}
+
 static void on_written(const struct wrg_program_done *done)
 {
     struct buffer *buffer = done->ctx;
 
-    buffer->copy->writes++;
-    buffer->copy->error |= done->error;
-    buffer->busy = false;
+    __atomic_fetch_add(&buffer->copy->writes, 1, __ATOMIC_RELAXED);
+    note(buffer->copy, done->error);
+    __atomic_store_n(&buffer->busy, false, __ATOMIC_RELEASE);
     wrg_program_wake(buffer->copy->world);
 }
 
@@ -55,9 +66,9 @@ static void on_read(const struct wrg_program_done *done)
                                        .done = on_written,
                                        .ctx = buffer };
 
-    buffer->copy->reads++;
-    buffer->copy->error |= done->error;
-    buffer->copy->error |= wrg_program_submit(buffer->copy->world, &io);
+    __atomic_fetch_add(&buffer->copy->reads, 1, __ATOMIC_RELAXED);
+    note(buffer->copy, done->error);
+    note(buffer->copy, wrg_program_submit(buffer->copy->world, &io));
 }
 
 static int start_read(struct buffer *buffer, uint64_t sector)
@@ -79,7 +90,7 @@ static int start_read(struct buffer *buffer, uint64_t sector)
 static struct buffer *free_buffer(struct copy *copy)
 {
     for (unsigned i = 0; i < AT_ONCE; i++)
-        if (!copy->buffers[i].busy)
+        if (!__atomic_load_n(&copy->buffers[i].busy, __ATOMIC_ACQUIRE))
             return &copy->buffers[i];
     return NULL;
 }
@@ -99,8 +110,8 @@ static void on_flushed(const struct wrg_program_done *done)
 {
     struct copy *copy = done->ctx;
 
-    copy->flushes++;
-    copy->error |= done->error;
+    __atomic_fetch_add(&copy->flushes, 1, __ATOMIC_RELEASE);
+    note(copy, done->error);
     wrg_program_wake(copy->world);
 }
 
@@ -119,13 +130,14 @@ static void copy_all(void *ctx, struct wrg_world *world)
         while (!(buffer = free_buffer(copy)))
             if (!wrg_program_wait(world))
                 return;
-        copy->error |= start_read(buffer, sector);
+        note(copy, start_read(buffer, sector));
     }
-    while (copy->writes < copy->reads || copy->reads * SECTORS_EACH < copy->sectors)
+    while (load(&copy->writes) < load(&copy->reads) ||
+           load(&copy->reads) * SECTORS_EACH < copy->sectors)
         if (!wrg_program_wait(world))
             return;
-    copy->error |= wrg_program_submit(world, &flush);
-    while (!copy->flushes && wrg_program_wait(world))
+    note(copy, wrg_program_submit(world, &flush));
+    while (!load(&copy->flushes) && wrg_program_wait(world))
         ;
     for (unsigned i = 0; i < AT_ONCE; i++)
         wrg_program_pages_free(world, copy->buffers[i].page, PAGES);
