@@ -127,11 +127,18 @@ static int make_fixed(const char *target, unsigned nseg, const char *dir)
 
 /* ---- seeds ---- */
 
-/* A seed beyond the budget of segments would keep all that is made of it there, and slow. */
+/*
+ * A seed beyond the budget of segments would keep all that is made of it there, and slow. So would
+ * one of a world of another size, which has to be built for it.
+ */
 static bool attacks(const struct wrg_case *c, const char *target)
 {
-    return strcmp(wrg_name(WRG_NAMES_VICTIM, wrg_case_config(c).victim), target) == 0 &&
-           wrg_case_segments(c) <= WRG_SEGMENT_BUDGET;
+    const struct wrg_op usual = wrg_op_make(WRG_OP_CONFIG);
+    const struct wrg_op_config config = wrg_case_config(c);
+
+    return strcmp(wrg_name(WRG_NAMES_VICTIM, config.victim), target) == 0 &&
+           wrg_case_segments(c) <= WRG_SEGMENT_BUDGET && config.guests == 1 && !config.neighbour &&
+           config.memory == usual.config.memory;
 }
 
 static int add_seed(const char *target, const char *dir, const char *path)

@@ -20,7 +20,14 @@
  * faults may hit negotiation. So cases that leave it alone have a world of their own; what a case
  * does is the same in each.
  */
-enum { WORLD_PLAIN, WORLD_TIMED, WORLD_SPOILT, WORLD_CONFIGS, WORLDS = WORLD_CONFIGS + 2 };
+enum {
+    WORLD_PLAIN,
+    WORLD_TIMED,
+    WORLD_SPOILT,
+    WORLD_COPY, /* its backend has other memory: a world that changes it is built anew */
+    WORLD_CONFIGS,
+    WORLDS = WORLD_CONFIGS + 2
+};
 
 static struct {
     struct wrg_world *worlds[WORLDS];
@@ -78,6 +85,8 @@ static struct wrg_world *world_for(const struct wrg_case *c)
     unsigned which = WORLD_PLAIN;
     const struct wrg_op *config = wrg_case_first(c, WRG_OP_CONFIG);
 
+    if (config && config->config.data == WRG_CASE_DATA_COPY)
+        return fuzz.worlds[WORLD_COPY];
     if (config)
         return fuzz.worlds[WORLD_CONFIGS + (config->config.abi + config->config.ring_order +
                                             config->config.indirect_max + config->config.queues) %
