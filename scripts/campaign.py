@@ -4,7 +4,8 @@
 
 usage: scripts/campaign [--seconds N] [--targets back,front,xenstore] [--output DIR]
 
-  --seconds N      fuzz for N seconds, split evenly between targets (60); measuring comes on top
+  --seconds N      fuzz for N seconds, split evenly between targets (60); measuring comes on top, and
+                   what a target needs beyond its share to read its seeds
   --targets LIST   which targets, with commas between them (back,front,xenstore)
   --output DIR     where results go (reports/<date>); it must be empty, or not there
 
@@ -35,6 +36,8 @@ PLAIN_PROGRESS_SECONDS = 10
 FEATURES_MIN, REQUESTS_MIN = 100, 100
 FLOOR_SECONDS = 2
 RESTARTS_MAX = 200
+# A target that is still reading its seeds has not fuzzed yet: it gets so long on top for them.
+SEEDS_SECONDS = 60
 
 
 class Usage(Exception):
@@ -292,7 +295,8 @@ class Session:
     def start(self, left, seeds):
         command = [FUZZ / f"fuzz-{self.target}", f"-artifact_prefix={self.artifacts}/",
                    f"-dict={FUZZ / f'fuzz-{self.target}.dict'}", f"-timeout={INPUT_SECONDS}",
-                   f"-max_total_time={int(left + GRACE_SECONDS)}", self.corpus, *seeds]
+                   f"-max_total_time={int(left + SEEDS_SECONDS + GRACE_SECONDS)}", self.corpus,
+                   *seeds]
         return Process(command, self.log, {"WRG_FUZZ_STATS": str(self.stats_path),
                                            "WRG_FUZZ_REACH": str(self.reach_path),
                                            "WRG_FUZZ_KNOWN": self.findings.known(self.target)})
@@ -331,7 +335,7 @@ class Session:
                 break
             process = self.start(seconds - self.seconds, seeds)
             try:
-                process.wait(process.begun + seconds - self.seconds,
+                process.wait(seconds - self.seconds, SEEDS_SECONDS,
                              self.tick(self.seconds, seconds, until))
             finally:
                 self.seconds += time.monotonic() - process.begun

@@ -164,10 +164,14 @@ class Process:
             if unit:
                 self.units = int(unit.group(1))
 
-    def wait(self, deadline, tick):
-        """Until it ends, or the deadline, or tick() is true; then it is asked to end."""
+    def wait(self, seconds, loading, tick):
+        """Until it ends, or tick() is true, or the time since its begin is over and its corpus
+        has been read, for which it gets up to `loading` seconds more; then it is asked to end."""
+        def is_over():
+            took = time.monotonic() - self.begun
+            return took >= seconds and (self.loaded or took >= seconds + loading)
         try:
-            while self.child.poll() is None and time.monotonic() < deadline and not tick():
+            while self.child.poll() is None and not is_over() and not tick():
                 time.sleep(POLL_SECONDS)
         finally:
             self.stop()
@@ -190,10 +194,9 @@ class Process:
 
 def empty_exec_per_s(log, seconds=2):
     """The limit: executions of a target that does nothing, over wall time."""
-    start = time.monotonic()
     process = Process([FUZZ / "fuzz-empty", f"-max_total_time={seconds}", "-print_final_stats=1"],
                       log, {})
-    process.wait(start + seconds + GRACE_SECONDS, lambda: False)
+    process.wait(seconds + GRACE_SECONDS, 0, lambda: False)
     if not process.units:
         raise Fault(f"fuzz-empty gave no result (see {log})")
-    return process.units / (time.monotonic() - start)
+    return process.units / (time.monotonic() - process.begun)
