@@ -10,6 +10,7 @@
 #define WRG_CLI_BENCH_H
 
 #include "cli/bench_plan.h"
+#include "cli/cli.h"
 #include "cli/runner.h"
 
 struct wrg_bench {

@@ -8,7 +8,7 @@ void wrg_bench_subject_init(struct wrg_bench_subject *subject, struct wrg_bench 
                             const char *name, bool checked)
 {
     *subject = (struct wrg_bench_subject){ .bench = bench, .name = name, .c = &bench->c };
-    wrg_runner_init(&subject->runner, bench->cli);
+    wrg_runner_init(&subject->runner, bench->cli->driver);
     subject->runner.options.oracles = checked;
     subject->runner.options.hash = checked;
     subject->runner.options.prefault = true;

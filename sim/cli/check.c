@@ -9,8 +9,10 @@
 
 #include "case/codec.h"
 #include "case/load.h"
+#include "cli/cli.h"
 #include "cli/files.h"
 #include "cli/runner.h"
+#include "report/report.h"
 
 enum { OPT_JUNIT = 256, OPT_SCHEDULES, OPT_ALLOW_DEAD, OPT_JSON, OPT_ENGINE };
 
@@ -338,7 +340,7 @@ int wrg_cmd_check(const struct wrg_cli *cli, int argc, char **argv)
     check->schedules.first = 1;
     check->schedules.progress = true;
     wrg_cli_parse(cli, &argp, argc, argv, check);
-    wrg_runner_init(&check->runner, cli);
+    wrg_runner_init(&check->runner, cli->driver);
     check->runner.options.engine = check->engine;
     check->runner.options.hash = check->runner.options.snapshot = check->engine == WRG_ENGINE_FIBER;
     code = collect(check);

@@ -21,13 +21,7 @@
 #include <wringer/wringer.h>
 
 #include "base/base.h"
-
-enum wrg_exit {
-    WRG_EXIT_OK,      /* clean, or as expected */
-    WRG_EXIT_FINDING, /* or a verdict other than the expected one */
-    WRG_EXIT_USAGE,   /* usage, unreadable input, a mistake in text */
-    WRG_EXIT_FAULT,   /* of the tool, or of the machine below it */
-};
+#include "cli/outcome.h"
 
 struct wrg_cli {
     const char *program;               /* "wringer", or the program of a driver */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/runner.h"
+#include "cli/outcome.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <cmocka.h>
+
+#include "case/codec.h"
+#include "cli/runner.h"
 
 static void verdicts__have_their_exit_codes(void **state)
 {

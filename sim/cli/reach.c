@@ -12,8 +12,10 @@
 #include <string.h>
 
 #include "case/load.h"
+#include "cli/cli.h"
 #include "cli/files.h"
 #include "cli/runner.h"
+#include "report/report.h"
 #include "vocab/reach.h"
 
 enum { OPT_FUZZ = 256, OPT_NEVER, OPT_JSON, SOURCES_MAX = 16 };
@@ -315,7 +317,7 @@ int wrg_cmd_reach(const struct wrg_cli *cli, int argc, char **argv)
     reach->nsources = 1;
     reach->sources[0].name = "cases";
     wrg_cli_parse(cli, &argp, argc, argv, reach);
-    wrg_runner_init(&reach->runner, cli);
+    wrg_runner_init(&reach->runner, cli->driver);
     reach->runner.options.reach.reach = &reach->sources[0].reach;
     code = gather(reach);
     if (code == WRG_EXIT_OK)

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "case/load.h"
+#include "cli/cli.h"
 #include "cli/runner.h"
+#include "report/report.h"
 
 enum {
     OPT_SCHEDULES = 256,
@@ -268,7 +270,7 @@ int wrg_cmd_run(const struct wrg_cli *cli, int argc, char **argv)
     run->schedules.first = run->has_seed ? run->seed : 1;
     run->schedules.progress = true;
     run->results = json_array();
-    wrg_runner_init(&run->runner, cli);
+    wrg_runner_init(&run->runner, cli->driver);
     run->runner.options.engine = run->engine;
     run->runner.options.target = run->target;
     run->runner.options.hash = run->engine == WRG_ENGINE_FIBER;

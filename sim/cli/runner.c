@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "case/codec.h"
@@ -30,15 +31,15 @@ void wrg_assert_hook(void)
     _exit(WRG_EXIT_FAULT);
 }
 
-void wrg_runner_init(struct wrg_runner *runner, const struct wrg_cli *cli)
+void wrg_runner_init(struct wrg_runner *runner, const struct wrg_endpoint *driver)
 {
     *runner = (struct wrg_runner){
         .options = { .engine = WRG_ENGINE_FIBER, .oracles = true, .hash = true, .snapshot = true },
     };
-    if (cli->driver && cli->driver->seat == WRG_SEAT_FRONT)
-        runner->options.front = cli->driver;
+    if (driver && driver->seat == WRG_SEAT_FRONT)
+        runner->options.front = driver;
     else
-        runner->options.back = cli->driver;
+        runner->options.back = driver;
 }
 
 void wrg_runner_fini(struct wrg_runner *runner)
@@ -75,14 +76,9 @@ int wrg_runner_run(struct wrg_runner *runner, const struct wrg_runner_args *args
     return result;
 }
 
-static bool is_san(int rule)
-{
-    return rule >= WRG_RULE_SAN_ASAN && rule < WRG_RULE_TOOL_001;
-}
-
 bool wrg_runner_wants_sanitizer(const struct wrg_case *c)
 {
-    return is_san(wrg_case_expect(c));
+    return wrg_rule_is_sanitizer(wrg_case_expect(c));
 }
 
 struct child {
@@ -113,34 +109,6 @@ enum wrg_outcome wrg_runner_sanitized(struct wrg_runner *runner, const struct wr
     if (wrg_sanitized_run((enum wrg_rule)wrg_case_expect(args->c), run_in_child, &child, &result))
         return WRG_OUTCOME_FAULT;
     return outcomes[result];
-}
-
-enum wrg_outcome wrg_outcome_of(const struct wrg_verdict *verdict)
-{
-    enum wrg_rule wanted = verdict->has_expect ? verdict->expected : WRG_RULE_CLEAN;
-
-    if (verdict->rule >= WRG_RULE_TOOL_001)
-        return WRG_OUTCOME_FAULT;
-    if (is_san((int)wanted))
-        return WRG_OUTCOME_SKIP;
-    return verdict->rule == wanted ? WRG_OUTCOME_PASS : WRG_OUTCOME_FAIL;
-}
-
-enum wrg_exit wrg_outcome_exit(enum wrg_outcome outcome)
-{
-    static const enum wrg_exit codes[] = {
-        [WRG_OUTCOME_PASS] = WRG_EXIT_OK,
-        [WRG_OUTCOME_FAIL] = WRG_EXIT_FINDING,
-        [WRG_OUTCOME_SKIP] = WRG_EXIT_OK,
-        [WRG_OUTCOME_FAULT] = WRG_EXIT_FAULT,
-    };
-
-    return codes[outcome];
-}
-
-int wrg_exit_join(int a, int b)
-{
-    return a > b ? a : b;
 }
 
 static void show_progress(uint64_t done, uint64_t count)

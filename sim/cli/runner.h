@@ -10,9 +10,7 @@
 #ifndef WRG_CLI_RUNNER_H
 #define WRG_CLI_RUNNER_H
 
-#include "case/text.h"
-#include "cli/cli.h"
-#include "report/report.h"
+#include "cli/outcome.h"
 #include "world/world.h"
 
 struct wrg_runner {
@@ -31,11 +29,8 @@ struct wrg_runner_args {
     uint32_t fail_nth; /* 0: none */
 };
 
-/* What a verdict means for whoever waits for the exit code. */
-enum wrg_outcome { WRG_OUTCOME_PASS, WRG_OUTCOME_FAIL, WRG_OUTCOME_SKIP, WRG_OUTCOME_FAULT };
-
-/* Options of a run: fiber engine, checkers and hash on, the driver in its seat. */
-void wrg_runner_init(struct wrg_runner *runner, const struct wrg_cli *cli);
+/* Options of a run: fiber engine, checkers and hash on, the driver, if any, in its seat. */
+void wrg_runner_init(struct wrg_runner *runner, const struct wrg_endpoint *driver);
 void wrg_runner_fini(struct wrg_runner *runner);
 WRG_MUST_USE int wrg_runner_run(struct wrg_runner *runner, const struct wrg_runner_args *args,
                                 struct wrg_verdict *verdict);
@@ -48,12 +43,6 @@ bool wrg_runner_wants_sanitizer(const struct wrg_case *c);
  */
 enum wrg_outcome wrg_runner_sanitized(struct wrg_runner *runner,
                                       const struct wrg_runner_args *args);
-
-enum wrg_outcome wrg_outcome_of(const struct wrg_verdict *verdict);
-enum wrg_exit wrg_outcome_exit(enum wrg_outcome outcome);
-
-/* The graver of two. */
-int wrg_exit_join(int a, int b);
 
 /*
  * Runs the case under seeds first .. first + count - 1. It stops at the first verdict that was not

@@ -53,6 +53,11 @@ const char *wrg_rule_id(unsigned number)
     return rule ? rule->id : "unknown";
 }
 
+bool wrg_rule_is_sanitizer(int number)
+{
+    return number >= WRG_RULE_SAN_ASAN && number < WRG_RULE_TOOL_001;
+}
+
 const char *wrg_rule_nearest(const char *typed)
 {
     struct wrg_nearest near;

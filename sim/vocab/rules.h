@@ -7,6 +7,7 @@
 #ifndef WRG_VOCAB_RULES_H
 #define WRG_VOCAB_RULES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "vocab/rules.def"
@@ -35,6 +36,9 @@ const struct wrg_rule_info *wrg_rule_by_id(const char *id);
 
 /* "clean", the id, or "unknown". Never NULL. */
 const char *wrg_rule_id(unsigned number);
+
+/* Whether it is for a sanitizer to say, not for a checker; of any number. */
+bool wrg_rule_is_sanitizer(int number);
 
 /* The id (or "clean") closest to what was typed, NULL if none is close. */
 const char *wrg_rule_nearest(const char *typed);
