@@ -16,7 +16,7 @@
 #include "cli/bench.h"
 #include "cli/bench_store.h"
 #include "cli/bench_socket.h"
-#include "cli/runner.h"
+#include "runner/runner.h"
 
 enum { OPT_JSON = 256, OPT_ONLY, OPT_QUICK };
 

@@ -11,7 +11,7 @@
 
 #include "cli/bench_plan.h"
 #include "cli/cli.h"
-#include "cli/runner.h"
+#include "runner/runner.h"
 
 struct wrg_bench {
     const struct wrg_cli *cli;

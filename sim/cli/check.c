@@ -11,7 +11,7 @@
 #include "case/load.h"
 #include "cli/cli.h"
 #include "cli/files.h"
-#include "cli/runner.h"
+#include "runner/runner.h"
 #include "report/report.h"
 
 enum { OPT_JUNIT = 256, OPT_SCHEDULES, OPT_ALLOW_DEAD, OPT_JSON, OPT_ENGINE };

@@ -21,7 +21,7 @@
 #include <wringer/wringer.h>
 
 #include "base/base.h"
-#include "cli/outcome.h"
+#include "runner/outcome.h"
 
 struct wrg_cli {
     const char *program;               /* "wringer", or the program of a driver */

@@ -14,7 +14,7 @@
 #include "case/load.h"
 #include "cli/cli.h"
 #include "cli/files.h"
-#include "cli/runner.h"
+#include "runner/runner.h"
 #include "report/report.h"
 #include "vocab/reach.h"
 

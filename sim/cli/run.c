@@ -6,7 +6,7 @@
 
 #include "case/load.h"
 #include "cli/cli.h"
-#include "cli/runner.h"
+#include "runner/runner.h"
 #include "report/report.h"
 
 enum {

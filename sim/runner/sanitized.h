@@ -2,12 +2,12 @@
 /*
  * Does a sanitizer report something? In a child, because a report ends the process.
  *
- * Layer   cli
+ * Layer   runner
  * Errors  -errno of fork and pipe
  * Left out what a sanitizer of gcc's UBSan finds: gcc does not tell a program that it is there
  */
-#ifndef WRG_CLI_SANITIZED_H
-#define WRG_CLI_SANITIZED_H
+#ifndef WRG_RUNNER_SANITIZED_H
+#define WRG_RUNNER_SANITIZED_H
 
 #include "base/base.h"
 #include "vocab/rules.h"

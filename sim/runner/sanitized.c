@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/sanitized.h"
+#include "runner/sanitized.h"
 
 #include <errno.h>
 #include <stdio.h>

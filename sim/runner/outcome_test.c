@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/outcome.h"
+#include "runner/outcome.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "case/codec.h"
-#include "cli/runner.h"
+#include "runner/runner.h"
 
 static void verdicts__have_their_exit_codes(void **state)
 {

@@ -2,15 +2,15 @@
 /*
  * Runs cases one after another, in one world.
  *
- * Layer   cli
+ * Layer   runner
  * Owner   a runner owns its world; it stays where it is while it is in use, because an internal
  *         assertion prints the case and step from it
  * Errors  0 or -errno; what a case does is in the verdict
  */
-#ifndef WRG_CLI_RUNNER_H
-#define WRG_CLI_RUNNER_H
+#ifndef WRG_RUNNER_RUNNER_H
+#define WRG_RUNNER_RUNNER_H
 
-#include "cli/outcome.h"
+#include "runner/outcome.h"
 #include "world/world.h"
 
 struct wrg_runner {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/runner.h"
+#include "runner/runner.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "case/codec.h"
-#include "cli/sanitized.h"
+#include "runner/sanitized.h"
 
 /*
  * The one mutable static of this layer: an assertion has no argument to find its case by. Set only

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/outcome.h"
+#include "runner/outcome.h"
 
 enum wrg_outcome wrg_outcome_of(const struct wrg_verdict *verdict)
 {

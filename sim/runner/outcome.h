@@ -2,11 +2,11 @@
 /*
  * What a verdict means for whoever waits for the exit code of a program.
  *
- * Layer   cli
+ * Layer   runner
  * Shapes  verdict -> outcome, by what the case expects -> exit code; of several the gravest counts
  */
-#ifndef WRG_CLI_OUTCOME_H
-#define WRG_CLI_OUTCOME_H
+#ifndef WRG_RUNNER_OUTCOME_H
+#define WRG_RUNNER_OUTCOME_H
 
 #include "world/world.h"
 
