@@ -14,41 +14,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "case/load.h"
-#include "world/world.h"
-
-enum { EXIT_CLEAN, EXIT_FINDING, EXIT_USAGE, EXIT_FAULT };
+#include "runner/runner.h"
 
 struct replay {
     bool hash_only;
     uint64_t times;
-    enum wrg_target target;
     int first_file;
-    struct wrg_world *world;
+    struct wrg_runner runner;
     struct wrg_case c;
 };
-
-/* An assertion has no argument to find its case by; set only while a case runs. */
-static struct {
-    const struct wrg_world *world;
-    const char *path;
-    size_t index;
-} running;
-
-void wrg_assert_hook(void)
-{
-    struct wrg_event window[WRG_TRACE_WINDOW];
-    uint32_t count;
-
-    if (!running.world)
-        return;
-    count = wrg_world_window(running.world, window, WRG_TRACE_WINDOW);
-    fprintf(stderr, "wringer: internal error: case %s#%zu, step %" PRIu32 "\n", running.path,
-            running.index + 1, count ? window[count - 1].step : 0);
-    _exit(EXIT_FAULT);
-}
 
 static int usage(const char *what, const char *arg)
 {
@@ -56,7 +32,7 @@ static int usage(const char *what, const char *arg)
             "wringer-replay: %s%s; usage: wringer-replay [--hash] [--times N] "
             "[--target back|front|xenstore] FILE...\n",
             what, arg);
-    return EXIT_USAGE;
+    return WRG_EXIT_USAGE;
 }
 
 static bool parse_times(const char *text, uint64_t *times)
@@ -96,62 +72,29 @@ static int parse_args(struct replay *replay, int argc, char **argv)
             continue;
         }
         if ((strcmp(argv[i], "--times") != 0 || !parse_times(value, &replay->times)) &&
-            (strcmp(argv[i], "--target") != 0 || !parse_target(value, &replay->target)))
+            (strcmp(argv[i], "--target") != 0 ||
+             !parse_target(value, &replay->runner.options.target)))
             return usage("unknown option, or a wrong value of ", argv[i]);
         i++;
     }
     replay->first_file = i;
-    return i < argc ? EXIT_CLEAN : usage("no file", "");
-}
-
-static int ready_world(struct replay *replay)
-{
-    static const struct wrg_world_options wanted = {
-        .engine = WRG_ENGINE_FIBER,
-        .oracles = true,
-        .hash = true,
-        .snapshot = true,
-    };
-    struct wrg_world_options options = wanted;
-
-    if (replay->world)
-        return 0;
-    options.target = replay->target;
-    replay->world = wrg_world_create(&options);
-    return replay->world ? 0 : -ENOMEM;
+    return i < argc ? WRG_EXIT_OK : usage("no file", "");
 }
 
 /* Runs it `times` times. 0, -errno, or -ESTALE if the hash was not the same each time. */
-static int run_times(struct replay *replay, struct wrg_verdict *verdict)
+static int run_times(struct replay *replay, const struct wrg_runner_args *args,
+                     struct wrg_verdict *verdict)
 {
     uint64_t hash = 0;
-    int result = ready_world(replay);
+    int result = 0;
 
-    running.world = replay->world;
     for (uint64_t i = 0; i < replay->times && result == 0; i++) {
-        result = wrg_world_run_case(replay->world, &replay->c, verdict);
+        result = wrg_runner_run(&replay->runner, args, verdict);
         if (result == 0 && i > 0 && verdict->hash != hash)
             result = -ESTALE;
         hash = verdict->hash;
     }
-    running.world = NULL;
     return result;
-}
-
-static int judge(const struct wrg_verdict *v)
-{
-    enum wrg_rule wanted = v->has_expect ? v->expected : WRG_RULE_CLEAN;
-
-    if (v->rule >= WRG_RULE_TOOL_001)
-        return EXIT_FAULT;
-    return v->rule == wanted ? EXIT_CLEAN : EXIT_FINDING;
-}
-
-static bool is_skipped(const struct wrg_case *c)
-{
-    int wanted = wrg_case_expect(c);
-
-    return wanted >= WRG_RULE_SAN_ASAN && wanted < WRG_RULE_TOOL_001;
 }
 
 static void print_verdict(const struct replay *replay, const char *name,
@@ -170,51 +113,59 @@ static void print_verdict(const struct replay *replay, const char *name,
            v->hash, v->steps, v->requests, v->dead_ops);
 }
 
-static int replay_case(struct replay *replay, const struct wrg_case_list *list, size_t index)
+static int replay_case(struct replay *replay, const char *path, const char *label)
 {
+    const struct wrg_runner_args args = { .path = path, .label = label, .c = &replay->c };
     struct wrg_verdict verdict = { 0 };
     char name[4096 + 16];
     int result;
 
-    snprintf(name, sizeof(name), list->count > 1 ? "%.4095s#%zu" : "%.4095s", running.path,
-             index + 1);
-    wrg_case_list_get(list, index, &replay->c);
-    running.index = index;
-    if (is_skipped(&replay->c) && !replay->hash_only) {
+    snprintf(name, sizeof(name), "%.4095s%s", path, label);
+    if (wrg_runner_wants_sanitizer(&replay->c) && !replay->hash_only) {
         printf("%s: skip, only a sanitizer can judge it\n", name);
-        return EXIT_CLEAN;
+        return WRG_EXIT_OK;
     }
-    result = run_times(replay, &verdict);
+    result = run_times(replay, &args, &verdict);
     if (result) {
         fprintf(stderr, "wringer-replay: %s: %s\n", name,
                 result == -ESTALE ? "not the same hash each time" : strerror(-result));
-        return EXIT_FAULT;
+        return WRG_EXIT_FAULT;
     }
     print_verdict(replay, name, &verdict);
-    return judge(&verdict);
+    return wrg_outcome_exit(wrg_outcome_of(&verdict));
+}
+
+static int replay_list(struct replay *replay, const char *path, const struct wrg_case_list *list)
+{
+    int code = WRG_EXIT_OK;
+
+    if (list->is_text && replay->runner.options.target != WRG_TARGET_CASE) {
+        fprintf(stderr, "wringer-replay: %s: is text, which fuzz targets do not run\n", path);
+        return WRG_EXIT_USAGE;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        char label[16] = "";
+
+        if (list->count > 1)
+            snprintf(label, sizeof(label), "#%zu", i + 1);
+        wrg_case_list_get(list, i, &replay->c);
+        code = wrg_exit_join(code, replay_case(replay, path, label));
+    }
+    return code;
 }
 
 static int replay_file(struct replay *replay, const char *path)
 {
     struct wrg_case_list list;
     char err[512];
-    int code = EXIT_CLEAN;
+    int code;
     int result = wrg_case_load(path, &list, err, sizeof(err));
 
     if (result) {
         fprintf(stderr, "wringer-replay: %s\n", err);
-        return result == -ENOMEM ? EXIT_FAULT : EXIT_USAGE;
+        return result == -ENOMEM ? WRG_EXIT_FAULT : WRG_EXIT_USAGE;
     }
-    running.path = path;
-    if (list.is_text && replay->target != WRG_TARGET_CASE) {
-        fprintf(stderr, "wringer-replay: %s: is text, which fuzz targets do not run\n", path);
-        code = EXIT_USAGE;
-    }
-    for (size_t i = 0; i < list.count && code != EXIT_USAGE; i++) {
-        int one = replay_case(replay, &list, i);
-
-        code = one > code ? one : code;
-    }
+    code = replay_list(replay, path, &list);
     wrg_case_list_fini(&list);
     return code;
 }
@@ -225,22 +176,19 @@ int main(int argc, char **argv)
     int code;
 
     if (!replay)
-        return EXIT_FAULT;
+        return WRG_EXIT_FAULT;
+    wrg_runner_init(&replay->runner, NULL);
     replay->times = 1;
     code = parse_args(replay, argc, argv);
-    if (code != EXIT_CLEAN)
+    if (code != WRG_EXIT_OK)
         replay->first_file = argc;
-    for (int i = replay->first_file; i < argc; i++) {
-        int one = replay_file(replay, argv[i]);
-
-        code = one > code ? one : code;
-    }
-    if (replay->world)
-        wrg_world_destroy(replay->world);
+    for (int i = replay->first_file; i < argc; i++)
+        code = wrg_exit_join(code, replay_file(replay, argv[i]));
+    wrg_runner_fini(&replay->runner);
     free(replay);
     if (fflush(stdout) || ferror(stdout)) {
         fprintf(stderr, "wringer-replay: standard output: %s\n", strerror(errno));
-        return EXIT_FAULT;
+        return WRG_EXIT_FAULT;
     }
     return code;
 }
