@@ -1,62 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the benchmarks share: where results go, and a world that runs one case again and again.
+ * Benchmarks: what the simulator does in a second, each figure beside its limit from the same run.
  *
- * Layer   cli
- * Units   seconds
- * Errors  a run that does not do its work ends with a message and a code, never with a figure
+ * What it is  requests through both drivers, worlds, the store through a port, with many nodes, and
+ *             behind a socket. Each figure is the best of several rounds, in which it and its limit
+ *             take turns, so that both see the same machine; a world starts, runs and is judged as
+ *             in a replay
+ * Layer       cli
+ * Units       each figure says its own
+ * Owner       all memory is taken and given back within the call
+ * Errors      what does not do its work gives a complaint, never a figure
+ * Threads     one, but for rows that measure threads
  */
 #ifndef WRG_CLI_BENCH_H
 #define WRG_CLI_BENCH_H
 
-#include "cli/bench_plan.h"
-#include "cli/cli.h"
-#include "runner/runner.h"
+#include <stdbool.h>
+#include <wringer/wringer.h>
 
-struct wrg_bench {
-    const struct wrg_cli *cli;
-    const char *only;
-    bool json, quick;
-    unsigned rounds;
-    uint32_t shorter; /* cases are, by this factor */
-    int code;
-    json_t *results;
-    struct wrg_case c;
-};
+#include "base/base.h"
 
-/* A world with a case, measured again and again. */
-struct wrg_bench_subject {
-    struct wrg_bench *bench;
+struct wrg_bench_figure {
     const char *name;
-    struct wrg_runner runner;
-    const struct wrg_case *c;
-    uint32_t ios; /* that a run must complete */
+    double value;
+    const char *unit;
+    double limit; /* NAN if there is none */
 };
 
-struct wrg_bench_times {
-    double plain, checked, map, limit; /* the best, seconds; 0: not measured */
+/* Who asks, and who is told. */
+struct wrg_bench_args {
+    const struct wrg_endpoint *driver; /* in its seat; NULL: the reference drivers */
+    const char *only;                  /* benchmarks whose name begins so; NULL: all */
+    unsigned rounds;
+    uint32_t shorter; /* cases and rounds are, by this factor: a power of two up to 16 */
+    bool counts;      /* also what 10,000 cycles leave behind */
+    void (*figure)(void *ctx, const struct wrg_bench_figure *figure);
+    void (*complaint)(void *ctx, const char *text); /* one line */
+    void *ctx;
 };
 
-/* ---- bench.c ---- */
-
-double wrg_bench_now(void);
-bool wrg_bench_wanted(const struct wrg_bench *bench, const char *name);
-/* limit: NAN if there is none. */
-void wrg_bench_add(struct wrg_bench *bench, const char *name, double value, const char *unit,
-                   double limit);
-
-/* ---- bench_subject.c ---- */
-
-/* checked: with all checkers and the trace hash. It runs the bench's own case. */
-void wrg_bench_subject_init(struct wrg_bench_subject *subject, struct wrg_bench *bench,
-                            const char *name, bool checked);
-/* Seconds of `runs` runs, negative if one failed. */
-double wrg_bench_subject_time(struct wrg_bench_subject *subject, uint32_t runs);
-void wrg_bench_keep_best(double *best, double seconds);
-
-/* ---- bench_requests.c ---- */
-
-/* One row of the plan, if it is wanted. */
-void wrg_bench_requests_of(struct wrg_bench *bench, const struct wrg_bench_plan *plan);
+/* False: something did not do its work. -ENOMEM and such are complaints too. */
+WRG_MUST_USE bool wrg_bench_run(const struct wrg_bench_args *args);
 
 #endif

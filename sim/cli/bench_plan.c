@@ -108,7 +108,7 @@ static uint32_t fill_disk(const struct wrg_bench_plan *plan, struct wrg_case *ou
 uint32_t wrg_bench_case(const struct wrg_bench_plan *plan, uint32_t divide, struct wrg_case *out)
 {
     uint64_t positions = plan->disk_bytes / 4096 / plan->segments;
-    uint32_t requests = wrg_bench_requests(plan, divide);
+    uint32_t requests = wrg_bench_plan_requests(plan, divide);
     uint32_t made = 0, filled;
 
     start_case(plan, out);

@@ -48,7 +48,7 @@ extern const size_t wrg_bench_plans_count;
 uint32_t wrg_bench_pages(const struct wrg_bench_plan *plan);
 
 /* Requests that are measured; divide: a power of two by which the case is shortened. */
-static inline uint32_t wrg_bench_requests(const struct wrg_bench_plan *plan, uint32_t divide)
+static inline uint32_t wrg_bench_plan_requests(const struct wrg_bench_plan *plan, uint32_t divide)
 {
     return plan->requests / divide;
 }

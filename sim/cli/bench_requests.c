@@ -4,13 +4,19 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/bench.h"
+#include "cli/bench_impl.h"
 #include "cli/bench_limits.h"
+#include "cli/bench_plan.h"
 
 enum { PLACE_ROUNDS = 4 };
+
+struct times {
+    double plain, checked, map, limit; /* the best, seconds; 0: not measured */
+};
 
 /* A row under measurement. */
 struct row {
@@ -21,7 +27,7 @@ struct row {
     struct wrg_bench_subject map; /* the same by map, for a row that stands beside it */
     struct wrg_case *map_case;
     struct wrg_limit limit;
-    struct wrg_bench_times best;
+    struct times best;
 };
 
 /* ---- limits ---- */
@@ -49,7 +55,7 @@ static bool time_subject(struct wrg_bench_subject *subject, double *best)
 }
 
 /* One after the other, so that all see the same machine. */
-static bool time_round(struct row *row, struct wrg_bench_times *to)
+static bool time_round(struct row *row, struct times *to)
 {
     bool ok = time_subject(&row->plain, &to->plain);
     double began = wrg_bench_now();
@@ -76,10 +82,10 @@ static bool move_memory(struct row *row)
 
 static bool time_rounds(struct row *row)
 {
-    struct wrg_bench_times ignored = { 0 };
+    struct times ignored = { 0 };
     bool ok = time_round(row, &ignored); /* warms up */
 
-    for (unsigned round = 0; round < row->bench->rounds && ok; round++) {
+    for (unsigned round = 0; round < row->bench->args->rounds && ok; round++) {
         if (round % PLACE_ROUNDS == PLACE_ROUNDS - 1)
             ok = move_memory(row) && time_round(row, &ignored);
         ok = ok && time_round(row, &row->best);
@@ -124,7 +130,7 @@ static bool count_run(struct row *row, uint32_t divide, uint64_t *sent, uint32_t
 static void count_notifications(struct row *row)
 {
     bool threads = row->plan->engine == WRG_ENGINE_THREAD;
-    uint32_t divide = row->bench->shorter;
+    uint32_t divide = row->bench->args->shorter;
     uint64_t more, less = 0;
     uint32_t many, few = 0;
     char name[64];
@@ -170,7 +176,7 @@ static void init_subjects(struct row *row)
     wrg_bench_subject_init(&row->map, bench, plan->name, false);
     row->plain.runner.options.engine = (enum wrg_engine)plan->engine;
     row->plain.runner.options.spin = plan->spin;
-    row->plain.ios = row->checked.ios = wrg_bench_case(plan, bench->shorter, &bench->c);
+    row->plain.ios = row->checked.ios = wrg_bench_case(plan, bench->args->shorter, &bench->c);
 }
 
 /* The same row by map. */
@@ -184,35 +190,31 @@ static int init_map(struct row *row)
     if (!row->map_case)
         return -ENOMEM;
     plan.way = WRG_BENCH_MAP;
-    row->map.ios = wrg_bench_case(&plan, row->bench->shorter, row->map_case);
+    row->map.ios = wrg_bench_case(&plan, row->bench->args->shorter, row->map_case);
     row->map.c = row->map_case;
     return 0;
 }
 
+/* Or what stands behind its own name: its .oracles alone, its notifications. */
 static bool is_row_wanted(const struct wrg_bench *bench, const struct wrg_bench_plan *plan)
 {
-    /* Or a row behind its own name: its .oracles alone, its notifications. */
-    return wrg_bench_wanted(bench, plan->name) ||
-           ((plan->checked || plan->counted) &&
-            strncmp(bench->only, plan->name, strlen(plan->name)) == 0);
+    return plan->checked || plan->counted ? wrg_bench_wanted_below(bench, plan->name)
+                                          : wrg_bench_wanted(bench, plan->name);
 }
 
-void wrg_bench_requests_of(struct wrg_bench *bench, const struct wrg_bench_plan *plan)
+static void measure_row(struct wrg_bench *bench, const struct wrg_bench_plan *plan)
 {
     struct row row = { .bench = bench,
                        .plan = plan,
-                       .requests = wrg_bench_requests(plan, bench->shorter) };
+                       .requests = wrg_bench_plan_requests(plan, bench->args->shorter) };
     int result;
 
-    if (!is_row_wanted(bench, plan))
-        return;
     init_subjects(&row);
     result = init_map(&row);
     if (!result)
         result = wrg_limit_init(&row.limit, wrg_bench_pages(plan), plan->disk_bytes);
     if (result) {
-        bench->code = WRG_EXIT_FAULT;
-        wrg_cli_error(bench->cli, "%s: %s", plan->name, strerror(-result));
+        wrg_bench_fail(bench, "%s: %s", plan->name, strerror(-result));
     } else if (time_rounds(&row)) {
         add_row(&row);
     }
@@ -221,4 +223,11 @@ void wrg_bench_requests_of(struct wrg_bench *bench, const struct wrg_bench_plan 
     wrg_runner_fini(&row.plain.runner);
     wrg_runner_fini(&row.checked.runner);
     wrg_runner_fini(&row.map.runner);
+}
+
+void wrg_bench_requests(struct wrg_bench *bench)
+{
+    for (size_t i = 0; i < wrg_bench_plans_count; i++)
+        if (is_row_wanted(bench, &wrg_bench_plans[i]))
+            measure_row(bench, &wrg_bench_plans[i]);
 }

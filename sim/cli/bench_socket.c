@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/bench_socket.h"
-
+/*
+ * The store behind a socket: reads, one at a time, beside a bare ping-pong.
+ *
+ * Both ends move the same bytes over a socket pair between two threads; the limit's other end knows
+ * what to answer without looking. All of them share one processor, so that both figures are of the
+ * same kind: across two, a wake-up costs more than the rest.
+ */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -9,8 +16,28 @@
 
 #include <xen/io/xs_wire.h>
 
-#define PATH  "/local/domain/1/device/vbd/51712/state"
-#define VALUE "4"
+#include "cli/bench_impl.h"
+#include "serve/serve.h"
+
+#define PATH   "/local/domain/1/device/vbd/51712/state"
+#define VALUE  "4"
+
+#define READS  512u /* some milliseconds: short enough to find quiet ones */
+#define ROUNDS 16u  /* for each of the others */
+
+struct bench_socket {
+    struct wrg_serve *serve;
+    int stop_fd;  /* of the server */
+    int store_fd; /* a client's end */
+    int limit_fd;
+    int echo_fd; /* the other end of the limit */
+    pthread_t server, echo;
+    cpu_set_t allowed; /* until init, and again after fini */
+};
+
+struct times {
+    double reads, limit; /* the best, seconds */
+};
 
 struct message {
     struct xsd_sockmsg header;
@@ -54,16 +81,6 @@ static int read_node(int fd, uint32_t count)
     return 0;
 }
 
-int wrg_bench_socket_reads(struct wrg_bench_socket *s, uint32_t count)
-{
-    return read_node(s->store_fd, count);
-}
-
-int wrg_bench_socket_limit(struct wrg_bench_socket *s, uint32_t count)
-{
-    return read_node(s->limit_fd, count);
-}
-
 static int write_node(int fd)
 {
     const struct message request = compose(XS_WRITE, PATH "\0" VALUE, sizeof(PATH VALUE));
@@ -78,14 +95,14 @@ static int write_node(int fd)
 
 static void *run_server(void *arg)
 {
-    const struct wrg_bench_socket *s = arg;
+    const struct bench_socket *s = arg;
 
     return (void *)(intptr_t)wrg_serve_run(s->serve, -1, s->stop_fd);
 }
 
 static void *run_echo(void *arg)
 {
-    const struct wrg_bench_socket *s = arg;
+    const struct bench_socket *s = arg;
     const struct message reply = compose(XS_READ, VALUE, sizeof(VALUE) - 1);
     struct message request;
 
@@ -96,7 +113,7 @@ static void *run_echo(void *arg)
 }
 
 /* A server with one client, without a thread yet. */
-static int make_store(struct wrg_bench_socket *s)
+static int make_store(struct bench_socket *s)
 {
     int pair[2], ret;
 
@@ -111,7 +128,7 @@ static int make_store(struct wrg_bench_socket *s)
 }
 
 /* For this thread and those that it starts; where it is not allowed, figures vary more. */
-static void share_one_processor(struct wrg_bench_socket *s)
+static void share_one_processor(struct bench_socket *s)
 {
     int cpu = sched_getcpu();
     cpu_set_t one;
@@ -124,13 +141,13 @@ static void share_one_processor(struct wrg_bench_socket *s)
     (void)sched_setaffinity(0, sizeof(one), &one);
 }
 
-static void spread_again(const struct wrg_bench_socket *s)
+static void spread_again(const struct bench_socket *s)
 {
     if (CPU_COUNT(&s->allowed) > 0)
         (void)sched_setaffinity(0, sizeof(s->allowed), &s->allowed);
 }
 
-static void close_all(struct wrg_bench_socket *s)
+static void close_all(struct bench_socket *s)
 {
     const int fds[] = { s->stop_fd, s->store_fd, s->limit_fd, s->echo_fd };
 
@@ -141,7 +158,7 @@ static void close_all(struct wrg_bench_socket *s)
     spread_again(s);
 }
 
-static void join_server(struct wrg_bench_socket *s)
+static void join_server(struct bench_socket *s)
 {
     const uint64_t one = 1;
 
@@ -149,11 +166,20 @@ static void join_server(struct wrg_bench_socket *s)
     pthread_join(s->server, NULL);
 }
 
-int wrg_bench_socket_init(struct wrg_bench_socket *s)
+static void stop(struct bench_socket *s)
+{
+    shutdown(s->limit_fd, SHUT_RDWR);
+    pthread_join(s->echo, NULL);
+    join_server(s);
+    close_all(s);
+}
+
+/* Starts both threads, writes the node that is read. */
+static int start(struct bench_socket *s)
 {
     int pair[2], ret;
 
-    *s = (struct wrg_bench_socket){ .stop_fd = -1, .store_fd = -1, .limit_fd = -1, .echo_fd = -1 };
+    *s = (struct bench_socket){ .stop_fd = -1, .store_fd = -1, .limit_fd = -1, .echo_fd = -1 };
     share_one_processor(s);
     ret = make_store(s);
     if (ret == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
@@ -175,14 +201,43 @@ int wrg_bench_socket_init(struct wrg_bench_socket *s)
     }
     ret = write_node(s->store_fd);
     if (ret)
-        wrg_bench_socket_fini(s);
+        stop(s);
     return ret;
 }
 
-void wrg_bench_socket_fini(struct wrg_bench_socket *s)
+/* ---- the row ---- */
+
+static int time_round(struct bench_socket *s, struct times *best)
 {
-    shutdown(s->limit_fd, SHUT_RDWR);
-    pthread_join(s->echo, NULL);
-    join_server(s);
-    close_all(s);
+    double began = wrg_bench_now();
+    int ret = read_node(s->store_fd, READS);
+
+    wrg_bench_keep_best(&best->reads, wrg_bench_now() - began);
+    began = wrg_bench_now();
+    if (ret == 0)
+        ret = read_node(s->limit_fd, READS);
+    wrg_bench_keep_best(&best->limit, wrg_bench_now() - began);
+    return ret;
+}
+
+void wrg_bench_socket(struct wrg_bench *bench)
+{
+    static const char name[] = "store.socket";
+    struct bench_socket s;
+    struct times best = { 0 };
+    int ret;
+
+    if (!wrg_bench_wanted(bench, name))
+        return;
+    ret = start(&s);
+    if (ret == 0) {
+        for (unsigned round = 0; round < bench->args->rounds * ROUNDS && ret == 0; round++)
+            ret = time_round(&s, &best);
+        stop(&s);
+    }
+    if (ret == 0) {
+        wrg_bench_add(bench, name, READS / best.reads, "reads/s", READS / best.limit);
+        return;
+    }
+    wrg_bench_fail(bench, "%s: %s", name, strerror(-ret));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/bench.h"
+#include "cli/bench_impl.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -8,7 +8,7 @@ void wrg_bench_subject_init(struct wrg_bench_subject *subject, struct wrg_bench 
                             const char *name, bool checked)
 {
     *subject = (struct wrg_bench_subject){ .bench = bench, .name = name, .c = &bench->c };
-    wrg_runner_init(&subject->runner, bench->cli->driver);
+    wrg_runner_init(&subject->runner, bench->args->driver);
     subject->runner.options.oracles = checked;
     subject->runner.options.hash = checked;
     subject->runner.options.prefault = true;
@@ -25,15 +25,14 @@ static bool subject_run(struct wrg_bench_subject *subject)
 
     if (result == 0 && v.rule == WRG_RULE_CLEAN && v.ios == subject->ios && v.ios_failed == 0)
         return true;
-    bench->code = WRG_EXIT_FAULT;
     if (result)
-        wrg_cli_error(bench->cli, "%s: %s", subject->name, strerror(-result));
+        wrg_bench_fail(bench, "%s: %s", subject->name, strerror(-result));
     else
-        wrg_cli_error(bench->cli,
-                      "%s: the case failed: %s, %" PRIu32 " of %" PRIu32 " requests, %" PRIu32
-                      " of them with an error: %s",
-                      subject->name, wrg_rule_id(v.rule), v.ios, subject->ios, v.ios_failed,
-                      v.detail);
+        wrg_bench_fail(bench,
+                       "%s: the case failed: %s, %" PRIu32 " of %" PRIu32 " requests, %" PRIu32
+                       " of them with an error: %s",
+                       subject->name, wrg_rule_id(v.rule), v.ios, subject->ios, v.ios_failed,
+                       v.detail);
     return false;
 }
 
@@ -45,10 +44,4 @@ double wrg_bench_subject_time(struct wrg_bench_subject *subject, uint32_t runs)
         if (!subject_run(subject))
             return -1;
     return wrg_bench_now() - began;
-}
-
-void wrg_bench_keep_best(double *best, double seconds)
-{
-    if (*best == 0 || seconds < *best)
-        *best = seconds;
 }

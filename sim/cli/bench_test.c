@@ -31,7 +31,7 @@ static void every_plan__stays_on_its_disk_and_makes_its_requests(void **state)
             assert_true(io->sector + (io->times - 1) * io->stride + io->count <= sectors);
         }
         assert_int_equal(seen, requests);
-        assert_int_equal(measured, wrg_bench_requests(plan, 1));
+        assert_int_equal(measured, wrg_bench_plan_requests(plan, 1));
     }
 }
 
