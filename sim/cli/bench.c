@@ -2,7 +2,7 @@
 /*
  * `wringer bench`: figures as they come, or one JSON document of all of them.
  */
-#include "cli/bench.h"
+#include "bench/bench.h"
 
 #include <math.h>
 #include <unistd.h>

@@ -7,8 +7,8 @@
 #include <math.h>
 #include <sys/resource.h>
 
-#include "cli/bench_impl.h"
-#include "cli/bench_plan.h"
+#include "bench/impl.h"
+#include "bench/plan.h"
 
 #define CYCLES 10000u
 

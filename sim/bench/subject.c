@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/bench_impl.h"
+#include "bench/impl.h"
 
 #include <inttypes.h>
 #include <string.h>

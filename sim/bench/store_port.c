@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/bench_impl.h"
+#include "bench/impl.h"
 #include "guest/guest.h"
 
 #define NAMES       32u /* in the directory of a device */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/bench_limits.h"
+#include "bench/limits.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/bench_plan.h"
+#include "bench/plan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "case/codec.h"
-#include "cli/bench_limits.h"
+#include "bench/limits.h"
 
 static struct wrg_case c;
 

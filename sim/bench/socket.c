@@ -16,7 +16,7 @@
 
 #include <xen/io/xs_wire.h>
 
-#include "cli/bench_impl.h"
+#include "bench/impl.h"
 #include "serve/serve.h"
 
 #define PATH   "/local/domain/1/device/vbd/51712/state"

@@ -2,13 +2,13 @@
 /*
  * What is measured: one row a benchmark, and the case that it runs.
  *
- * Layer   cli
+ * Layer   bench
  * Bounds  a case holds WRG_CASE_OPS_MAX ops, so requests come from `times=` of a few hundred `io`
  * Source  conditions common to all: both reference drivers, native ABI, as many ring pages as the
  *         depth needs
  */
-#ifndef WRG_CLI_BENCH_PLAN_H
-#define WRG_CLI_BENCH_PLAN_H
+#ifndef WRG_BENCH_PLAN_H
+#define WRG_BENCH_PLAN_H
 
 #include "sched/sched.h"
 #include "vocab/ops.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/bench.h"
+#include "bench/bench.h"
 
 #include <errno.h>
 #include <math.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli/bench_impl.h"
+#include "bench/impl.h"
 
 #define LIMIT_PASSED 1.1 /* more than this of its limit is no figure */
 

@@ -6,14 +6,14 @@
  *             behind a socket. Each figure is the best of several rounds, in which it and its limit
  *             take turns, so that both see the same machine; a world starts, runs and is judged as
  *             in a replay
- * Layer       cli
+ * Layer       bench
  * Units       each figure says its own
  * Owner       all memory is taken and given back within the call
  * Errors      what does not do its work gives a complaint, never a figure
  * Threads     one, but for rows that measure threads
  */
-#ifndef WRG_CLI_BENCH_H
-#define WRG_CLI_BENCH_H
+#ifndef WRG_BENCH_BENCH_H
+#define WRG_BENCH_BENCH_H
 
 #include <stdbool.h>
 #include <wringer/wringer.h>

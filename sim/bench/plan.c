@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/bench_plan.h"
+#include "bench/plan.h"
 
 #include "base/base.h"
 #include "case/codec.h"

@@ -9,7 +9,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "cli/bench_limits.h"
+#include "bench/limits.h"
 
 #define SLOTS 32u
 #define LOOKS 1000u /* before a thread lets others run */

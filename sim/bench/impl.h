@@ -2,14 +2,14 @@
 /*
  * What the benchmarks share: where figures go, and a world that runs one case again and again.
  *
- * Layer   cli
+ * Layer   bench
  * Units   seconds
  * Errors  a run that does not do its work ends with a complaint, never with a figure
  */
-#ifndef WRG_CLI_BENCH_IMPL_H
-#define WRG_CLI_BENCH_IMPL_H
+#ifndef WRG_BENCH_IMPL_H
+#define WRG_BENCH_IMPL_H
 
-#include "cli/bench.h"
+#include "bench/bench.h"
 #include "runner/runner.h"
 
 struct wrg_bench {
@@ -27,7 +27,7 @@ struct wrg_bench_subject {
     uint32_t ios; /* that a run must complete */
 };
 
-/* ---- bench_run.c ---- */
+/* ---- bench.c ---- */
 
 double wrg_bench_now(void);
 void wrg_bench_keep_best(double *best, double seconds);
@@ -40,7 +40,7 @@ void wrg_bench_add(struct wrg_bench *bench, const char *name, double value, cons
 /* Complains, and the whole has failed. */
 void wrg_bench_fail(struct wrg_bench *bench, const char *format, ...) WRG_PRINTF(2, 3);
 
-/* ---- bench_subject.c ---- */
+/* ---- subject.c ---- */
 
 /* checked: with all checkers and the trace hash. It runs the bench's own case. */
 void wrg_bench_subject_init(struct wrg_bench_subject *subject, struct wrg_bench *bench,

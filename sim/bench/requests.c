@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/bench_impl.h"
-#include "cli/bench_limits.h"
-#include "cli/bench_plan.h"
+#include "bench/impl.h"
+#include "bench/limits.h"
+#include "bench/plan.h"
 
 enum { PLACE_ROUNDS = 4 };
 

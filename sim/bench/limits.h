@@ -4,14 +4,14 @@
  *
  * What it is  ring  a ring of 32 slots of 112 bytes in plain memory, one thread, batches of 32,
  *                   with one copy of 4 KiB a request between a page and the disk
- *             threads  such a ring between two threads, which spin (bench_threads.c)
+ *             threads  such a ring between two threads, which spin (limits_threads.c)
  *             copy  the copies of big requests, page by page, and nothing else
- * Layer       cli
+ * Layer       bench
  * Units       bytes, seconds
  * Owner       a limit owns its memory, which is touched before it is measured
  */
-#ifndef WRG_CLI_BENCH_LIMITS_H
-#define WRG_CLI_BENCH_LIMITS_H
+#ifndef WRG_BENCH_LIMITS_H
+#define WRG_BENCH_LIMITS_H
 
 #include "base/base.h"
 

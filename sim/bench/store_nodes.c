@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/bench_impl.h"
+#include "bench/impl.h"
 #include "store/xenstore.h"
 
 #define VALUE_BYTES 8u
