@@ -15,7 +15,6 @@
 #define ROUND_IOS   3
 #define IO_SECTORS  24u
 #define PAUSE_NS    50000 /* of virtual time: nobody else can run when it is over */
-#define STEPS_EACH  20000 /* to connect, and to close */
 #define JUDGED_BOTH (1u << WRG_SEAT_FRONT | 1u << WRG_SEAT_BACK)
 
 /* ---- the store ---- */
@@ -140,7 +139,7 @@ static void connect(struct wrg_world_vbd *vbd)
     result = wrg_disk_queue_start(&vbd->disk);
     WRG_ASSERT(result == 0);
     (void)wrg_sched_speak(&w->sched, before);
-    wrg_world_grant_steps(w, STEPS_EACH);
+    wrg_world_grant_steps(w, WRG_DEVICE_STEPS);
 }
 
 void wrg_devices_connect(struct wrg_world *w)
@@ -151,10 +150,9 @@ void wrg_devices_connect(struct wrg_world *w)
 
 /* ---- what the other guests do ---- */
 
-static bool do_round(struct wrg_world_vbd *vbd, uint32_t round, uint8_t op)
+static void do_round(struct wrg_world_vbd *vbd, uint32_t round, uint8_t op)
 {
     uint32_t range = (uint32_t)wrg_min_u64(wrg_edge_sectors(vbd), 4096) & ~7u;
-    bool any = false;
 
     for (uint32_t i = 0; i < ROUND_IOS && range > IO_SECTORS; i++) {
         uint32_t nth = round * ROUND_IOS + i;
@@ -162,32 +160,29 @@ static bool do_round(struct wrg_world_vbd *vbd, uint32_t round, uint8_t op)
                                         .sector = nth * IO_SECTORS * 2 % (range - IO_SECTORS),
                                         .count = IO_SECTORS,
                                         .pattern = nth };
-        any |= wrg_edge_submit(vbd, &io);
+        (void)wrg_edge_submit(vbd, &io);
     }
     (void)!wrg_sched_wait(&vbd->w->sched, PAUSE_NS);
-    return any;
 }
 
-/* Where the ops of a case begin before its device is connected, so does this task. */
-static void wait_for_device(struct wrg_world_vbd *vbd)
-{
-    for (uint32_t i = 0; i < ROUNDS_MAX && !wrg_edge_is_ready(vbd); i++)
-        (void)!wrg_sched_wait(&vbd->w->sched, PAUSE_NS);
-}
-
+/* After each connection: a device that has come back is read and written again. */
 static void load(void *arg)
 {
     struct wrg_world_vbd *vbd = arg;
     const struct wrg_world *w = vbd->w;
     bool writable = w->config.media != WRG_CASE_MEDIA_CDROM;
 
-    wait_for_device(vbd);
-    for (uint32_t round = 0; round < ROUNDS_MAX; round++) {
-        bool over = __atomic_load_n(&w->director_done, __ATOMIC_ACQUIRE);
-        if ((over && round >= ROUNDS_MIN) || (writable && !do_round(vbd, round, WRG_IO_WRITE)) ||
-            !do_round(vbd, round, WRG_IO_READ))
-            break;
-    }
+    uint32_t seen = 0;
+
+    while (wrg_edge_wait_ready(vbd, &seen))
+        for (uint32_t round = 0; round < ROUNDS_MAX && wrg_edge_is_ready(vbd); round++) {
+            bool over = __atomic_load_n(&w->director_done, __ATOMIC_ACQUIRE);
+            if (over && round >= ROUNDS_MIN)
+                break;
+            if (writable)
+                do_round(vbd, round, WRG_IO_WRITE);
+            do_round(vbd, round, WRG_IO_READ);
+        }
 }
 
 void wrg_devices_begin(struct wrg_world *w)
@@ -251,7 +246,7 @@ void wrg_devices_close(struct wrg_world *w)
 {
     for (unsigned i = 1; i < w->nvbds; i++) {
         wrg_vbd_detach(wrg_world_device(w, i), WRG_SEAT_FRONT);
-        wrg_world_grant_steps(w, STEPS_EACH);
+        wrg_world_grant_steps(w, WRG_DEVICE_STEPS);
     }
 }
 
@@ -274,16 +269,5 @@ void wrg_devices_on_death(struct wrg_world *w, uint16_t domid)
             if (seat == WRG_SEAT_FRONT)
                 __atomic_store_n(&vbd->edge.state.ready, false, __ATOMIC_RELEASE);
         }
-    }
-}
-
-void wrg_devices_on_rebuild(struct wrg_world *w)
-{
-    for (unsigned i = 1; i < w->nvbds; i++) {
-        struct wrg_world_vbd *vbd = wrg_world_device(w, i);
-        uint8_t before = wrg_sched_speak(&w->sched, vbd->index);
-        wrg_disk_queue_drop(&vbd->disk);
-        (void)wrg_sched_speak(&w->sched, before);
-        wrg_guest_reset(&vbd->guests[WRG_SEAT_BACK]);
     }
 }

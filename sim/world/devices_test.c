@@ -6,6 +6,8 @@
 #include "world/world_fixture.h"
 
 #include "disk/memory_disk.h"
+#include "trace/trace.h"
+#include "world/program.h"
 
 static const char several[] =
     "config victim=none guests=4 queues=2 front-queues=2\n"
@@ -169,6 +171,95 @@ static void faults__hit_the_first_device_alone(void **state)
     assert_int_equal(calls[0], calls[1]);
 }
 
+/* ---- what happens to a host or a kernel happens to all of its devices ---- */
+
+static void count_ready(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    unsigned *ready = ctx;
+
+    (void)payload;
+    (void)len;
+    if (ev->kind == WRG_EV_BLK_READY)
+        ready[ev->role >> WRG_TRACE_ROLE_BITS]++;
+}
+
+/* Until there is nothing more to write to. */
+static void write_on(void *ctx, struct wrg_world *world)
+{
+    (void)ctx;
+    while (wrg_program_wait(world))
+        ;
+}
+
+struct coming_back {
+    const char *ops;
+    bool program;
+    unsigned ready[3]; /* how often each device has come up */
+};
+
+static void expect_ready(const struct coming_back *expected)
+{
+    unsigned ready[WRG_WORLD_DEVICES] = { 0 };
+    struct wrg_case *c = fixture_case(expected->ops);
+    struct wrg_world_options options = {
+        .oracles = true, .hash = true, .tap = count_ready, .tap_ctx = ready
+    };
+
+    if (expected->program) {
+        options.program = write_on;
+        options.devices = 3;
+    }
+    struct wrg_world *world = wrg_world_create(&options);
+    struct wrg_verdict verdict = fixture_run(world, c);
+    fixture_expect_clean(&verdict, expected->ops);
+    assert_int_equal(verdict.dead_ops, 0);
+    for (unsigned i = 0; i < WRG_ARRAY_LEN(expected->ready); i++)
+        if (ready[i] != expected->ready[i])
+            fail_msg("%s: device %u came up %u times", expected->ops, i, ready[i]);
+    wrg_world_destroy(world);
+    free(c);
+}
+
+static void host_or_kernel_goes__all_of_its_devices_come_back(void **state)
+{
+    static const struct coming_back table[] = {
+        { "config victim=none guests=3\ntoolstack action=power-cut\n", false, { 2, 2, 2 } },
+        { "config victim=none guests=3\nreconnect how=migrate\n", false, { 2, 2, 2 } },
+        { "config victim=none guests=3\nreconnect how=restart\n", false, { 2, 1, 1 } },
+        { "config victim=none guests=3\nreconnect how=kexec\n", false, { 2, 1, 1 } },
+        { "config victim=none\ntoolstack action=power-cut\n", true, { 2, 2, 2 } },
+        { "config victim=none\nreconnect how=migrate\n", true, { 2, 2, 2 } },
+        { "config victim=none\nreconnect how=kexec\n", true, { 2, 2, 2 } },
+        { "config victim=none\nreconnect how=firmware\n", true, { 2, 2, 2 } },
+        { "config victim=none\nreconnect by=back\n", true, { 2, 1, 1 } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < WRG_ARRAY_LEN(table); i++)
+        expect_ready(&table[i]);
+}
+
+/* Its guest reads and writes again: at least two rounds of three writes and three reads. */
+static void device_that_is_back__has_io_again(void **state)
+{
+    static const char *const numbers[] = { "toolstack action=power-cut", "reconnect how=migrate" };
+    enum { RINGS_BACK = 2, ROUND_IOS = 6, ROUNDS = 2 };
+
+    (void)state;
+    for (size_t i = 0; i < WRG_ARRAY_LEN(numbers); i++) {
+        char ops[128];
+        snprintf(ops, sizeof(ops), "config victim=none guests=3\nwait for=time-ms n=60\n%s\n",
+                 numbers[i]);
+        struct wrg_case *c = fixture_case(ops);
+        struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, false);
+        struct wrg_verdict verdict = fixture_run(world, c);
+        fixture_expect_clean(&verdict, ops);
+        assert_true(verdict.ios >= 2 * 16 * ROUND_IOS + RINGS_BACK * ROUND_IOS * ROUNDS);
+        wrg_world_destroy(world);
+        free(c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +270,8 @@ int main(void)
         cmocka_unit_test(one_guest_after_four__hash_of_a_world_that_never_had_them),
         cmocka_unit_test(disk_of_the_second_guest_forgets__found_there),
         cmocka_unit_test(faults__hit_the_first_device_alone),
+        cmocka_unit_test(host_or_kernel_goes__all_of_its_devices_come_back),
+        cmocka_unit_test(device_that_is_back__has_io_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,6 +59,7 @@ void wrg_edge_reset(struct wrg_world_vbd *vbd)
     edge->lost_pages = 0;
     edge->waiting = edge->given_up = false;
     edge->state.ready = false;
+    edge->state.connections = 0;
 }
 
 static void lock(struct wrg_world_vbd *vbd)
@@ -259,6 +260,25 @@ static struct wrg_io_slot *take_slot(struct wrg_world_vbd *vbd)
     return NULL;
 }
 
+bool wrg_edge_wait_ready(struct wrg_world_vbd *vbd, uint32_t *seen)
+{
+    struct wrg_edge_above *edge = &vbd->edge;
+
+    while (!edge->given_up) {
+        lock(vbd);
+        bool ready = wrg_edge_is_ready(vbd) && edge->state.connections != *seen;
+        edge->waiting = !ready;
+        edge->waiter = wrg_sched_current(&vbd->w->sched);
+        if (ready)
+            *seen = edge->state.connections;
+        unlock(vbd);
+        if (ready)
+            return true;
+        (void)!wrg_sched_wait(&vbd->w->sched, WRG_SCHED_FOREVER);
+    }
+    return false;
+}
+
 static void fill_vectors(struct wrg_io_slot *slot, const struct wrg_edge_io *args)
 {
     uint32_t left = args->count;
@@ -435,6 +455,18 @@ int wrg_edge_submit_program(struct wrg_world_vbd *vbd, const struct wrg_program_
 
 /* ---- callbacks of the frontend ---- */
 
+/* Who waits for room may find that there is none, and waits again. */
+static void note_connection(struct wrg_world_vbd *vbd)
+{
+    lock(vbd);
+    bool wake = vbd->edge.waiting;
+    vbd->edge.waiting = false;
+    vbd->edge.state.connections++;
+    unlock(vbd);
+    if (wake)
+        wrg_sched_wake(&vbd->w->sched, vbd->edge.waiter);
+}
+
 static void blk_ready(void *ctx, const struct wrg_blk_ready *args)
 {
     struct wrg_world_vbd *vbd = ctx;
@@ -445,6 +477,7 @@ static void blk_ready(void *ctx, const struct wrg_blk_ready *args)
     __atomic_store_n(&vbd->edge.state.sectors, args->sectors, __ATOMIC_RELAXED);
     __atomic_store_n(&vbd->edge.state.ready, true, __ATOMIC_RELEASE);
     vbd->edge.state.max_segments = args->max_segments;
+    note_connection(vbd);
 }
 
 static void blk_complete(void *ctx, const struct wrg_blk_complete *args)

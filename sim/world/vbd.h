@@ -47,8 +47,9 @@ struct wrg_io_slot {
     struct wrg_program_io program; /* done NULL: not a program's */
 };
 
-struct wrg_edge_state { /* what a snapshot copies */
-    bool ready;         /* the frontend takes I/O */
+struct wrg_edge_state {   /* what a snapshot copies */
+    bool ready;           /* the frontend takes I/O */
+    uint32_t connections; /* so often it has begun to */
     uint64_t sectors;
     uint32_t max_segments;
 };
@@ -139,6 +140,11 @@ static inline uint64_t wrg_edge_sectors(const struct wrg_world_vbd *vbd)
 {
     return __atomic_load_n(&vbd->edge.state.sectors, __ATOMIC_RELAXED);
 }
+/*
+ * From a task: sleeps until the frontend takes I/O, by a connection that the caller has not seen.
+ * False: nothing can happen any more.
+ */
+bool wrg_edge_wait_ready(struct wrg_world_vbd *vbd, uint32_t *seen);
 /* I/Os that have ended. */
 uint32_t wrg_edge_completed(struct wrg_world_vbd *vbd);
 /* Pages of its buffers, those that were lost included. */

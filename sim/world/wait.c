@@ -36,15 +36,14 @@ static bool has_responses(struct wrg_world *w, uint64_t n)
     return wrg_hostile_responses(front) >= n;
 }
 
-static bool is_connected(struct wrg_world *w, uint64_t n)
+static bool is_connected(struct wrg_world *w, uint64_t device)
 {
-    (void)n;
-    return wrg_world_connected(w);
+    return wrg_vbd_connected(wrg_world_device(w, (unsigned)device));
 }
 
-static bool seat_closed(struct wrg_world *w, uint64_t seat)
+static bool seat_closed(struct wrg_world_vbd *vbd, unsigned seat)
 {
-    uint32_t state = wrg_world_state(w, (unsigned)seat);
+    uint32_t state = wrg_vbd_state(vbd, seat);
 
     return state == WRG_XENBUS_CLOSED || state == WRG_XENBUS_UNKNOWN;
 }
@@ -52,12 +51,19 @@ static bool seat_closed(struct wrg_world *w, uint64_t seat)
 static bool is_closed(struct wrg_world *w, uint64_t n)
 {
     (void)n;
-    return seat_closed(w, WRG_SEAT_FRONT) && seat_closed(w, WRG_SEAT_BACK);
+    return seat_closed(&w->vbd, WRG_SEAT_FRONT) && seat_closed(&w->vbd, WRG_SEAT_BACK);
 }
 
-bool wrg_wait_connected(struct wrg_world *w)
+/* `which`: device and seat */
+static bool is_seat_closed(struct wrg_world *w, uint64_t which)
 {
-    return wrg_wait_until(w, is_connected, 0, WRG_CLOSE_PATIENCE_NS);
+    return seat_closed(wrg_world_device(w, (unsigned)(which / WRG_WORLD_SEATS)),
+                       which % WRG_WORLD_SEATS);
+}
+
+bool wrg_wait_connected(struct wrg_world_vbd *vbd)
+{
+    return wrg_wait_until(vbd->w, is_connected, vbd->index, WRG_CLOSE_PATIENCE_NS);
 }
 
 bool wrg_wait_closed(struct wrg_world *w)
@@ -65,9 +71,11 @@ bool wrg_wait_closed(struct wrg_world *w)
     return wrg_wait_until(w, is_closed, 0, WRG_CLOSE_PATIENCE_NS);
 }
 
-bool wrg_wait_seat_closed(struct wrg_world *w, unsigned seat)
+bool wrg_wait_seat_closed(struct wrg_world_vbd *vbd, unsigned seat)
 {
-    return wrg_wait_until(w, seat_closed, seat, WRG_CLOSE_PATIENCE_NS);
+    uint64_t which = (uint64_t)vbd->index * WRG_WORLD_SEATS + seat;
+
+    return wrg_wait_until(vbd->w, is_seat_closed, which, WRG_CLOSE_PATIENCE_NS);
 }
 
 /* An event waits behind a delayed EOI: the world only looks idle. Sleeps until it comes. */
@@ -137,7 +145,7 @@ bool wrg_op_wait(struct wrg_world *w, const struct wrg_op *op)
     case WRG_CASE_WAIT_TIME_MS:
         (void)wrg_wait_idle(w, wrg_min_u64(n, 1000000) * NS_PER_MS);
         return true;
-    case WRG_CASE_WAIT_CONNECTED: return wrg_wait_connected(w);
+    case WRG_CASE_WAIT_CONNECTED: return wrg_wait_connected(&w->vbd);
     default: return wrg_wait_closed(w);
     }
 }

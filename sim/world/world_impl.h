@@ -122,6 +122,7 @@ struct wrg_world {
     bool reconnected;           /* the connection is not the one of the start */
     struct wrg_next_back next_back;
     uint32_t rebuilds; /* of the back's domain, in this run */
+    uint32_t cut_fate; /* of the last power cut */
     bool closing;      /* an op has closed or killed something */
     bool ended;
     bool cut;       /* by the step budget, of which no checker has spoken */
@@ -189,9 +190,10 @@ void wrg_devices_phase(struct wrg_world *w, enum wrg_phase phase);
 /* Ask the frontends beside the first to close; at the end, all is taken away. */
 void wrg_devices_close(struct wrg_world *w);
 void wrg_devices_stop(struct wrg_world *w);
-/* A domain has died; the backend's is about to be built again, without drivers for these. */
+/* A domain has died. */
 void wrg_devices_on_death(struct wrg_world *w, uint16_t domid);
-void wrg_devices_on_rebuild(struct wrg_world *w);
+/* That a device beside the first may take to connect, and to close. */
+#define WRG_DEVICE_STEPS 20000
 
 /* program.c */
 void wrg_program_begin(struct wrg_world *w);
@@ -263,10 +265,10 @@ bool wrg_wait_until(struct wrg_world *w, bool (*reached)(struct wrg_world *w, ui
                     uint64_t n, uint64_t patience_ns);
 /* Virtual time after which a driver that was asked to close has done so, or never will. */
 #define WRG_CLOSE_PATIENCE_NS (UINT64_C(60) * 1000 * 1000 * 1000)
-bool wrg_wait_connected(struct wrg_world *w);
-/* Both ends closed or gone; of one seat. */
+bool wrg_wait_connected(struct wrg_world_vbd *vbd);
+/* Both ends of the first device closed or gone; one seat of any. */
 bool wrg_wait_closed(struct wrg_world *w);
-bool wrg_wait_seat_closed(struct wrg_world *w, unsigned seat);
+bool wrg_wait_seat_closed(struct wrg_world_vbd *vbd, unsigned seat);
 bool wrg_op_wait(struct wrg_world *w, const struct wrg_op *op);
 uint64_t wrg_op_wait_steps(const struct wrg_op *op);
 
