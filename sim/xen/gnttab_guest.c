@@ -8,9 +8,9 @@
 
 enum { BATCH = 64 };
 
-static void emit_grant(struct wrg_xen *xen, struct wrg_domain *dom,
-                       const struct wrg_gnttab_grant *args, uint32_t gref,
-                       const struct wrg_view *view)
+void wrg_gnttab_emit_grant(struct wrg_xen *xen, struct wrg_domain *dom,
+                           const struct wrg_gnttab_grant *args, uint32_t gref,
+                           const struct wrg_view *view)
 {
     struct wrg_frame *meta = &xen->memory.frames[view->frame];
 
@@ -56,7 +56,7 @@ static int grant_one(struct wrg_xen *xen, struct wrg_domain *dom,
         xen, dom, gref,
         (struct wrg_grant_entry){ .flags = flags, .domid = args->domid, .frame = view->frame });
     if (WRG_UNLIKELY(xen->trace->on))
-        emit_grant(xen, dom, args, gref, view);
+        wrg_gnttab_emit_grant(xen, dom, args, gref, view);
     return 0;
 }
 
@@ -110,6 +110,12 @@ __attribute__((noinline)) static int grant_any(struct wrg_xen *xen, struct wrg_d
     return 0;
 }
 
+/* A single page has a way of its own, unless others may do the same at this moment. */
+static inline bool is_usual(const struct wrg_xen *xen, const struct wrg_domain *dom)
+{
+    return dom->gnttab.version == 1 && !xen->parallel;
+}
+
 static inline bool is_quiet(const struct wrg_xen *xen, const struct wrg_domain *dom)
 {
     return dom->gnttab.version == 1 && wrg_gnttab_is_quiet(xen);
@@ -117,7 +123,7 @@ static inline bool is_quiet(const struct wrg_xen *xen, const struct wrg_domain *
 
 int wrg_gnttab_grant(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_grant *args)
 {
-    if (args->count == 1 && is_quiet(xen, dom) && wrg_gnttab_grant_one_quiet(xen, dom, args))
+    if (args->count == 1 && is_usual(xen, dom) && wrg_gnttab_grant_one(xen, dom, args))
         return 0;
     return grant_any(xen, dom, args);
 }
@@ -202,7 +208,7 @@ __attribute__((noinline)) static void end_any(struct wrg_xen *xen, struct wrg_do
 void wrg_gnttab_end(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_end *args)
 {
     args->still_in_use = 0;
-    if (args->count != 1 || !is_quiet(xen, dom) || !wrg_gnttab_end_one_quiet(xen, dom, args->grefs))
+    if (args->count != 1 || !is_usual(xen, dom) || !wrg_gnttab_end_one(xen, dom, args->grefs))
         end_any(xen, dom, args);
 }
 

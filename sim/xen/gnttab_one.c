@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is usual of a single page, with nobody listening: the four calls of a request of one segment
- * (gnttab_quiet.h). They look at everything before they change anything, so that whatever is not
- * usual is left to the general code as it was.
+ * What is usual of a single page, whether anybody listens or not: the four calls of a request of
+ * one segment (gnttab_quiet.h). They look at everything before they change anything, so that
+ * whatever is not usual is left to the general code as it was.
  */
 #include "xen/gnttab_impl.h"
 #include "xen/gnttab_quiet.h"
@@ -21,8 +21,8 @@ static inline void mark_entry(struct wrg_xen *xen, const struct wrg_domain *dom,
     wrg_memory_mark(&xen->memory, dom->gnttab.first_frame + gref / WRG_GNTTAB_PER_FRAME);
 }
 
-bool wrg_gnttab_grant_one_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
-                                const struct wrg_gnttab_grant *args)
+bool wrg_gnttab_grant_one(struct wrg_xen *xen, struct wrg_domain *dom,
+                          const struct wrg_gnttab_grant *args)
 {
     const struct wrg_view *view = wrg_xen_view(dom, args->pages[0]);
     uint32_t gref = view ? wrg_slots_take(&dom->gnttab.refs) : WRG_SLOTS_NONE;
@@ -36,10 +36,12 @@ bool wrg_gnttab_grant_one_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
                                     GTF_permit_access | (args->readonly ? GTF_readonly : 0);
     dom->gnttab.given++;
     args->grefs[0] = gref;
+    if (xen->trace->on)
+        wrg_gnttab_emit_grant(xen, dom, args, gref, view);
     return true;
 }
 
-bool wrg_gnttab_end_one_quiet(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t *gref)
+bool wrg_gnttab_end_one(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t *gref)
 {
     struct wrg_slots *refs = &dom->gnttab.refs;
 
@@ -55,6 +57,7 @@ bool wrg_gnttab_end_one_quiet(struct wrg_xen *xen, struct wrg_domain *dom, uint3
     xen->memory.frames[frame].granted--;
     wrg_slots_put(refs, *gref);
     dom->gnttab.given--;
+    wrg_xen_emit(xen, .kind = WRG_EV_GRANT_END, .role = dom->role, .a = *gref, .b = frame);
     *gref = WRG_NO_GREF;
     return true;
 }
@@ -79,8 +82,20 @@ static inline bool may_map(struct wrg_xen *xen, const struct wrg_domain *granter
            wrg_gnttab_owns(granter, word >> 32);
 }
 
-bool wrg_gnttab_map_one_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
-                              const struct wrg_gnttab_map *args)
+static void tell_map(struct wrg_xen *xen, const struct wrg_domain *dom,
+                     const struct wrg_gnttab_map *args, uint32_t frame)
+{
+    const struct wrg_gnttab_map_op *op = &args->ops[0];
+
+    if (dom->role == WRG_ROLE_BACK)
+        wrg_fetch_mapped(&xen->fetch, (uint8_t)wrg_xen_voice(xen), &xen->memory.frames[frame],
+                         op->gref, frame);
+    wrg_xen_emit(xen, .kind = WRG_EV_MAP, .role = dom->role, .a = op->gref, .b = op->page,
+                 .c = frame, .d = args->domid | (uint64_t)args->readonly << 16);
+}
+
+bool wrg_gnttab_map_one(struct wrg_xen *xen, struct wrg_domain *dom,
+                        const struct wrg_gnttab_map *args)
 {
     struct wrg_domain *granter = wrg_xen_domain(xen, args->domid);
     struct wrg_gnttab_map_op *op = &args->ops[0];
@@ -118,10 +133,12 @@ bool wrg_gnttab_map_one_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
                                         .handle = op->page,
                                         .frame = frame & 0xffffff,
                                         .flags = write ? WRG_VIEW_WRITE : 0 };
+    if (xen->trace->on)
+        tell_map(xen, dom, args, frame);
     return true;
 }
 
-bool wrg_gnttab_unmap_one_quiet(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t page)
+bool wrg_gnttab_unmap_one(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t page)
 {
     uint32_t at = page & WRG_VIEW_MASK, slot = at - dom->nframes;
 
@@ -135,12 +152,15 @@ bool wrg_gnttab_unmap_one_quiet(struct wrg_xen *xen, struct wrg_domain *dom, uin
         (pins != 1u << 8 * WRG_PIN_HOST_READ && pins != 1u << 8 * WRG_PIN_HOST_WRITE))
         return false;
     struct wrg_view *view = &dom->views[at];
+    uint32_t frame = view->frame;
     mark_entry(xen, granter, track.gref);
     word_at(xen, granter, track.gref)->entry.flags &= (uint16_t)~IN_USE;
     memset(pin->count, 0, sizeof(pin->count));
-    xen->memory.frames[view->frame].mapped--;
+    xen->memory.frames[frame].mapped--;
     wrg_gnttab_retire(view, at);
     wrg_slots_put(&dom->mappings, slot);
     granter->gnttab.pinned--;
+    wrg_xen_emit(xen, .kind = WRG_EV_UNMAP, .role = dom->role, .a = track.gref, .b = page,
+                 .c = frame, .d = track.granter);
     return true;
 }

@@ -32,13 +32,21 @@ uint32_t wrg_gnttab_map_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
 uint32_t wrg_gnttab_unmap_quiet(struct wrg_xen *xen, struct wrg_domain *dom, const uint32_t *pages,
                                 uint32_t count);
 
-/* Of one entry; false: it is not done (gnttab_one.c). The first two take a table of version 1. */
-bool wrg_gnttab_grant_one_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
-                                const struct wrg_gnttab_grant *args);
-bool wrg_gnttab_end_one_quiet(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t *gref);
+/*
+ * Of one entry, and somebody may listen; false: it is not done (gnttab_one.c). The first two take a
+ * table of version 1.
+ */
+bool wrg_gnttab_grant_one(struct wrg_xen *xen, struct wrg_domain *dom,
+                          const struct wrg_gnttab_grant *args);
+bool wrg_gnttab_end_one(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t *gref);
 /* Without flags, and not contiguous. */
-bool wrg_gnttab_map_one_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
-                              const struct wrg_gnttab_map *args);
-bool wrg_gnttab_unmap_one_quiet(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t page);
+bool wrg_gnttab_map_one(struct wrg_xen *xen, struct wrg_domain *dom,
+                        const struct wrg_gnttab_map *args);
+bool wrg_gnttab_unmap_one(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t page);
+
+/* A grant of a view that was just given; whether the page has secrets is looked up. */
+void wrg_gnttab_emit_grant(struct wrg_xen *xen, struct wrg_domain *dom,
+                           const struct wrg_gnttab_grant *args, uint32_t gref,
+                           const struct wrg_view *view);
 
 #endif
