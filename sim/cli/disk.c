@@ -3,13 +3,17 @@
  * `wringer disk SOURCE TARGET`: copies an image through the simulated rings.
  *
  * A guest with two devices, each with a frontend, a ring and a backend, reads from the one and
- * writes to the other (disk_copy.h); below the backends are the files (disk_image.h).
+ * writes to the other; below the backends are the files (disk_job.h).
  */
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cli/disk_impl.h"
+#include "cli/cli.h"
+#include "cli/disk_job.h"
+
+#define SECTOR 512u
 
 enum {
     OPT_RING_ORDER = 256,
@@ -54,39 +58,45 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
+struct command {
+    bool json;
+    struct wrg_image_job job;
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-    struct wrg_disk_command *disk = state->input;
+    struct command *disk = state->input;
+    struct wrg_image_job *job = &disk->job;
 
     switch (key) {
-    case OPT_RING_ORDER: disk->ring_order = (unsigned)wrg_cli_number(state, arg, 0, 4); break;
-    case OPT_QUEUES: disk->queues = (unsigned)wrg_cli_number(state, arg, 1, 12); break;
-    case OPT_SEGMENTS: disk->segments = (unsigned)wrg_cli_number(state, arg, 1, 4096); break;
-    case OPT_DEPTH: disk->depth = (unsigned)wrg_cli_number(state, arg, 1, WRG_COPY_SLOTS); break;
-    case OPT_PERSISTENT: disk->persistent = true; break;
-    case OPT_ABI: disk->abi = abis[wrg_cli_word(state, arg, abis)]; break;
-    case OPT_ENGINE: disk->engine = (enum wrg_engine)wrg_cli_word(state, arg, engines); break;
-    case OPT_VERIFY: disk->verify = true; break;
+    case OPT_RING_ORDER: job->ring_order = (unsigned)wrg_cli_number(state, arg, 0, 4); break;
+    case OPT_QUEUES: job->queues = (unsigned)wrg_cli_number(state, arg, 1, 12); break;
+    case OPT_SEGMENTS: job->segments = (unsigned)wrg_cli_number(state, arg, 1, 4096); break;
+    case OPT_DEPTH: job->depth = (unsigned)wrg_cli_number(state, arg, 1, WRG_COPY_SLOTS); break;
+    case OPT_PERSISTENT: job->persistent = true; break;
+    case OPT_ABI: job->abi = abis[wrg_cli_word(state, arg, abis)]; break;
+    case OPT_ENGINE: job->engine = (enum wrg_engine)wrg_cli_word(state, arg, engines); break;
+    case OPT_VERIFY: job->verify = true; break;
     case OPT_FAULTS:
-        disk->has_faults = true;
-        disk->faults = wrg_cli_number(state, arg, 0, UINT64_MAX);
+        job->has_faults = true;
+        job->faults = wrg_cli_number(state, arg, 0, UINT64_MAX);
         break;
-    case OPT_FORCE: disk->images.force = true; break;
-    case OPT_NO_SPARSE: disk->images.sparse = false; break;
-    case OPT_CHECK: disk->check = true; break;
-    case OPT_DIRECT: disk->direct = true; break;
-    case OPT_SYNC: disk->sync = true; break;
+    case OPT_FORCE: job->files.force = true; break;
+    case OPT_NO_SPARSE: job->files.sparse = false; break;
+    case OPT_CHECK: job->check = true; break;
+    case OPT_DIRECT: job->direct = true; break;
+    case OPT_SYNC: job->sync = true; break;
     case OPT_JSON: disk->json = true; break;
     case ARGP_KEY_ARG:
-        if (disk->images.target_name)
+        if (job->files.target_name)
             argp_error(state, "'%s': one SOURCE and one TARGET", arg);
-        else if (disk->images.source_name)
-            disk->images.target_name = arg;
+        else if (job->files.source_name)
+            job->files.target_name = arg;
         else
-            disk->images.source_name = arg;
+            job->files.source_name = arg;
         break;
     case ARGP_KEY_END:
-        if (!disk->images.target_name)
+        if (!job->files.target_name)
             argp_usage(state);
         break;
     default: return ARGP_ERR_UNKNOWN;
@@ -132,43 +142,78 @@ static void catch_signals(void)
     signal(SIGXFSZ, SIG_IGN);
 }
 
-static void clear_line(const struct wrg_disk_command *disk)
+/* ---- what is said ---- */
+
+static double mib(uint64_t sectors)
 {
-    if (disk->tty)
-        fputs("\r\033[K", stderr);
+    return (double)sectors * SECTOR / (1u << 20);
 }
+
+static void show(void *ctx, const struct wrg_copy *copy, double seconds)
+{
+    (void)ctx;
+    fprintf(stderr, "\r%s %.0f of %.0f MiB, %.0f MiB/s ", copy->verifying ? "comparing" : "copying",
+            mib(copy->verifying ? copy->compared : copy->copied), mib(copy->sectors),
+            mib(copy->verifying ? copy->compared : copy->moved) / (seconds + 1e-9));
+}
+
+static json_int_t bytes_of(uint64_t sectors)
+{
+    return (json_int_t)sectors * (json_int_t)SECTOR;
+}
+
+static void print_json(const struct wrg_image_job *job)
+{
+    const struct wrg_copy *copy = &job->copy;
+
+    wrg_cli_print_json(json_pack(
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:s, s:s}", "source", job->files.source_name,
+        "target", job->files.target_name, "bytes", bytes_of(copy->sectors), "copied_bytes",
+        bytes_of(copy->moved), "begun_at_bytes", bytes_of(copy->begin), "compared_bytes",
+        bytes_of(copy->compared), "tried_again", (json_int_t)copy->retried, "seconds", job->seconds,
+        "engine", job->engine == WRG_ENGINE_FIBER ? "fiber" : "thread", "files", job->waiting));
+}
+
+static void print_text(const struct wrg_image_job *job)
+{
+    const struct wrg_copy *copy = &job->copy;
+
+    printf("%s: %" PRIu64 " bytes, %.1f MiB copied in %.2f s, %.0f MiB/s", job->files.target_name,
+           copy->sectors * SECTOR, mib(copy->moved), job->seconds,
+           mib(copy->moved) / (job->seconds + 1e-9));
+    if (copy->begin)
+        printf(", begun at %.1f MiB", mib(copy->begin));
+    if (job->has_faults)
+        printf(", %" PRIu64 " pieces tried again", copy->retried);
+    if (job->verify)
+        printf(", %.1f MiB compared", mib(copy->compared));
+    putchar('\n');
+}
+
+/* ---- the command ---- */
 
 int wrg_cmd_disk(const struct wrg_cli *cli, int argc, char **argv)
 {
-    struct wrg_disk_command *disk = calloc(1, sizeof(*disk));
+    struct command *disk = calloc(1, sizeof(*disk));
+    struct wrg_image_job *job = &disk->job;
     int code;
 
     WRG_ASSERT(disk);
-    disk->cli = disk->images.cli = cli;
-    disk->ring_order = 2;
-    disk->queues = 1;
-    disk->segments = 256;
-    disk->depth = 4;
-    disk->abi = abis[0];
-    disk->images.sparse = true;
+    wrg_image_job_init(job);
+    job->stop = &stop;
     wrg_cli_parse(cli, &argp, argc, argv, disk);
-    disk->tty = isatty(STDERR_FILENO);
+    job->show = isatty(STDERR_FILENO) ? show : NULL;
     catch_signals();
-    code = wrg_disk_images_open(&disk->images);
-    if (!code) {
-        code = wrg_disk_command_build(disk, &stop);
-        if (!code)
-            code = wrg_disk_command_run(disk);
-        clear_line(disk);
-        if (code)
-            wrg_disk_images_abandon(&disk->images);
-        else
-            code = wrg_disk_command_conclude(disk);
-        if (!code)
-            wrg_disk_command_print(disk);
-        wrg_disk_command_demolish(disk);
-    }
-    wrg_disk_images_close(&disk->images);
+    code = wrg_image_job_run(job);
+    if (job->show)
+        fputs("\r\033[K", stderr);
+    if (code)
+        wrg_cli_error(cli, "%s", job->files.problem);
+    else if (disk->json)
+        print_json(job);
+    else
+        print_text(job);
+    wrg_image_job_fini(job);
     free(disk);
     return code;
 }

@@ -10,25 +10,28 @@
  *         runs (its boot id stands there too), `durable` was flushed before it was written down,
  *         and holds always
  * Units   sectors of 512 bytes
- * Owner   init of nothing; open takes files and paths, and close gives them back. The part is
+ * Owner   init takes nothing; open takes files and paths, and close gives them back. The part is
  *         locked: one copy at a time
- * Errors  an exit code, after one line on stderr
+ * Errors  an exit code, and one line in `problem`
  */
-#ifndef WRG_CLI_DISK_IMAGE_H
-#define WRG_CLI_DISK_IMAGE_H
+#ifndef WRG_CLI_DISK_FILES_H
+#define WRG_CLI_DISK_FILES_H
 
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "cli/cli.h"
+#include "runner/outcome.h"
 
-struct wrg_disk_images {
-    const struct wrg_cli *cli;
+struct wrg_image_files {
+    /* the caller's */
     const char *source_name; /* as they were typed */
     const char *target_name;
-    bool force, sparse;
+    bool force;  /* replace a target that exists */
+    bool sparse; /* what is a hole stays one */
+    /* its own */
+    char problem[PATH_MAX + 256];
     char target[PATH_MAX]; /* behind symbolic links */
     char part[PATH_MAX + 16];
     char state[PATH_MAX + 16];
@@ -38,22 +41,28 @@ struct wrg_disk_images {
     uint64_t begin; /* where an earlier copy has stopped */
 };
 
-WRG_MUST_USE int wrg_disk_images_open(struct wrg_disk_images *images);
-void wrg_disk_images_close(struct wrg_disk_images *images);
+/* Says what is wrong. Returns the code. */
+int wrg_image_refuse(struct wrg_image_files *files, enum wrg_exit code, const char *format, ...)
+    WRG_PRINTF(3, 4);
+
+/* Of zeroes: no names yet, and holes stay holes. */
+void wrg_image_files_init(struct wrg_image_files *files);
+WRG_MUST_USE int wrg_image_files_open(struct wrg_image_files *files);
+void wrg_image_files_close(struct wrg_image_files *files);
 
 /* Everything below `copied` is in the part, below `durable` on the medium. Best effort: without it
    a later copy begins anew. */
-void wrg_disk_images_note(const struct wrg_disk_images *images, uint64_t copied, uint64_t durable);
+void wrg_image_files_note(const struct wrg_image_files *files, uint64_t copied, uint64_t durable);
 /* The source is what it was, and the part gets the name of the target; `sync`: for good. */
-WRG_MUST_USE int wrg_disk_images_commit(struct wrg_disk_images *images, bool sync);
+WRG_MUST_USE int wrg_image_files_commit(struct wrg_image_files *files, bool sync);
 /* Removes the part. */
-void wrg_disk_images_abandon(struct wrg_disk_images *images);
+void wrg_image_files_abandon(struct wrg_image_files *files);
 
 /*
  * The next run of sectors at or after `from` that holds data in the source, or with `both` in one
  * of the two. False: there is none.
  */
-bool wrg_disk_images_next(const struct wrg_disk_images *images, bool both, uint64_t from,
+bool wrg_image_files_next(const struct wrg_image_files *files, bool both, uint64_t from,
                           uint64_t *first, uint64_t *count);
 
 #endif
