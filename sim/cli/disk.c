@@ -3,7 +3,7 @@
  * `wringer disk SOURCE TARGET`: copies an image through the simulated rings.
  *
  * A guest with two devices, each with a frontend, a ring and a backend, reads from the one and
- * writes to the other; below the backends are the files (disk_job.h).
+ * writes to the other; below the backends are the files (image/job.h).
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/disk_job.h"
+#include "image/job.h"
 
 #define SECTOR 512u
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/disk_job.h"
+#include "image/job.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -3,7 +3,7 @@
  * The program that copies: a task of the guest that reads from its device 0 and writes to its
  * device 1, as many pieces at a time as it has slots.
  *
- * Layer    cli
+ * Layer    image
  * Shapes   passes: copy, flush if asked for, compare if asked for. A piece is a run of sectors that
  *          a buffer of the guest holds; it is read, and written from the same pages; to compare it
  *          is read from both devices. A piece that fails is tried again, as often as `tries` says
@@ -14,8 +14,8 @@
  * Errors   `failed`: the first piece that could not be copied, and why. What has been copied until
  *          then is below `copied`
  */
-#ifndef WRG_CLI_DISK_COPY_H
-#define WRG_CLI_DISK_COPY_H
+#ifndef WRG_IMAGE_COPY_H
+#define WRG_IMAGE_COPY_H
 
 #include <signal.h>
 #include <stdbool.h>

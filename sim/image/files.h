@@ -3,7 +3,7 @@
  * The files of a copy: where an image comes from, where it goes to, and what a later copy needs to
  * go on where this one has stopped.
  *
- * Layer   cli
+ * Layer   image
  * Shapes  the copy grows in TARGET.wringer-part and gets its name when it is complete, so that a
  *         target is whole, or as it was. Beside it TARGET.wringer-state says of which source it is
  *         (size, time of change), and how far it has come: `copied` holds as long as the machine
@@ -14,8 +14,8 @@
  *         locked: one copy at a time
  * Errors  an exit code, and one line in `problem`
  */
-#ifndef WRG_CLI_DISK_FILES_H
-#define WRG_CLI_DISK_FILES_H
+#ifndef WRG_IMAGE_FILES_H
+#define WRG_IMAGE_FILES_H
 
 #include <limits.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/disk_files.h"
+#include "image/files.h"
 
 #include <ctype.h>
 #include <errno.h>

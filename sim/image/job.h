@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A disk image copied through the simulated rings: a guest with two devices reads from the one and
- * writes to the other (disk_copy.h); below their backends are files (disk_files.h).
+ * writes to the other (copy.h); below their backends are files (disk_files.h).
  *
- * Layer    cli
+ * Layer    image
  * Shapes   open the files, build a world on them, run it, and then the part becomes the target, or
  *          goes, or waits for the next job to go on from it
  * Units    sectors of 512 bytes; seconds
@@ -11,14 +11,14 @@
  * Errors   an exit code, and one line in `files.problem`
  * Threads  one, but for those of the thread engine
  */
-#ifndef WRG_CLI_DISK_JOB_H
-#define WRG_CLI_DISK_JOB_H
+#ifndef WRG_IMAGE_JOB_H
+#define WRG_IMAGE_JOB_H
 
 #include <signal.h>
 
 #include "case/text.h"
-#include "cli/disk_copy.h"
-#include "cli/disk_files.h"
+#include "image/copy.h"
+#include "image/files.h"
 #include "disk/aio.h"
 #include "disk/file_disk.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/disk_copy.h"
+#include "image/copy.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "cli/disk_copy.h"
+#include "image/copy.h"
 
 enum { FIRST = 1000, SECTORS = 1000, PAGES = 256, DEPTH = 5, LATE = 64, SECTOR = 512 };
 
