@@ -74,6 +74,7 @@ void wrg_guest_drop_locks(struct wrg_guest *guest)
 void wrg_guest_reset(struct wrg_guest *guest)
 {
     wrg_pool_reset(&guest->pool);
+    guest->port.nviews = guest->dom->nviews; /* its domain may have another share of the memory */
     memset(&guest->state, 0, sizeof(guest->state));
     wrg_deferred_reset(&guest->deferred);
     wrg_guest_drop_locks(guest);

@@ -65,6 +65,47 @@ static void cases_of_different_profiles_in_turn__each_keeps_its_hash(void **stat
     wrg_world_destroy(world);
 }
 
+/* Worlds that divide their memory differently. */
+static const char *const shapes[] = {
+    "config victim=none\nio op=write sector=8 count=600\nwait\nio op=read sector=8 count=600\n",
+    "config victim=none data=copy\nio op=write sector=8 count=600\nwait\n"
+    "io op=read sector=8 count=600\n",
+    "config victim=none guests=4 persistent=yes front-persistent=yes\nio op=write sector=8 "
+    "count=88\n",
+    "config victim=back neighbour=yes\nreq op=write nseg=3 sector=16\npublish\nkill dom=front "
+    "after=40\n",
+    "config victim=none guests=3 data=copy memory=64\nio op=write sector=8 count=88\n",
+    "config victim=none guests=2 queues=2 grant-version=2\nio op=write sector=8 count=88 times=4\n"
+    "wait\ntoolstack action=power-cut\nio op=read\n",
+};
+
+static void world_of_another_shape_before__same_hash(void **state)
+{
+    struct wrg_case *cases[WRG_ARRAY_LEN(shapes)];
+    struct wrg_verdict expected[WRG_ARRAY_LEN(shapes)];
+    struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
+
+    (void)state;
+    for (size_t i = 0; i < WRG_ARRAY_LEN(shapes); i++) {
+        struct wrg_world *fresh = fixture_world(WRG_ENGINE_FIBER, false);
+        cases[i] = fixture_case(shapes[i]);
+        expected[i] = fixture_run(fresh, cases[i]);
+        fixture_expect_clean(&expected[i], shapes[i]);
+        wrg_world_destroy(fresh);
+    }
+    for (size_t i = 0; i < WRG_ARRAY_LEN(shapes) * WRG_ARRAY_LEN(shapes); i++) {
+        const size_t pair[] = { i / WRG_ARRAY_LEN(shapes), i % WRG_ARRAY_LEN(shapes) };
+        for (size_t k = 0; k < 2; k++) {
+            struct wrg_verdict verdict = fixture_run(world, cases[pair[k]]);
+            assert_int_equal(verdict.hash, expected[pair[k]].hash);
+            assert_int_equal(verdict.steps, expected[pair[k]].steps);
+        }
+    }
+    for (size_t i = 0; i < WRG_ARRAY_LEN(shapes); i++)
+        free(cases[i]);
+    wrg_world_destroy(world);
+}
+
 static void schedules__each_seed_has_a_hash_of_its_own_and_keeps_it(void **state)
 {
     struct wrg_case *c = fixture_case(fixture_seeds[2]);
@@ -163,6 +204,7 @@ int main(void)
         cmocka_unit_test(twice_in_one_world__same_hash),
         cmocka_unit_test(snapshot_and_fresh_connect__same_hash),
         cmocka_unit_test(cases_of_different_profiles_in_turn__each_keeps_its_hash),
+        cmocka_unit_test(world_of_another_shape_before__same_hash),
         cmocka_unit_test(schedules__each_seed_has_a_hash_of_its_own_and_keeps_it),
         cmocka_unit_test(after_a_run_that_was_cut_off__next_runs_are_whole),
         cmocka_unit_test(scheduled_run__choices_are_recorded),

@@ -60,16 +60,33 @@ static void on_store_change(void *ctx, uint16_t domid, const char *path, const c
 
 /* ---- building ---- */
 
-/* What depends on the amount of guest memory, which the first case of a world decides. */
-static int build(struct wrg_world *w)
+static struct wrg_xen_limits limits_of(const struct wrg_world *w)
 {
     uint32_t frames = (uint32_t)w->config.memory * (1024 * 1024 / WRG_PAGE_SIZE);
     bool copy = w->config.data == WRG_CASE_DATA_COPY; /* into buffers of its own */
-    const struct wrg_xen_limits limits = { .frames = frames,
-                                           .back_frames = copy ? frames / 2 : 0,
-                                           .mappings = MAPPINGS_MAX,
-                                           .guests = w->profile.guests,
-                                           .prefault = w->options.prefault };
+
+    return (struct wrg_xen_limits){ .frames = frames,
+                                    .back_frames = copy ? frames / 2 : 0,
+                                    .mappings = MAPPINGS_MAX,
+                                    .guests = w->profile.guests,
+                                    .prefault = w->options.prefault };
+}
+
+/* Devices stay when there are fewer of them, and are as new when they are asked for again. */
+static int build_devices(struct wrg_world *w)
+{
+    int result = 0;
+
+    for (unsigned i = 0; i < w->nvbds && !result; i++)
+        if (!wrg_world_device(w, i)->built)
+            result = wrg_vbd_build(wrg_world_device(w, i));
+    return result;
+}
+
+/* What depends on the amount of guest memory, which the first case of a world decides. */
+static int build(struct wrg_world *w)
+{
+    const struct wrg_xen_limits limits = limits_of(w);
     const struct wrg_xs_observer observer = { .ctx = w,
                                               .on_change = on_store_change,
                                               .on_event_queued = on_store_event };
@@ -77,12 +94,20 @@ static int build(struct wrg_world *w)
 
     if (result)
         return result;
+    w->built = true;
     w->xen.memory.parallel = w->xen.parallel;
     wrg_xenstore_set_observer(w->xen.store, &observer);
-    for (unsigned i = 0; i < w->nvbds && !result; i++)
-        result = wrg_vbd_build(wrg_world_device(w, i));
-    w->built = result == 0;
-    return result;
+    return 0;
+}
+
+/* The same memory, for other guests. */
+static int reshape(struct wrg_world *w)
+{
+    const struct wrg_xen_limits limits = limits_of(w);
+
+    wrg_world_drop_snapshot(w);
+    wrg_sched_reset(&w->sched);
+    return wrg_xen_reshape(&w->xen, &limits);
 }
 
 static void demolish(struct wrg_world *w)
@@ -265,6 +290,24 @@ static void settle_disk(struct wrg_op_config *config)
         config->readonly = WRG_YES;
 }
 
+/* Xen and devices as the profile wants them, from what the last one has left. -ENOMEM */
+static int provide(struct wrg_world *w, const struct wrg_profile *before)
+{
+    int result = 0;
+
+    if (w->built && before->memory_mib != w->profile.memory_mib)
+        demolish(w);
+    if (!w->built)
+        result = build(w);
+    else if (before->data != w->profile.data || before->guests != w->profile.guests)
+        result = reshape(w);
+    if (!result)
+        result = make_devices(w);
+    if (!result)
+        result = build_devices(w);
+    return result;
+}
+
 int wrg_world_start(struct wrg_world *w, const struct wrg_case *c)
 {
     const struct wrg_op *sched = wrg_case_first(c, WRG_OP_SCHED);
@@ -282,16 +325,9 @@ int wrg_world_start(struct wrg_world *w, const struct wrg_case *c)
         return start_store(w);
     const struct wrg_profile before = w->profile;
     make_profile(w);
-    if (w->built && (before.memory_mib != w->profile.memory_mib || before.data != w->profile.data ||
-                     before.guests != w->profile.guests || before.devices != w->profile.devices))
-        demolish(w);
-    if (make_devices(w))
-        return -ENOMEM;
-    if (!w->built) {
-        int result = build(w);
-        if (result)
-            return result;
-    }
+    int result = provide(w, &before);
+    if (result)
+        return result;
     w->has_schedule = sched != NULL;
     w->schedule = wrg_case_sched(c);
     w->fail_nth = 0;

@@ -21,8 +21,8 @@ static const uint8_t roles[WRG_DOMAINS] = {
     [WRG_DOM_GUEST + 2] = WRG_ROLE_FRONT,
 };
 
-static int domain_init(struct wrg_xen *xen, uint16_t domid, uint32_t first, uint32_t nframes,
-                       uint32_t mappings)
+/* Its tables, which have room for any share of the memory. */
+static int domain_init(struct wrg_xen *xen, uint16_t domid, uint32_t frames, uint32_t mappings)
 {
     struct wrg_domain *dom = &xen->domains[domid];
     uint32_t nrefs = WRG_GNTTAB_FRAMES_MAX * WRG_GNTTAB_PER_FRAME;
@@ -30,11 +30,8 @@ static int domain_init(struct wrg_xen *xen, uint16_t domid, uint32_t first, uint
     dom->domid = domid;
     dom->role = roles[domid];
     dom->voices = 1;
-    dom->first_frame = first;
-    dom->nframes = nframes;
-    dom->nviews = nframes + mappings;
-    dom->views = calloc(dom->nviews, sizeof(*dom->views));
-    dom->own.words = calloc(wrg_slots_words(nframes), sizeof(uint64_t));
+    dom->views = calloc(frames + mappings, sizeof(*dom->views));
+    dom->own.words = calloc(wrg_slots_words(frames), sizeof(uint64_t));
     dom->mappings.words = calloc(wrg_slots_words(mappings), sizeof(uint64_t));
     dom->gnttab.refs.words = calloc(wrg_slots_words(nrefs), sizeof(uint64_t));
     dom->gnttab.pins = calloc(nrefs, sizeof(*dom->gnttab.pins));
@@ -42,10 +39,19 @@ static int domain_init(struct wrg_xen *xen, uint16_t domid, uint32_t first, uint
     if (!dom->views || !dom->own.words || !dom->mappings.words || !dom->gnttab.refs.words ||
         !dom->gnttab.pins || !dom->gnttab.maptrack)
         return -ENOMEM;
-    wrg_slots_init(&dom->own, dom->own.words, nframes);
     wrg_slots_init(&dom->mappings, dom->mappings.words, mappings);
     wrg_slots_init(&dom->gnttab.refs, dom->gnttab.refs.words, nrefs);
     return wrg_evtchn_init(dom);
+}
+
+/* Its share. Nothing of it is in use. Returns the frame behind it. */
+static uint32_t place(struct wrg_domain *dom, uint32_t first, uint32_t nframes)
+{
+    dom->first_frame = first;
+    dom->nframes = nframes;
+    dom->nviews = nframes + dom->mappings.count;
+    wrg_slots_init(&dom->own, dom->own.words, nframes);
+    return first + nframes;
 }
 
 static void domain_fini(struct wrg_domain *dom)
@@ -73,30 +79,58 @@ static int store_init(struct wrg_xen *xen)
     return result;
 }
 
+static bool has_tables(const struct wrg_domain *dom)
+{
+    return dom->views != NULL;
+}
+
+/* Of each domain that there is, and has none yet. */
+static int make_domains(struct wrg_xen *xen, const struct wrg_xen_limits *limits)
+{
+    int result = 0;
+
+    for (uint16_t i = 0; i < xen->ndomains && !result; i++)
+        if (!has_tables(&xen->domains[i]))
+            result = domain_init(xen, i, limits->frames,
+                                 i == WRG_DOM_BACK ? limits->mappings : FEW_MAPPINGS);
+    return result;
+}
+
+/* Divides the memory: a few frames each for those that need no more, the rest for the guests. */
+static void place_domains(struct wrg_xen *xen, const struct wrg_xen_limits *limits)
+{
+    uint32_t guests = xen->ndomains - WRG_DOM_GUEST + 1u, at = 0;
+
+    at = place(&xen->domains[WRG_DOM_TOOLSTACK], at, TOOLSTACK_FRAMES);
+    at = place(&xen->domains[WRG_DOM_BACK], at, BACK_FRAMES + limits->back_frames);
+    at = place(&xen->domains[WRG_DOM_STRANGER], at, STRANGER_FRAMES);
+    uint32_t share = (limits->frames - at) / guests;
+    WRG_ASSERT(share > WRG_GNTTAB_FRAMES_MAX);
+    at = place(&xen->domains[WRG_DOM_FRONT], at, share);
+    for (uint16_t i = WRG_DOM_GUEST; i < xen->ndomains; i++)
+        at = place(&xen->domains[i], at, share);
+}
+
+static int shape(struct wrg_xen *xen, const struct wrg_xen_limits *limits)
+{
+    uint32_t guests = limits->guests ? limits->guests : 1;
+
+    WRG_ASSERT(guests <= WRG_GUESTS_MAX && limits->frames == xen->memory.nframes);
+    xen->ndomains = (uint16_t)(WRG_DOM_GUEST + guests - 1);
+    int result = make_domains(xen, limits);
+    if (!result)
+        place_domains(xen, limits);
+    return result;
+}
+
 int wrg_xen_init(struct wrg_xen *xen, const struct wrg_xen_limits *limits)
 {
-    uint32_t back = BACK_FRAMES + limits->back_frames;
-    uint32_t others = TOOLSTACK_FRAMES + back + STRANGER_FRAMES;
-    uint32_t guests = limits->guests ? limits->guests : 1;
-    uint32_t share = (limits->frames - others) / guests;
     int result;
 
-    WRG_ASSERT(guests <= WRG_GUESTS_MAX && share > WRG_GNTTAB_FRAMES_MAX);
-    xen->ndomains = (uint16_t)(WRG_DOM_GUEST + guests - 1);
     wrg_mutex_init(&xen->lock);
     result = wrg_memory_init(&xen->memory, limits->frames, limits->prefault);
     if (!result)
-        result = domain_init(xen, WRG_DOM_TOOLSTACK, 0, TOOLSTACK_FRAMES, 1);
-    if (!result)
-        result = domain_init(xen, WRG_DOM_BACK, TOOLSTACK_FRAMES, back, limits->mappings);
-    if (!result)
-        result = domain_init(xen, WRG_DOM_STRANGER, TOOLSTACK_FRAMES + back, STRANGER_FRAMES,
-                             FEW_MAPPINGS);
-    if (!result)
-        result = domain_init(xen, WRG_DOM_FRONT, others, share, FEW_MAPPINGS);
-    for (uint32_t i = 1; i < guests && !result; i++)
-        result = domain_init(xen, (uint16_t)(WRG_DOM_GUEST + i - 1), others + i * share, share,
-                             FEW_MAPPINGS);
+        result = shape(xen, limits);
     if (!result)
         result = store_init(xen);
     if (result) {
@@ -296,7 +330,8 @@ static void reset_domain(struct wrg_domain *dom)
     dom->alive = true;
 }
 
-void wrg_xen_reset(struct wrg_xen *xen)
+/* All that lies in memory, and who may use it. */
+static void forget(struct wrg_xen *xen)
 {
     for (unsigned i = 0; i < xen->ndomains; i++)
         drop_pins(xen, &xen->domains[i]);
@@ -304,6 +339,17 @@ void wrg_xen_reset(struct wrg_xen *xen)
         reset_domain(&xen->domains[i]);
     wrg_memory_reset(&xen->memory);
     wrg_fetch_begin(&xen->fetch);
+}
+
+int wrg_xen_reshape(struct wrg_xen *xen, const struct wrg_xen_limits *limits)
+{
+    forget(xen);
+    return shape(xen, limits);
+}
+
+void wrg_xen_reset(struct wrg_xen *xen)
+{
+    forget(xen);
     wrg_gnttab_setup(xen, &xen->domains[WRG_DOM_FRONT], WRG_GNTTAB_FRAMES_MAX);
     wrg_gnttab_setup(xen, &xen->domains[WRG_DOM_STRANGER], 1);
     for (uint16_t i = WRG_DOM_GUEST; i < xen->ndomains; i++)

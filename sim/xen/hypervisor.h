@@ -58,7 +58,7 @@ struct wrg_domain {
 
 struct wrg_xen {
     struct wrg_memory memory;
-    uint16_t ndomains; /* that there are: below WRG_DOMAINS */
+    uint16_t ndomains; /* that there are: up to WRG_DOMAINS */
     struct wrg_domain domains[WRG_DOMAINS];
     struct wrg_fetch fetch;
     struct wrg_xenstore *store;
@@ -81,6 +81,12 @@ struct wrg_xen_limits {
 
 WRG_MUST_USE int wrg_xen_init(struct wrg_xen *xen, const struct wrg_xen_limits *limits);
 void wrg_xen_fini(struct wrg_xen *xen);
+/*
+ * Divides the same memory anew, for as many guests and with as much of it for the back as is now
+ * asked for; the other limits stay. It is to be reset before its next use. After -ENOMEM it is good
+ * for wrg_xen_fini only.
+ */
+WRG_MUST_USE int wrg_xen_reshape(struct wrg_xen *xen, const struct wrg_xen_limits *limits);
 /* A world without guests: domains alive, nothing allocated, an empty store. */
 void wrg_xen_reset(struct wrg_xen *xen);
 
