@@ -152,16 +152,35 @@ void wrg_limit_ring(struct wrg_limit *limit, bool write, uint32_t requests)
     WRG_ASSERT(sum == (uint64_t)cons * (cons - 1) / 2);
 }
 
+/* Pages and blocks that follow each other, and lie in one chunk of the disk, are one copy. */
+static uint32_t together(const struct wrg_limit *limit, uint32_t page, uint32_t block,
+                         uint32_t segments)
+{
+    uint32_t n = wrg_min_u32(segments, WRG_LIMIT_CHUNK_PAGES - block % WRG_LIMIT_CHUNK_PAGES);
+
+    return wrg_min_u32(n, wrg_min_u32(limit->npages - page, limit->disk_pages - block));
+}
+
+static void copy_request(struct wrg_limit *limit, bool write, uint32_t *page, uint32_t *block,
+                         uint32_t segments)
+{
+    while (segments) {
+        uint32_t n = together(limit, *page, *block, segments);
+        uint8_t *p = limit->pages + (size_t)*page * WRG_LIMIT_PAGE_BYTES;
+        uint8_t *d = limit->disk + (size_t)*block * WRG_LIMIT_PAGE_BYTES;
+        memcpy(write ? d : p, write ? p : d, (size_t)n * WRG_LIMIT_PAGE_BYTES);
+        *page = *page + n < limit->npages ? *page + n : 0;
+        *block = *block + n < limit->disk_pages ? *block + n : 0;
+        segments -= n;
+    }
+}
+
 void wrg_limit_copy(struct wrg_limit *limit, bool write, uint32_t requests, uint32_t segments)
 {
     uint32_t page = 0, block = 0;
 
     for (uint32_t r = 0; r < requests; r++) {
-        for (uint32_t s = 0; s < segments; s++) {
-            wrg_limit_move(limit, write, page, block);
-            page = page + 1 < limit->npages ? page + 1 : 0;
-            block = block + 1 < limit->disk_pages ? block + 1 : 0;
-        }
+        copy_request(limit, write, &page, &block, segments);
         __asm__ volatile("" ::: "memory");
     }
 }

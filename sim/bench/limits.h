@@ -5,7 +5,7 @@
  * What it is  ring  a ring of 32 slots of 112 bytes in plain memory, one thread, batches of 32,
  *                   with one copy of 4 KiB a request between a page and the disk
  *             threads  such a ring between two threads, which spin (limits_threads.c)
- *             copy  the copies of big requests, page by page, and nothing else
+ *             copy  the copies of big requests and nothing else, as long pieces as the disk has
  * Layer       bench
  * Units       bytes, seconds
  * Owner       a limit owns its memory, which is touched before it is measured
@@ -15,7 +15,8 @@
 
 #include "base/base.h"
 
-#define WRG_LIMIT_PAGE_BYTES 4096u
+#define WRG_LIMIT_PAGE_BYTES  4096u
+#define WRG_LIMIT_CHUNK_PAGES 16u /* that lie together on the disk */
 
 struct wrg_limit {
     uint8_t *pages;

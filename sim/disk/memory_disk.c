@@ -11,7 +11,6 @@
 #define CHUNK_BYTES     WRG_MEMORY_DISK_CHUNK_BYTES
 #define BLOCK_SHIFT     12
 #define BLOCK_BYTES     (1u << BLOCK_SHIFT)
-#define VIEWS_AHEAD     4
 #define SECTORS_A_VEC   (WRG_PAGE_SIZE / WRG_SECTOR_SIZE)
 #define SECTORS_A_CHUNK (CHUNK_BYTES / WRG_SECTOR_SIZE)
 #define SECTORS_A_BLOCK (BLOCK_BYTES / WRG_SECTOR_SIZE)
@@ -355,6 +354,26 @@ static void emit_data(const struct run *run, const struct wrg_disk_request *requ
                  .payload = run->digests, .len = run->ndigests * (uint32_t)sizeof(uint64_t));
 }
 
+/* As many pages as follow each other in memory, from the first of these vectors on. */
+static uint32_t count_neighbours(const struct run *run, const struct wrg_disk_context *context,
+                                 const struct wrg_vec *vec, uint32_t count)
+{
+    const struct wrg_view *first = &context->dom->views[vec->page & WRG_VIEW_MASK];
+    const uint8_t *dirty = &context->xen->memory.dirty[first->frame];
+    uint32_t room = context->dom->nviews - (vec->page & WRG_VIEW_MASK);
+    uint32_t i = 0;
+
+    for (count = wrg_min_u32(count, room); i < count; i++) {
+        const struct wrg_view *view = &first[i];
+        if (vec[i].page != vec->page + i || vec[i].len != BLOCK_BYTES || vec[i].off ||
+            view->handle != vec->page + i || view->base != first->base + (size_t)i * BLOCK_BYTES)
+            break;
+        if (!run->write && (!(view->flags & WRG_VIEW_WRITE) || !dirty[i]))
+            break;
+    }
+    return i;
+}
+
 /*
  * Whole pages to or from whole blocks that are there, up to the end of a chunk: what big requests
  * are made of. Returns how many of the first vectors it has moved; the next one is not that simple.
@@ -363,36 +382,32 @@ static uint32_t move_pages(struct run *run, const struct wrg_disk_context *conte
                            const struct wrg_vec *vec, uint32_t count)
 {
     const struct wrg_view *views = context->dom->views;
-    const uint8_t *dirty = context->xen->memory.dirty;
-    uint32_t nviews = context->dom->nviews;
     uint32_t off = (uint32_t)(run->byte % CHUNK_BYTES);
-    uint32_t i;
+    uint32_t moved = 0;
 
     if (off % BLOCK_BYTES || ((off == 0 || !run->found) && enter_chunk(run)) || !run->chunk)
         return 0;
-    uint32_t present = run->chunk->present >> (off >> BLOCK_SHIFT);
+    uint32_t present = ~(run->chunk->present >> (off >> BLOCK_SHIFT));
     uint8_t *bytes = run->chunk->bytes + off;
-    for (i = 0; i < count && off + i * BLOCK_BYTES < CHUNK_BYTES; i++, bytes += BLOCK_BYTES) {
-        uint32_t page = vec[i].page, at = page & WRG_VIEW_MASK;
-        if (vec[i].len != BLOCK_BYTES || vec[i].off || !(present >> i & 1) || at >= nviews)
+    count = wrg_min_u32(count, (uint32_t)__builtin_ctz(present));
+    while (moved < count) {
+        uint32_t at = vec[moved].page & WRG_VIEW_MASK;
+        if (at >= context->dom->nviews || !views[at].base)
             break;
-        const struct wrg_view *view = &views[at];
-        /* Copies push what is known of pages out of the caches: ask for it in time. */
-        if (i + VIEWS_AHEAD < count)
-            __builtin_prefetch(&views[vec[i + VIEWS_AHEAD].page & WRG_VIEW_MASK]);
-        if (view->handle != page || !view->base)
+        uint32_t n = count_neighbours(run, context, vec + moved, count - moved);
+        if (!n)
             break;
+        size_t begin = (size_t)moved * BLOCK_BYTES, len = (size_t)n * BLOCK_BYTES;
         if (run->write)
-            memcpy(bytes, view->base, BLOCK_BYTES);
-        else if ((view->flags & WRG_VIEW_WRITE) && dirty[view->frame])
-            memcpy(view->base, bytes, BLOCK_BYTES);
+            memcpy(bytes + begin, views[at].base, len);
         else
-            break;
+            memcpy(views[at].base, bytes + begin, len);
+        moved += n;
     }
     if (run->write)
-        run->chunk->digested &= ~(((1u << i) - 1) << (off >> BLOCK_SHIFT));
-    run->byte += i * BLOCK_BYTES;
-    return i;
+        run->chunk->digested &= ~(((1u << moved) - 1) << (off >> BLOCK_SHIFT));
+    run->byte += moved * BLOCK_BYTES;
+    return moved;
 }
 
 /* ---- discards ---- */
