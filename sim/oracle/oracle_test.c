@@ -49,10 +49,10 @@ static void run_after_a_run__is_subscribed_once(void **state)
 
     begin(t);
     for (unsigned kind = 0; kind < WRG_NR_EVENTS; kind++)
-        before[kind] = t->trace.subs[0][kind].count;
+        before[kind] = wrg_trace_subscribers(&t->trace, kind);
     begin(t);
     for (unsigned kind = 0; kind < WRG_NR_EVENTS; kind++)
-        assert_int_equal(t->trace.subs[0][kind].count, before[kind]);
+        assert_int_equal(wrg_trace_subscribers(&t->trace, kind), before[kind]);
     assert_true(before[WRG_EV_STORE] > 0);
 }
 
@@ -218,8 +218,8 @@ static void thread_engine__names_the_blind(void **state)
         if (sees != expected)
             fail_msg("%s", name);
     }
-    assert_int_equal(t->trace.subs[0][WRG_EV_LOAD].count, 0);
-    assert_int_equal(t->trace.subs[0][WRG_EV_STORE].count, 0);
+    assert_int_equal(wrg_trace_subscribers(&t->trace, WRG_EV_LOAD), 0);
+    assert_int_equal(wrg_trace_subscribers(&t->trace, WRG_EV_STORE), 0);
     /* A map with no request in sight is not judged where no fetch is seen. */
     connect_ring(t);
     map(t, 20);

@@ -29,7 +29,7 @@ static void say(struct bench *t, const struct talk *talk, uint32_t number)
     if (talk->value)
         strcpy(op.store.value, talk->value);
     uint32_t len = wrg_store_call_pack(&op.store, number, &ev, payload);
-    wrg_trace_emit(&t->trace, &ev, payload, len);
+    wrg_trace_emit(&t->trace, &ev, payload, len, 0);
     answer.result = talk->result;
     answer.len = 0;
     if (talk->reply) {
@@ -38,7 +38,7 @@ static void say(struct bench *t, const struct talk *talk, uint32_t number)
     }
     ev.kind = WRG_EV_STORE_REPLY;
     wrg_store_reply_pack(&answer, number, &ev);
-    wrg_trace_emit(&t->trace, &ev, answer.data, (uint32_t)answer.len);
+    wrg_trace_emit(&t->trace, &ev, answer.data, (uint32_t)answer.len, 0);
 }
 
 static void talk_all(struct bench *t, const struct talk *talks, size_t count)

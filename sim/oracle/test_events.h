@@ -47,7 +47,7 @@ __attribute__((unused)) static void emit_bytes(struct bench *t, struct spec s, c
         .kind = s.kind, .role = s.role, .step = ++t->step, .a = s.a, .b = s.b, .c = s.c, .d = s.d
     };
 
-    wrg_trace_emit(&t->trace, &ev, bytes, len);
+    wrg_trace_emit(&t->trace, &ev, bytes, len, 0);
 }
 
 #define emit(t, ...) emit_bytes((t), (struct spec){ __VA_ARGS__ }, NULL, 0)

@@ -80,12 +80,14 @@ void wrg_sched_fiber_fini(struct wrg_sched *s)
 static void enter(struct wrg_sched *s, struct wrg_fiber *from, int id)
 {
     s->cur = &s->tasks[id];
+    wrg_sched_restamp(s);
     wrg_fiber_switch(from, &s->fibers->slots[id].fiber);
 }
 
 static void to_controller(struct wrg_sched *s, struct slot *slot)
 {
     s->cur = NULL;
+    wrg_sched_restamp(s);
     wrg_fiber_switch(&slot->fiber, &s->fibers->controller);
 }
 

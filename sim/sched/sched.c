@@ -58,6 +58,7 @@ void wrg_sched_reset(struct wrg_sched *s)
     s->ready_count = 0;
     s->now_ns = 0;
     s->voice = 0;
+    wrg_sched_restamp(s);
     s->stopped = false;
     wrg_sched_begin(s, &quiet);
 }
@@ -128,6 +129,8 @@ uint8_t wrg_sched_speak(struct wrg_sched *s, uint8_t voice)
     uint8_t before = *now;
 
     *now = voice;
+    if (s->engine == WRG_ENGINE_FIBER)
+        wrg_sched_restamp(s);
     return before;
 }
 

@@ -155,8 +155,9 @@ struct wrg_sched {
     uint32_t points_on;
     uint32_t ready_count;
     struct wrg_task *cur; /* NULL in the controller */
-    uint64_t steps;       /* since begin */
-    uint64_t stop_at;     /* min of alarm and budget */
+    uint32_t stamp;   /* engine fiber: id and voice of who runs, as the head of an event has them */
+    uint64_t steps;   /* since begin */
+    uint64_t stop_at; /* min of alarm and budget */
     enum wrg_strategy strategy;
     enum wrg_point point; /* what the current task is about to do */
 

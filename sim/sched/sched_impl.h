@@ -10,6 +10,7 @@
 #define WRG_SCHED_IMPL_H
 
 #include "sched/sched.h"
+#include "vocab/events.h"
 
 static inline void wrg_set_add(struct wrg_task_set *set, int id)
 {
@@ -53,6 +54,15 @@ static inline uint8_t wrg_task_state(const struct wrg_task *t)
 static inline void wrg_task_set_state(struct wrg_task *t, enum wrg_task_state state)
 {
     __atomic_store_n(&t->state, (uint8_t)state, __ATOMIC_RELAXED);
+}
+
+/* The stamp follows who runs, and for whom. */
+static inline void wrg_sched_restamp(struct wrg_sched *s)
+{
+    uint32_t id = s->cur ? s->cur->id : (uint8_t)WRG_TASK_NONE;
+    uint32_t voice = s->cur ? s->cur->voice : s->voice;
+
+    s->stamp = id << WRG_EVENT_TASK_SHIFT | voice << (WRG_EVENT_ROLE_SHIFT + WRG_EVENT_VOICE_BITS);
 }
 
 /* ---- sched.c ---- */

@@ -39,6 +39,7 @@ void wrg_trace_fini(struct wrg_trace *trace)
 
 void wrg_trace_reset(struct wrg_trace *trace)
 {
+    trace->over = false;
     trace->finding.rule = WRG_RULE_CLEAN;
     trace->finding.detail[0] = 0;
     trace->count = 0;
@@ -61,19 +62,31 @@ static void divide(struct wrg_trace *trace, const struct wrg_event *ev, const vo
         bool heard = wrg_trace_has_finding(trace);
         if (i != number && !common)
             continue;
-        wrg_trace_tell(&trace->subs[i][ev->kind], &bare, payload, len);
+        wrg_trace_tell(trace->subs[i][ev->kind], &bare, payload, len);
         if (!heard && wrg_trace_has_finding(trace))
             trace->finding.role |= (uint8_t)(i << WRG_TRACE_ROLE_BITS);
     }
 }
 
+uint32_t wrg_trace_subscribers(const struct wrg_trace *trace, enum wrg_event_kind kind)
+{
+    const struct wrg_trace_sub *sub = trace->subs[trace->audience][kind];
+    uint32_t n = 0;
+
+    while (sub[n].fn)
+        n++;
+    return n;
+}
+
 void wrg_trace_subscribe(struct wrg_trace *trace, enum wrg_event_kind kind, wrg_trace_fn *fn,
                          void *ctx)
 {
-    struct wrg_trace_subs *subs = &trace->subs[trace->audience][kind];
+    struct wrg_trace_sub *sub = trace->subs[trace->audience][kind];
+    uint32_t n = wrg_trace_subscribers(trace, kind);
 
-    WRG_ASSERT(subs->count < WRG_TRACE_SUBSCRIBERS_MAX);
-    subs->sub[subs->count++] = (struct wrg_trace_sub){ .fn = fn, .ctx = ctx };
+    WRG_ASSERT(n < WRG_TRACE_SUBSCRIBERS_MAX);
+    sub[n] = (struct wrg_trace_sub){ .fn = fn, .ctx = ctx };
+    sub[n + 1].fn = NULL;
 }
 
 void wrg_trace_unsubscribe_all(struct wrg_trace *trace)
@@ -84,7 +97,7 @@ void wrg_trace_unsubscribe_all(struct wrg_trace *trace)
     trace->divided &= trace->audience != 0;
     for (unsigned kind = 0; kind < WRG_NR_EVENTS; kind++)
         for (uint8_t i = trace->audience; i <= last; i++)
-            trace->subs[i][kind].count = 0;
+            trace->subs[i][kind][0].fn = NULL;
 }
 
 void wrg_trace_choose(struct wrg_trace *trace, uint8_t audience)
@@ -129,32 +142,48 @@ void wrg_trace_keep(struct wrg_trace *trace, const void *payload, uint32_t len)
     }
 }
 
-void wrg_trace_end_slowly(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
-                          uint32_t len)
+void wrg_trace_turn(struct wrg_trace *trace)
 {
-    if (trace->hashing && ev == &trace->window[WRG_TRACE_WINDOW - 1])
+    if (trace->hashing)
         absorb(trace, trace->window);
-    if (trace->tap)
-        trace->tap(trace->tap_ctx, ev, payload, len);
-    if (trace->divided)
-        divide(trace, ev, payload, len);
-    else
-        wrg_trace_tell(&trace->subs[0][ev->kind], ev, payload, len);
-    if (len && trace->hashing)
-        wrg_trace_keep(trace, payload, len); /* last: the payload may lie there */
-    if (trace->parallel)
-        pthread_mutex_unlock(&trace->lock);
 }
 
-void wrg_trace_emit(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
-                    uint32_t len)
+void wrg_trace_tap(struct wrg_trace *trace, wrg_trace_fn *fn, void *ctx)
+{
+    trace->tap = fn;
+    trace->tap_ctx = ctx;
+    trace->tapped = fn != NULL;
+}
+
+static void emit(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
+                 uint32_t len, uint32_t implied)
 {
     struct wrg_event *to = wrg_trace_begin(trace);
 
-    if (!to)
-        return;
     *to = *ev;
-    wrg_trace_end(trace, to, payload, len);
+    if (trace->tapped)
+        trace->tap(trace->tap_ctx, to, payload, len);
+    if (!trace->divided) {
+        wrg_trace_end(trace, (enum wrg_event_kind)to->kind, to, payload, len, implied);
+        return;
+    }
+    if (++trace->count % WRG_TRACE_WINDOW == 0)
+        wrg_trace_turn(trace);
+    divide(trace, to, payload, len);
+    if (len != implied && trace->hashing)
+        wrg_trace_keep(trace, payload, len - implied);
+}
+
+void wrg_trace_emit(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
+                    uint32_t len, uint32_t implied)
+{
+    if (wrg_trace_has_finding(trace))
+        return;
+    if (trace->parallel)
+        pthread_mutex_lock(&trace->lock);
+    emit(trace, ev, payload, len, implied);
+    if (trace->parallel)
+        pthread_mutex_unlock(&trace->lock);
 }
 
 void wrg_trace_report(struct wrg_trace *trace, enum wrg_rule rule, const struct wrg_event *ev,
@@ -170,6 +199,7 @@ void wrg_trace_report(struct wrg_trace *trace, enum wrg_rule rule, const struct 
     vsnprintf(trace->finding.detail, sizeof(trace->finding.detail), format, args);
     va_end(args);
     trace->finding.rule = rule;
+    trace->over = true;
 }
 
 /* Events of the turn that is not hashed yet. */
@@ -199,6 +229,7 @@ void wrg_trace_save(const struct wrg_trace *trace, struct wrg_trace_saved *saved
 
 void wrg_trace_restore(struct wrg_trace *trace, const struct wrg_trace_saved *saved)
 {
+    trace->over = false;
     trace->finding.rule = WRG_RULE_CLEAN;
     trace->finding.detail[0] = 0;
     trace->chain = saved->chain;

@@ -26,7 +26,7 @@
 #define WRG_TRACE_SUBSCRIBERS_MAX 8
 #define WRG_TRACE_AUDIENCES       4
 /* Above the role of an event: which audience it is for. */
-#define WRG_TRACE_ROLE_BITS   2
+#define WRG_TRACE_ROLE_BITS   WRG_EVENT_VOICE_BITS
 #define WRG_TRACE_ROLE_MASK   3u
 #define WRG_TRACE_PAYLOAD_MAX 128
 #define WRG_TRACE_WINDOW      64
@@ -41,20 +41,26 @@ struct wrg_finding {
     char detail[160];
 };
 
+struct wrg_trace_sub {
+    wrg_trace_fn *fn; /* NULL: those before it are all */
+    void *ctx;
+};
+
 struct wrg_trace {
     bool on; /* nobody listens otherwise, and nothing is emitted */
     bool hashing;
-    bool parallel; /* thread engine */
-    struct wrg_trace_subs {
-        uint32_t count;
-        struct wrg_trace_sub {
-            wrg_trace_fn *fn;
-            void *ctx;
-        } sub[WRG_TRACE_SUBSCRIBERS_MAX];
-    } subs[WRG_TRACE_AUDIENCES][WRG_NR_EVENTS];
-    uint8_t audience;  /* of those who subscribe now */
-    bool divided;      /* there is more than one */
-    wrg_trace_fn *tap; /* sees all events: recorders */
+    uint8_t audience; /* of those who subscribe now */
+    union {           /* with any of these, an event goes the long way (wrg_trace_emit) */
+        struct {
+            bool parallel; /* thread engine */
+            bool divided;  /* there is more than one audience */
+            bool tapped;
+            bool over; /* there is a finding */
+        };
+        uint32_t unusual;
+    };
+    struct wrg_trace_sub subs[WRG_TRACE_AUDIENCES][WRG_NR_EVENTS][WRG_TRACE_SUBSCRIBERS_MAX + 1];
+    wrg_trace_fn *tap;
     void *tap_ctx;
     struct wrg_finding finding; /* the first one */
     uint64_t count;
@@ -77,6 +83,8 @@ void wrg_trace_fini(struct wrg_trace *trace);
 void wrg_trace_reset(struct wrg_trace *trace);
 void wrg_trace_subscribe(struct wrg_trace *trace, enum wrg_event_kind kind, wrg_trace_fn *fn,
                          void *ctx);
+/* How many the audience that is chosen has. */
+uint32_t wrg_trace_subscribers(const struct wrg_trace *trace, enum wrg_event_kind kind);
 /* Of the audience that is chosen; of the first: of all, and it is the only one then. */
 void wrg_trace_unsubscribe_all(struct wrg_trace *trace);
 /*
@@ -85,14 +93,8 @@ void wrg_trace_unsubscribe_all(struct wrg_trace *trace);
  */
 void wrg_trace_choose(struct wrg_trace *trace, uint8_t audience);
 
-/*
- * An event is written where it stays: fill in all of what begin returns, then end that. NULL: the
- * run has a finding, so it is over, and what its tasks still do is not judged. Between the two
- * nothing else is emitted. Call only if trace->on. payload may be NULL with len 0.
- */
-static inline struct wrg_event *wrg_trace_begin(struct wrg_trace *trace);
-static inline void wrg_trace_end(struct wrg_trace *trace, const struct wrg_event *ev,
-                                 const void *payload, uint32_t len);
+/* Sees all events before anybody else: recorders. NULL: nobody does. */
+void wrg_trace_tap(struct wrg_trace *trace, wrg_trace_fn *fn, void *ctx);
 
 /*
  * Where the payload of the next event may be put together before it begins: then it is not copied.
@@ -103,9 +105,23 @@ static inline uint8_t *wrg_trace_room(struct wrg_trace *trace)
     return trace->payloads + trace->kept;
 }
 
-/* Both, with a copy of ev. */
+/*
+ * Tells an event, if the run has no finding: then it is over, and what its tasks still do is not
+ * judged. Call only if trace->on. payload may be NULL with len 0; its last `implied` bytes follow
+ * from other events, so that the hash does without them.
+ */
 void wrg_trace_emit(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
-                    uint32_t len);
+                    uint32_t len, uint32_t implied);
+
+/*
+ * The same with nothing unusual, for an event that is written where it stays: fill in all of what
+ * begin returns, then end that. Between the two nothing else is emitted. The kind is told once
+ * more, since it is a constant where events are made.
+ */
+static inline struct wrg_event *wrg_trace_begin(struct wrg_trace *trace);
+static inline void wrg_trace_end(struct wrg_trace *trace, enum wrg_event_kind kind,
+                                 const struct wrg_event *ev, const void *payload, uint32_t len,
+                                 uint32_t implied);
 
 /* A subscriber reports that a rule is broken. The first report counts and ends the run. */
 void wrg_trace_report(struct wrg_trace *trace, enum wrg_rule rule, const struct wrg_event *ev,
@@ -113,45 +129,36 @@ void wrg_trace_report(struct wrg_trace *trace, enum wrg_rule rule, const struct 
 
 static inline bool wrg_trace_has_finding(const struct wrg_trace *trace)
 {
-    return trace->finding.rule != WRG_RULE_CLEAN;
+    return trace->over;
+}
+
+/* A full turn of the window is hashed. */
+void wrg_trace_turn(struct wrg_trace *trace);
+/* Puts a payload behind those that are hashed next. */
+void wrg_trace_keep(struct wrg_trace *trace, const void *payload, uint32_t len);
+
+static inline void wrg_trace_tell(const struct wrg_trace_sub *sub, const struct wrg_event *ev,
+                                  const void *payload, uint32_t len)
+{
+    for (; sub->fn; sub++)
+        sub->fn(sub->ctx, ev, payload, len);
 }
 
 static inline struct wrg_event *wrg_trace_begin(struct wrg_trace *trace)
 {
-    if (WRG_UNLIKELY(wrg_trace_has_finding(trace)))
-        return NULL;
-    if (trace->parallel)
-        pthread_mutex_lock(&trace->lock);
     return &trace->window[trace->count % WRG_TRACE_WINDOW];
 }
 
-/* What is not due at each event: a full turn, a tap, several audiences, the lock. */
-void wrg_trace_end_slowly(struct wrg_trace *trace, const struct wrg_event *ev, const void *payload,
-                          uint32_t len);
-/* Puts a payload behind those that are hashed next. */
-void wrg_trace_keep(struct wrg_trace *trace, const void *payload, uint32_t len);
-
-static inline void wrg_trace_tell(const struct wrg_trace_subs *subs, const struct wrg_event *ev,
-                                  const void *payload, uint32_t len)
+static inline void wrg_trace_end(struct wrg_trace *trace, enum wrg_event_kind kind,
+                                 const struct wrg_event *ev, const void *payload, uint32_t len,
+                                 uint32_t implied)
 {
-    const struct wrg_trace_sub *sub = subs->sub;
-
-    for (const struct wrg_trace_sub *end = sub + subs->count; sub < end; sub++)
-        sub->fn(sub->ctx, ev, payload, len);
-}
-
-static inline void wrg_trace_end(struct wrg_trace *trace, const struct wrg_event *ev,
-                                 const void *payload, uint32_t len)
-{
-    WRG_ASSERT(ev->kind < WRG_NR_EVENTS);
-    if (WRG_UNLIKELY(++trace->count % WRG_TRACE_WINDOW == 0 || trace->tap || trace->divided ||
-                     trace->parallel)) {
-        wrg_trace_end_slowly(trace, ev, payload, len);
-        return;
-    }
-    wrg_trace_tell(&trace->subs[0][ev->kind], ev, payload, len);
-    if (len && trace->hashing)
-        wrg_trace_keep(trace, payload, len);
+    WRG_ASSERT(kind < WRG_NR_EVENTS);
+    if (WRG_UNLIKELY(++trace->count % WRG_TRACE_WINDOW == 0))
+        wrg_trace_turn(trace);
+    wrg_trace_tell(trace->subs[0][kind], ev, payload, len);
+    if (len != implied && trace->hashing) /* last: the payload may lie where it is kept */
+        wrg_trace_keep(trace, payload, len - implied);
 }
 
 /* The hash of all events so far. */

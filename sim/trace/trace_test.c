@@ -42,7 +42,7 @@ static void emit(enum wrg_event_kind kind, uint32_t a, const char *payload)
 {
     const struct wrg_event ev = { .kind = (uint16_t)kind, .a = a, .step = a };
 
-    wrg_trace_emit(&tr, &ev, payload, payload ? (uint32_t)strlen(payload) : 0);
+    wrg_trace_emit(&tr, &ev, payload, payload ? (uint32_t)strlen(payload) : 0, 0);
 }
 
 static void listen(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
@@ -84,12 +84,11 @@ static void several_subscribers__in_order_after_the_tap(void **state)
     (void)state;
     wrg_trace_subscribe(&tr, WRG_EV_LOAD, listen, letter_1);
     wrg_trace_subscribe(&tr, WRG_EV_LOAD, listen, letter_2);
-    tr.tap = listen;
-    tr.tap_ctx = letter_t;
+    wrg_trace_tap(&tr, listen, letter_t);
     emit(WRG_EV_LOAD, 1, NULL);
     emit(WRG_EV_STORE, 1, NULL);
     assert_string_equal(s.order, "t12t");
-    tr.tap = NULL;
+    wrg_trace_tap(&tr, NULL, NULL);
     wrg_trace_subscribe(&tr, WRG_EV_LOAD, listen, letter_3);
     emit(WRG_EV_LOAD, 1, NULL);
     assert_string_equal(s.order, "t12t123");
@@ -219,7 +218,7 @@ static void emit_payloads(uint32_t first, uint32_t n, bool in_place)
         const struct wrg_event ev = { .kind = WRG_EV_STORE, .step = i };
         uint8_t *payload = in_place ? wrg_trace_room(&tr) : bytes;
         memset(payload, (int)(i * 5 + 1), sizeof(bytes));
-        wrg_trace_emit(&tr, &ev, payload, len);
+        wrg_trace_emit(&tr, &ev, payload, len, 0);
     }
 }
 
@@ -269,14 +268,14 @@ static void payload_of_any_length__each_byte_counts(void **state)
     (void)state;
     for (uint32_t len = 0; len <= sizeof(payload); len++) {
         wrg_trace_reset(&tr);
-        wrg_trace_emit(&tr, &ev, payload, len);
+        wrg_trace_emit(&tr, &ev, payload, len, 0);
         uint64_t zeros = wrg_trace_hash(&tr);
         assert_true(zeros != before); /* of zeros alone, but one more */
         before = zeros;
         for (uint32_t i = 0; i < len; i++) {
             payload[i] = 0x80;
             wrg_trace_reset(&tr);
-            wrg_trace_emit(&tr, &ev, payload, len);
+            wrg_trace_emit(&tr, &ev, payload, len, 0);
             assert_true(wrg_trace_hash(&tr) != zeros);
             payload[i] = 0;
         }

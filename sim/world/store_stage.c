@@ -31,14 +31,14 @@ static bool ask(struct wrg_world *w, const struct wrg_op_store *op, uint32_t ste
     if (w->trace.on) {
         ev.kind = WRG_EV_STORE_CALL;
         uint32_t len = wrg_store_call_pack(op, w->store_calls, &ev, payload);
-        wrg_trace_emit(&w->trace, &ev, payload, len);
+        wrg_trace_emit(&w->trace, &ev, payload, len, 0);
     }
     wrg_store_driver_ask(w->store, op);
     if (w->trace.on) {
         ev.kind = WRG_EV_STORE_REPLY;
         wrg_store_reply_pack(answer, w->store_calls, &ev);
         wrg_trace_emit(&w->trace, &ev, answer->data,
-                       (uint32_t)wrg_min_u64(answer->len, WRG_TRACE_PAYLOAD_MAX));
+                       (uint32_t)wrg_min_u64(answer->len, WRG_TRACE_PAYLOAD_MAX), 0);
     }
     return answer->result != -EBADF;
 }

@@ -134,8 +134,7 @@ struct wrg_world *wrg_world_create(const struct wrg_world_options *options)
     wrg_trace_init(&w->trace);
     w->trace.parallel = options->engine == WRG_ENGINE_THREAD;
     w->trace.hashing = options->hash && !w->trace.parallel;
-    w->trace.tap = options->tap;
-    w->trace.tap_ctx = options->tap_ctx;
+    wrg_trace_tap(&w->trace, options->tap, options->tap_ctx);
     w->trace.on = options->oracles || options->hash || options->tap;
     w->xen.sched = &w->sched;
     w->xen.trace = &w->trace;

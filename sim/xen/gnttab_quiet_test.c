@@ -133,7 +133,7 @@ static void play(struct play *p, uint64_t seed, enum manner manner)
     wrg_rng_seed(&p->rng, seed);
     t.trace.on = manner != QUIET;
     t.xen.parallel = manner == GENERAL;
-    t.trace.tap = NULL;
+    wrg_trace_tap(&t.trace, NULL, NULL);
     for (uint32_t i = 0; i < PAGES; i++)
         p->pages[i] = page_of(t.front, 1);
     for (uint32_t i = 0; i < STEPS; i++)

@@ -403,15 +403,14 @@ void wrg_xen_emit_finding(struct wrg_xen *xen)
 }
 
 void wrg_xen_emit_slowly(struct wrg_xen *xen, const struct wrg_event *event, const void *payload,
-                         uint32_t len)
+                         uint32_t len, uint32_t implied)
 {
-    struct wrg_event *ev = wrg_trace_begin(xen->trace); /* locks */
+    struct wrg_event ev = *event;
 
-    if (!ev)
-        return;
-    *ev = *event;
-    ev->role = (uint8_t)(event->role | wrg_xen_voice(xen) << WRG_TRACE_ROLE_BITS);
-    ev->task = (uint8_t)wrg_sched_current(xen->sched);
-    ev->step = (uint32_t)xen->sched->steps;
-    wrg_trace_end(xen->trace, ev, payload, len);
+    ev.role = (uint8_t)(event->role | wrg_xen_voice(xen) << WRG_TRACE_ROLE_BITS);
+    ev.task = (uint8_t)wrg_sched_current(xen->sched);
+    ev.step = (uint32_t)xen->sched->steps;
+    wrg_trace_emit(xen->trace, &ev, payload, len, implied);
+    if (wrg_trace_has_finding(xen->trace))
+        wrg_xen_emit_finding(xen);
 }

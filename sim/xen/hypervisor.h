@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <wringer/page.h>
 #include <wringer/port.h>
@@ -129,6 +130,7 @@ struct wrg_xen_event {
     uint64_t c, d;
     const void *payload;
     uint32_t len;
+    uint32_t implied; /* so many bytes at the end follow from other events */
 };
 /* Ends the run if the event was reported, unless no task does it. */
 void wrg_xen_emit_finding(struct wrg_xen *xen);
@@ -150,9 +152,9 @@ static inline uint8_t wrg_xen_fault_role(const struct wrg_xen *xen, const struct
     return wrg_xen_voice(xen) && !xen->faults_for_all ? WRG_FAULT_EXEMPT : dom->role;
 }
 
-/* On the thread engine. */
+/* With anything unusual. */
 void wrg_xen_emit_slowly(struct wrg_xen *xen, const struct wrg_event *event, const void *payload,
-                         uint32_t len);
+                         uint32_t len, uint32_t implied);
 
 /* By value, and inline: the operands are written to where the trace keeps the event. */
 __attribute__((always_inline)) static inline void wrg_xen_emit_on(struct wrg_xen *xen,
@@ -161,31 +163,26 @@ __attribute__((always_inline)) static inline void wrg_xen_emit_on(struct wrg_xen
     const struct wrg_sched *sched = xen->sched;
     struct wrg_trace *trace = xen->trace;
 
-    if (WRG_UNLIKELY(trace->parallel)) {
+    if (WRG_UNLIKELY(trace->unusual)) {
         const struct wrg_event copy = { .kind = (uint16_t)event.kind,
                                         .role = event.role,
                                         .a = event.a,
                                         .b = event.b,
                                         .c = event.c,
                                         .d = event.d };
-        wrg_xen_emit_slowly(xen, &copy, event.payload, event.len);
+        wrg_xen_emit_slowly(xen, &copy, event.payload, event.len, event.implied);
         return;
     }
     struct wrg_event *ev = wrg_trace_begin(trace);
-    if (WRG_LIKELY(ev)) {
-        const struct wrg_task *cur = sched->cur;
-        uint8_t voice = cur ? cur->voice : sched->voice;
-        ev->kind = (uint16_t)event.kind;
-        ev->role = (uint8_t)(event.role | voice << WRG_TRACE_ROLE_BITS);
-        ev->task = cur ? cur->id : (uint8_t)WRG_TASK_NONE;
-        ev->step = (uint32_t)sched->steps;
-        ev->a = event.a;
-        ev->b = event.b;
-        ev->c = event.c;
-        ev->d = event.d;
-        wrg_trace_end(trace, ev, event.payload, event.len);
-    }
-    if (WRG_UNLIKELY(wrg_trace_has_finding(trace)))
+    const uint64_t head = (uint64_t)event.kind | (uint64_t)event.role << WRG_EVENT_ROLE_SHIFT |
+                          sched->stamp | sched->steps << WRG_EVENT_STEP_SHIFT;
+    memcpy(ev, &head, sizeof(head));
+    ev->a = event.a;
+    ev->b = event.b;
+    ev->c = event.c;
+    ev->d = event.d;
+    wrg_trace_end(trace, event.kind, ev, event.payload, event.len, event.implied);
+    if (WRG_UNLIKELY(trace->over))
         wrg_xen_emit_finding(xen);
 }
 

@@ -69,7 +69,7 @@ BENCH int setup_xen_engine(enum wrg_engine engine)
     t.trace.on = true;
     t.trace.hashing = engine == WRG_ENGINE_FIBER;
     t.trace.parallel = t.xen.parallel = engine == WRG_ENGINE_THREAD;
-    t.trace.tap = keep_event;
+    wrg_trace_tap(&t.trace, keep_event, NULL);
     wrg_fault_begin(&t.fault);
     t.xen.sched = &t.sched;
     t.xen.trace = &t.trace;
