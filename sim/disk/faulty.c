@@ -17,16 +17,15 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
     if (request->op >= WRG_ARRAY_LEN(sites))
         return -EINVAL;
     uint8_t site = sites[request->op];
+    uint8_t row = wrg_xen_fault_row(context->xen, context->dom);
     wrg_xen_lock(context->xen);
-    status = wrg_fault_point(context->xen->fault, (enum wrg_fault_site)site,
-                             wrg_xen_fault_role(context->xen, context->dom));
+    status = wrg_fault_point(context->xen->fault, (enum wrg_fault_site)site, row);
     wrg_xen_unlock(context->xen);
     if (!status)
         return wrg_disk_execute(disk->next, request, context);
-    wrg_xen_emit(
-        context->xen, .kind = WRG_EV_FAULT, .role = context->dom->role, .a = site,
-        .b = wrg_fault_calls(context->xen->fault, (enum wrg_fault_site)site, WRG_CASE_WHOSE_ANY),
-        .c = (uint32_t)status);
+    wrg_xen_emit(context->xen, .kind = WRG_EV_FAULT, .role = context->dom->role, .a = site,
+                 .b = wrg_fault_nth(context->xen->fault, (enum wrg_fault_site)site, row),
+                 .c = (uint32_t)status);
     return status;
 }
 

@@ -153,17 +153,52 @@ static void rule_of_a_side__counts_its_calls_only(void **state)
     assert_int_equal(wrg_fault_calls(&f, WRG_FAULT_ALLOC, WRG_CASE_WHOSE_ANY), 4);
 }
 
+/* Calls for one device neither count nor fail for another. */
+static void rule_of_a_device__hits_its_calls_alone(void **state)
+{
+    struct wrg_fault_rule rule = {
+        .site = WRG_FAULT_XS_OPEN, .device = 2, .nth = 2, .count = 1, .status = -12
+    };
+
+    (void)state;
+    assert_true(wrg_fault_add(&f, &rule));
+    wrg_fault_enable(&f, true);
+    assert_false(wrg_fault_concerns(&f, 0));
+    assert_true(wrg_fault_concerns(&f, 2));
+    for (unsigned device = 0; device < WRG_FAULT_DEVICES; device++)
+        for (uint8_t role = WRG_ROLE_FRONT; role <= WRG_ROLE_BACK; role++) {
+            uint8_t row = wrg_fault_row(device, role);
+            int32_t want = device == 2 && role == WRG_ROLE_BACK ? -12 : 0;
+            assert_int_equal(ask_of(row, WRG_FAULT_XS_OPEN), want);
+            assert_int_equal(wrg_fault_nth(&f, WRG_FAULT_XS_OPEN, row), role + 1u);
+        }
+    assert_int_equal(wrg_fault_calls(&f, WRG_FAULT_XS_OPEN, WRG_CASE_WHOSE_ANY), 2);
+    assert_int_equal(wrg_fault_hits(&f, WRG_FAULT_GROUP_STORE, 0), 0);
+    assert_int_equal(wrg_fault_hits(&f, WRG_FAULT_GROUP_STORE, 2), 1);
+}
+
+/* What a run of several devices has counted is gone before the next. */
+static void begin_after_several__all_rows_empty(void **state)
+{
+    (void)state;
+    f.several = true;
+    (void)ask_of(wrg_fault_row(3, WRG_ROLE_BACK), WRG_FAULT_ALLOC);
+    wrg_fault_begin(&f);
+    f.several = true;
+    assert_int_equal(wrg_fault_nth(&f, WRG_FAULT_ALLOC, wrg_fault_row(3, WRG_ROLE_BACK)), 0);
+}
+
 static void hits__counted_by_group(void **state)
 {
     (void)state;
     add(WRG_FAULT_XS_OPEN, 1, 1, -12);
     wrg_fault_enable(&f, true);
     assert_int_equal(ask(WRG_FAULT_ALLOC), 0);
-    assert_int_equal(wrg_fault_hits(&f, WRG_FAULT_GROUP_STORE), 0);
+    assert_int_equal(wrg_fault_hits(&f, WRG_FAULT_GROUP_STORE, 0), 0);
     assert_int_equal(ask(WRG_FAULT_XS_OPEN), -12);
     assert_int_equal(ask(WRG_FAULT_XS_OPEN), 0);
-    assert_int_equal(wrg_fault_hits(&f, WRG_FAULT_GROUP_STORE), 1);
-    assert_int_equal(wrg_fault_hits(&f, WRG_FAULT_GROUP_KERNEL), 0);
+    assert_int_equal(wrg_fault_hits(&f, WRG_FAULT_GROUP_STORE, 0), 1);
+    assert_int_equal(wrg_fault_hits(&f, WRG_FAULT_GROUP_KERNEL, 0), 0);
 }
 
 enum { CALLS = 20000 };
@@ -297,6 +332,8 @@ int main(void)
         F(disarmed__nothing_fails_but_calls_count),
         F(begin__forgets_rules_and_counts),
         F(rule_of_a_side__counts_its_calls_only),
+        F(rule_of_a_device__hits_its_calls_alone),
+        F(begin_after_several__all_rows_empty),
         F(hits__counted_by_group),
         F(rate__so_many_of_a_thousand_with_every_status),
         F(rate_of_a_site__others_go_on),

@@ -47,8 +47,8 @@ int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_args *args)
     guest->port.held = guest->locks_held;
     guest->device = args->device;
     guest->role = (uint8_t)(guest->dom->role | args->device << WRG_TRACE_ROLE_BITS);
-    guest->fault_role =
-        args->device && !args->xen->faults_for_all ? WRG_FAULT_EXEMPT : guest->dom->role;
+    guest->fault_row =
+        wrg_fault_row(args->xen->faults_for_all ? 0 : args->device, guest->dom->role);
     guest->port.domid = args->domid;
     guest->port.peer_domid = args->peer_domid;
     wrg_mutex_init(&guest->pool_lock);

@@ -48,9 +48,9 @@ struct wrg_guest {
     struct wrg_xen *xen;
     struct wrg_domain *dom;
     struct wrg_edge edge;
-    uint8_t device;     /* which of the world's devices this driver is of */
-    uint8_t role;       /* of its tasks: that of the domain, and above it the device's number */
-    uint8_t fault_role; /* as whom its calls count for faults */
+    uint8_t device;    /* which of the world's devices this driver is of */
+    uint8_t role;      /* of its tasks: that of the domain, and above it the device's number */
+    uint8_t fault_row; /* as whom its calls count for faults */
     struct wrg_pool pool;
     pthread_mutex_t pool_lock; /* thread engine: nobody else's business, so not the Xen lock */
     struct wrg_late_eoi_knobs knobs;

@@ -469,10 +469,9 @@ static bool is_unlocked(enum wrg_call call)
 
 int wrg_guest_refuse(struct wrg_guest *guest, uint8_t site, int32_t status)
 {
-    wrg_xen_emit(
-        guest->xen, .kind = WRG_EV_FAULT, .role = guest->dom->role, .a = site,
-        .b = wrg_fault_calls(guest->xen->fault, (enum wrg_fault_site)site, WRG_CASE_WHOSE_ANY),
-        .c = (uint32_t)status);
+    wrg_xen_emit(guest->xen, .kind = WRG_EV_FAULT, .role = guest->dom->role, .a = site,
+                 .b = wrg_fault_nth(guest->xen->fault, (enum wrg_fault_site)site, guest->fault_row),
+                 .c = (uint32_t)status);
     return status;
 }
 
@@ -485,7 +484,7 @@ __attribute__((always_inline)) static inline int dispatch(struct wrg_port *port,
     wrg_sched_point(guest->xen->sched, WRG_POINT_CALL);
     if (site != NO_FAULT) {
         int32_t status =
-            wrg_fault_point(guest->xen->fault, (enum wrg_fault_site)site, guest->fault_role);
+            wrg_fault_point(guest->xen->fault, (enum wrg_fault_site)site, guest->fault_row);
         if (status)
             return wrg_guest_refuse(guest, site, status);
     }

@@ -186,7 +186,7 @@ int wrg_guest_xs_transaction_end(struct wrg_guest *guest, void *ptr)
     struct wrg_xs_call call = make_call(guest, args->transaction, 0);
     int32_t fault = args->abort ? 0
                                 : wrg_fault_point(guest->xen->fault, WRG_FAULT_XS_TRANSACTION_END,
-                                                  guest->fault_role);
+                                                  guest->fault_row);
     int result = wrg_xenstore_transaction_end(guest->xen->store, &call, !args->abort && !fault);
 
     if (result != -ENOENT && guest->state.ntransactions)

@@ -203,37 +203,52 @@ void wrg_world_begin_sched(struct wrg_world *w, bool negotiating)
 
 static void on_response(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
-    struct wrg_world *w = ctx;
+    struct wrg_world_vbd *vbd = ctx;
 
     if (ev->role != WRG_ROLE_BACK || wrg_event_class(ev) != WRG_SHARED_RING_SLOT)
         return;
     /* The old bytes follow the new ones. */
-    w->peer_hash = wrg_digest_bytes(w->peer_hash, payload, len / 2);
+    vbd->peer_hash = wrg_digest_bytes(vbd->peer_hash, payload, len / 2);
 }
 
 static void on_words(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
-    struct wrg_world *w = ctx;
+    struct wrg_world_vbd *vbd = ctx;
 
-    w->peer_hash = wrg_digest_bytes(w->peer_hash ^ ev->c, payload, len);
+    vbd->peer_hash = wrg_digest_bytes(vbd->peer_hash ^ ev->c, payload, len);
 }
 
 static void on_discard(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
-    struct wrg_world *w = ctx;
+    struct wrg_world_vbd *vbd = ctx;
 
     (void)payload;
     (void)len;
-    w->peer_hash = wrg_digest_words(w->peer_hash, ev->c, ev->d ^ ev->b);
+    vbd->peer_hash = wrg_digest_words(vbd->peer_hash, ev->c, ev->d ^ ev->b);
 }
 
 static void on_end(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
-    struct wrg_world *w = ctx;
+    struct wrg_world_vbd *vbd = ctx;
 
     (void)payload;
     (void)len;
-    w->peer_hash = wrg_digest_words(w->peer_hash, (uint64_t)ev->a << 32 | ev->b, ev->kind);
+    vbd->peer_hash = wrg_digest_words(vbd->peer_hash, (uint64_t)ev->a << 32 | ev->b, ev->kind);
+}
+
+void wrg_vbd_begin_peer_hash(struct wrg_world_vbd *vbd)
+{
+    struct wrg_trace *trace = &vbd->w->trace;
+
+    vbd->peer_hash = 0;
+    if (!vbd->w->options.hash)
+        return;
+    wrg_trace_subscribe(trace, WRG_EV_STORE, on_response, vbd);
+    wrg_trace_subscribe(trace, WRG_EV_BLK_DATA, on_words, vbd);
+    wrg_trace_subscribe(trace, WRG_EV_DISK_DATA, on_words, vbd);
+    wrg_trace_subscribe(trace, WRG_EV_DISK_LEFT, on_words, vbd);
+    wrg_trace_subscribe(trace, WRG_EV_DISK_DISCARD, on_discard, vbd);
+    wrg_trace_subscribe(trace, WRG_EV_BLK_COMPLETE, on_end, vbd);
 }
 
 static uint32_t vdisk_info(const struct wrg_op_config *config)
@@ -261,8 +276,8 @@ struct wrg_oracle_config wrg_world_oracle_config(const struct wrg_world *w)
         .sectors = config->sectors & ~(uint64_t)(config->sector_size / WRG_SECTOR_SIZE - 1),
         .indirect_max = config->indirect_max,
         .accesses = w->options.engine == WRG_ENGINE_FIBER,
-        .faults = w->fault.nrules || w->fault.nrates || w->fail_nth,
-        .disk_errors = config->error_count != 0,
+        .faults = wrg_vbd_has_faults(&w->vbd),
+        .disk_errors = config->error_count != 0 && config->error_device == 0,
         .volatile_cache = config->cache != WRG_CASE_CACHE_NONE,
         .reach = w->options.reach,
         .units = wrg_units_of(config->units, config->sector_size),
@@ -280,14 +295,7 @@ void wrg_world_begin_checkers(struct wrg_world *w)
         wrg_oracles_begin(w->vbd.oracles, &w->trace, &oracle);
     else
         wrg_trace_unsubscribe_all(&w->trace);
-    if (!w->options.hash)
-        return;
-    wrg_trace_subscribe(&w->trace, WRG_EV_STORE, on_response, w);
-    wrg_trace_subscribe(&w->trace, WRG_EV_BLK_DATA, on_words, w);
-    wrg_trace_subscribe(&w->trace, WRG_EV_DISK_DATA, on_words, w);
-    wrg_trace_subscribe(&w->trace, WRG_EV_DISK_LEFT, on_words, w);
-    wrg_trace_subscribe(&w->trace, WRG_EV_DISK_DISCARD, on_discard, w);
-    wrg_trace_subscribe(&w->trace, WRG_EV_BLK_COMPLETE, on_end, w);
+    wrg_vbd_begin_peer_hash(&w->vbd);
 }
 
 static void begin_checkers(struct wrg_world *w)
@@ -337,7 +345,6 @@ static void connect_afresh(struct wrg_world *w)
     wrg_xen_reset(&w->xen);
     set_grant_version(w);
     wrg_trace_reset(&w->trace);
-    w->peer_hash = 0;
     w->vbd.disk.tickets = 0;
     wrg_world_forget_states(w);
     wrg_edge_reset(&w->vbd);

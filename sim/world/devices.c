@@ -67,10 +67,23 @@ static bool backends_are_cut(const struct wrg_world *w)
     return false;
 }
 
-/*
- * Its disk is a good one, and no fault hits its drivers, unless faults hit all. A device for CDs is
- * read-only, whatever the disk is.
- */
+static bool has_bad_sectors(const struct wrg_world_vbd *vbd)
+{
+    return vbd->w->config.error_count != 0 && vbd->w->config.error_device == vbd->index;
+}
+
+/* The case does something to it, or to what it stands on. */
+static bool is_named(const struct wrg_world_vbd *vbd)
+{
+    const struct wrg_case *c = vbd->w->c;
+    bool named = has_bad_sectors(vbd) || wrg_vbd_has_faults(vbd);
+
+    for (uint16_t i = 0; i < c->nops; i++)
+        named |= c->ops[i].kind == WRG_OP_TAMPER && c->ops[i].tamper.device == vbd->index;
+    return named;
+}
+
+/* A device for CDs is read-only, whatever the disk is. */
 static struct wrg_oracle_config oracle_config(struct wrg_world_vbd *vbd)
 {
     struct wrg_world *w = vbd->w;
@@ -82,8 +95,8 @@ static struct wrg_oracle_config oracle_config(struct wrg_world_vbd *vbd)
     oracle.honest_front = oracle.honest_back = true;
     oracle.readonly = info.readonly || w->config.media == WRG_CASE_MEDIA_CDROM;
     oracle.sectors = info.sectors;
-    oracle.faults = oracle.faults && w->options.faults_for_all;
-    oracle.disk_errors = oracle.disk_errors && w->options.faults_for_all;
+    oracle.faults = wrg_vbd_has_faults(vbd);
+    oracle.disk_errors = has_bad_sectors(vbd);
     if (!oracle.readonly)
         oracle.vdisk_info &= ~WRG_VDISK_READONLY;
     oracle.units_differ = false;
@@ -91,8 +104,8 @@ static struct wrg_oracle_config oracle_config(struct wrg_world_vbd *vbd)
     oracle.front_domid = vbd->id.front_domid;
     oracle.back_domid = vbd->id.back_domid;
     /* No frontend connects to a disk of less than a block. */
-    oracle.innocent =
-        is_neighbour(w, vbd->index) && w->judged >> WRG_SEAT_BACK & 1 && info.sectors != 0;
+    oracle.innocent = is_neighbour(w, vbd->index) && w->judged >> WRG_SEAT_BACK & 1 &&
+                      info.sectors != 0 && !is_named(vbd);
     return oracle;
 }
 
@@ -104,6 +117,7 @@ void wrg_devices_begin_checkers(struct wrg_world *w)
         wrg_trace_choose(&w->trace, (uint8_t)i);
         if (vbd->oracles)
             wrg_oracles_begin(vbd->oracles, &w->trace, &oracle);
+        wrg_vbd_begin_peer_hash(vbd);
     }
     wrg_trace_choose(&w->trace, 0);
 }
@@ -245,7 +259,10 @@ void wrg_devices_phase(struct wrg_world *w, enum wrg_phase phase)
 void wrg_devices_close(struct wrg_world *w)
 {
     for (unsigned i = 1; i < w->nvbds; i++) {
-        wrg_vbd_detach(wrg_world_device(w, i), WRG_SEAT_FRONT);
+        struct wrg_world_vbd *vbd = wrg_world_device(w, i);
+        wrg_vbd_detach(vbd, WRG_SEAT_FRONT);
+        if (wrg_vbd_store_has_failed(vbd))
+            wrg_vbd_detach(vbd, WRG_SEAT_BACK);
         wrg_world_grant_steps(w, WRG_DEVICE_STEPS);
     }
 }

@@ -146,6 +146,20 @@ static void disk_of_the_second_guest_forgets__found_there(void **state)
     free(c);
 }
 
+struct failures {
+    unsigned by_device[WRG_WORLD_DEVICES];
+};
+
+static void count_failures(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct failures *failures = ctx;
+
+    (void)payload;
+    (void)len;
+    if (ev->kind == WRG_EV_BLK_COMPLETE && ev->b)
+        failures->by_device[ev->role >> WRG_TRACE_ROLE_BITS]++;
+}
+
 /* No fault of the case hits a call for another device, nor does one of those count. */
 static void faults__hit_the_first_device_alone(void **state)
 {
@@ -169,6 +183,37 @@ static void faults__hit_the_first_device_alone(void **state)
         free(c);
     }
     assert_int_equal(calls[0], calls[1]);
+}
+
+/* Named by the op, a device beside the first is hit, and it alone. */
+static void ops_that_name_a_device__hit_it_alone(void **state)
+{
+    static const char *const ops[] = {
+        "fault site=gnttab-map side=back device=1 nth=3 count=65535\n",
+        "fault site=disk-write device=1 nth=1 count=65535\n",
+        "fault-rate site=disk-read per-1000=1000 device=1\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < WRG_ARRAY_LEN(ops); i++) {
+        char text[256];
+        snprintf(text, sizeof(text), "config victim=none guests=3\n%sio op=write count=64\nio\n",
+                 ops[i]);
+        struct wrg_case *c = fixture_case(text);
+        struct failures seen = { { 0 } };
+        const struct wrg_world_options options = {
+            .oracles = true, .hash = true, .tap = count_failures, .tap_ctx = &seen
+        };
+        struct wrg_world *world = wrg_world_create(&options);
+        struct wrg_verdict verdict = fixture_run(world, c);
+        fixture_expect_clean(&verdict, text);
+        assert_int_equal(verdict.dead_ops, 0);
+        assert_int_equal(seen.by_device[0], 0);
+        assert_true(seen.by_device[1] > 0);
+        assert_int_equal(seen.by_device[2], 0);
+        wrg_world_destroy(world);
+        free(c);
+    }
 }
 
 /* ---- what happens to a host or a kernel happens to all of its devices ---- */
@@ -270,6 +315,7 @@ int main(void)
         cmocka_unit_test(one_guest_after_four__hash_of_a_world_that_never_had_them),
         cmocka_unit_test(disk_of_the_second_guest_forgets__found_there),
         cmocka_unit_test(faults__hit_the_first_device_alone),
+        cmocka_unit_test(ops_that_name_a_device__hit_it_alone),
         cmocka_unit_test(host_or_kernel_goes__all_of_its_devices_come_back),
         cmocka_unit_test(device_that_is_back__has_io_again),
     };

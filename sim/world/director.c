@@ -11,6 +11,7 @@ static void collect_fault(struct wrg_world *w, uint16_t index, const struct wrg_
         .site = (uint8_t)op->site,
         .nth = op->nth,
         .side = op->side,
+        .device = op->device,
         .count = op->count,
         .op = index,
         .status = wrg_fault_status((enum wrg_fault_site)op->site, op->status),
@@ -24,6 +25,7 @@ static void collect_rate(struct wrg_world *w, uint16_t index, const struct wrg_o
     const struct wrg_fault_rate rate = {
         .site = op->site,
         .side = op->side,
+        .device = op->device,
         .from_start = op->since == WRG_CASE_SINCE_START,
         .per_1000 = op->per_1000,
         .op = index,
@@ -33,12 +35,22 @@ static void collect_rate(struct wrg_world *w, uint16_t index, const struct wrg_o
     (void)wrg_fault_add_rate(&w->fault, &rate); /* beyond the bound it stays a dead op */
 }
 
+/* The scheduler knows a task by its role within the world. */
+static uint8_t actor_of(uint8_t actor, uint8_t device)
+{
+    unsigned role = (unsigned)wrg_actor_role(actor) | (unsigned)device << WRG_TRACE_ROLE_BITS;
+
+    return WRG_ACTOR(role, wrg_actor_index(actor));
+}
+
 static void collect_preempt(struct wrg_world *w, uint16_t index, const struct wrg_op_preempt *op)
 {
     w->preempt_op[w->npreempts] = index;
-    w->preempts[w->npreempts++] = (struct wrg_sched_preempt){
-        .section = op->section, .event = op->event, .task = op->task, .to = op->to
-    };
+    w->preempts[w->npreempts++] =
+        (struct wrg_sched_preempt){ .section = op->section,
+                                    .event = op->event,
+                                    .task = actor_of(op->task, op->device),
+                                    .to = actor_of(op->to, op->to_device) };
 }
 
 static void collect_answer(struct wrg_world *w, uint16_t index, const struct wrg_op_rsp *op)
@@ -66,6 +78,7 @@ static void collect_tamper(struct wrg_world *w, uint16_t index, const struct wrg
                                                              .len = op->len,
                                                              .mode = op->mode,
                                                              .value = op->val,
+                                                             .device = op->device,
                                                              .queue = op->queue,
                                                              .op = index };
 }

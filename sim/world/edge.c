@@ -124,11 +124,9 @@ static const uint64_t *vec_digests(struct wrg_world_vbd *vbd, const struct wrg_v
 }
 
 /* A frontend for which the node was gone, because a call was refused, trusts its backend. */
-static bool is_untrusted(const struct wrg_world *w)
+static bool is_untrusted(const struct wrg_world_vbd *vbd)
 {
-    bool faults = w->fault.nrules || w->fault.nrates || w->fail_nth;
-
-    return w->config.trusted == WRG_NO && !faults;
+    return vbd->w->config.trusted == WRG_NO && !wrg_vbd_has_faults(vbd);
 }
 
 /*
@@ -388,7 +386,7 @@ bool wrg_edge_submit(struct wrg_world_vbd *vbd, const struct wrg_edge_io *args)
     slot->io.nsectors = discard ? args->count : 0;
     if (!discard)
         fill_vectors(slot, args);
-    if (vbd->w->instrumented && is_untrusted(vbd->w))
+    if (vbd->w->instrumented && is_untrusted(vbd))
         poison(vbd, slot);
     if (vbd->w->instrumented)
         stamp(vbd, slot, args->pattern);

@@ -45,7 +45,7 @@ void wrg_world_take_snapshot(struct wrg_world *w)
     memcpy(snap->fault_calls, w->fault.calls, sizeof(snap->fault_calls));
     memcpy(snap->baseline, w->vbd.baseline, sizeof(snap->baseline));
     snap->edge = w->vbd.edge.state;
-    snap->peer_hash = w->peer_hash;
+    snap->peer_hash = w->vbd.peer_hash;
     snap->disk_tickets = w->vbd.disk.tickets;
     snap->profile = w->profile;
     snap->valid = true;
@@ -105,7 +105,7 @@ bool wrg_world_restore(struct wrg_world *w)
     memcpy(w->fault.calls, snap->fault_calls, sizeof(snap->fault_calls));
     memcpy(w->vbd.baseline, snap->baseline, sizeof(w->vbd.baseline));
     w->vbd.edge.state = snap->edge;
-    w->peer_hash = snap->peer_hash;
+    w->vbd.peer_hash = snap->peer_hash;
     w->vbd.disk.tickets = snap->disk_tickets;
     return true;
 }

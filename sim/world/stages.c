@@ -7,8 +7,7 @@
 
 #include "world/world_impl.h"
 
-#define STORE_TRIES 2
-#define LEDGER_ANY  UINT32_MAX
+#define LEDGER_ANY UINT32_MAX
 
 /* At the first run after start, when all options of the run are known. */
 static void begin_run(struct wrg_world *w)
@@ -173,7 +172,7 @@ static bool anything_fired(const struct wrg_world *w)
     bool fired = false;
 
     for (unsigned site = 0; site < WRG_COUNT_SITE; site++)
-        fired |= w->fault.hits[site] != 0;
+        fired |= w->fault.hits[0][site] != 0;
     for (uint32_t i = 0; i < w->npreempts; i++)
         fired |= w->preempts[i].fired;
     return fired;
@@ -277,12 +276,6 @@ static void enter_liveness(struct wrg_world *w)
     w->stage = WRG_STAGE_LIVENESS;
 }
 
-/* So often that a driver may have given up; it has to get over less by itself. */
-static bool store_has_failed(const struct wrg_world *w)
-{
-    return wrg_fault_hits(&w->fault, WRG_FAULT_GROUP_STORE) >= STORE_TRIES;
-}
-
 /* A driver in state Closing, or a device never connected, has nothing more to ask for. */
 static void ask_to_close(struct wrg_world *w)
 {
@@ -295,8 +288,7 @@ static void ask_to_close(struct wrg_world *w)
     if (!w->vbd.self[seat])
         seat = 1 - seat;
     wrg_vbd_detach(&w->vbd, seat);
-    /* A driver that has given up on a failing store has nothing to wake it now that it works. */
-    if (store_has_failed(w))
+    if (wrg_vbd_store_has_failed(&w->vbd))
         wrg_vbd_detach(&w->vbd, 1 - seat);
 }
 
@@ -308,7 +300,7 @@ static bool back_is_excused(const struct wrg_world *w)
 {
     bool hostile = w->victim == WRG_CASE_VICTIM_FRONT && !(w->judged & 1u << WRG_SEAT_BACK);
 
-    return hostile || store_has_failed(w);
+    return hostile || wrg_vbd_store_has_failed(&w->vbd);
 }
 
 static void leave_liveness(struct wrg_world *w)

@@ -62,7 +62,7 @@ void wrg_store_stage_run(struct wrg_world *w)
     wrg_trace_reset(&w->trace);
     wrg_world_begin_checkers(w);
     wrg_store_driver_begin(w->store);
-    w->peer_hash = 0;
+    w->vbd.peer_hash = 0;
     w->store_calls = 0;
     w->from_snapshot = false;
     w->choice.taken_count = 0;

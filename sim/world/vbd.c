@@ -8,10 +8,32 @@
 #include "world/world_impl.h"
 
 #define DISK_CHUNKS 2048 /* of 64 KiB: what one run may write */
+#define STORE_TRIES 2
+
+_Static_assert(WRG_WORLD_DEVICES <= WRG_FAULT_DEVICES, "each device has rows of its own");
 
 bool wrg_vbd_scripted(const struct wrg_world_vbd *vbd, unsigned seat)
 {
     return vbd->index == 0 && wrg_world_scripted(vbd->w, seat);
+}
+
+/* As which device its calls count for faults. */
+static uint8_t fault_device(const struct wrg_world_vbd *vbd)
+{
+    return vbd->w->options.faults_for_all ? 0 : vbd->index;
+}
+
+bool wrg_vbd_has_faults(const struct wrg_world_vbd *vbd)
+{
+    const struct wrg_world *w = vbd->w;
+    uint8_t device = fault_device(vbd);
+
+    return wrg_fault_concerns(&w->fault, device) || (device == 0 && w->fail_nth);
+}
+
+bool wrg_vbd_store_has_failed(const struct wrg_world_vbd *vbd)
+{
+    return wrg_fault_hits(&vbd->w->fault, WRG_FAULT_GROUP_STORE, fault_device(vbd)) >= STORE_TRIES;
 }
 
 int wrg_vbd_init(struct wrg_world_vbd *vbd, struct wrg_world *w, uint8_t index)
@@ -145,9 +167,10 @@ static void set_chain(struct wrg_world_vbd *vbd)
 void wrg_vbd_set_disk(struct wrg_world_vbd *vbd)
 {
     const struct wrg_world *w = vbd->w;
-    bool first = vbd->index == 0; /* whose disk may be a bad one */
+    bool first = vbd->index == 0; /* that of the others can be written */
+    bool bad = vbd->index == w->config.error_device;
 
-    wrg_error_disk_set(&vbd->error_disk, w->config.error_first, first ? w->config.error_count : 0);
+    wrg_error_disk_set(&vbd->error_disk, w->config.error_first, bad ? w->config.error_count : 0);
     wrg_block_disk_set(&vbd->block_disk, w->config.sector_size);
     vbd->readonly_disk.on = first && w->config.readonly;
     wrg_delay_disk_set(&vbd->delay_disk, w->config.delay, w->config.seed);

@@ -88,6 +88,7 @@ struct wrg_world_vbd {
     struct wrg_faulty_disk faulty_disk;
     struct wrg_disk_queue disk;
     struct wrg_oracles *oracles;       /* NULL: nobody looks */
+    uint64_t peer_hash;                /* of what its peers could see */
     bool state_known[WRG_WORLD_SEATS]; /* since the last change of the store */
     uint32_t state[WRG_WORLD_SEATS];
     uint32_t baseline[WRG_WORLD_SEATS][WRG_NR_LEDGERS];
@@ -104,6 +105,13 @@ void wrg_vbd_demolish(struct wrg_world_vbd *vbd);
 /* Sets the chain of disks as the case wants it, empty; at the start of a run. */
 void wrg_vbd_set_disk(struct wrg_world_vbd *vbd);
 
+/* Calls of its drivers may fail as the case says. */
+bool wrg_vbd_has_faults(const struct wrg_world_vbd *vbd);
+/*
+ * So often that a driver of it may have given up, and has nothing to wake it when the store works
+ * again. It has to get over less by itself.
+ */
+bool wrg_vbd_store_has_failed(const struct wrg_world_vbd *vbd);
 /* A scripted endpoint is in the seat. */
 bool wrg_vbd_scripted(const struct wrg_world_vbd *vbd, unsigned seat);
 WRG_MUST_USE int wrg_vbd_start_seat(struct wrg_world_vbd *vbd, unsigned seat);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "case/codec.h"
 #include "world/world_impl.h"
 
@@ -327,6 +328,7 @@ int wrg_world_start(struct wrg_world *w, const struct wrg_case *c)
     int result = provide(w, &before);
     if (result)
         return result;
+    w->fault.several = w->nvbds > 1;
     w->has_schedule = sched != NULL;
     w->schedule = wrg_case_sched(c);
     w->fail_nth = 0;
@@ -358,6 +360,15 @@ static bool is_applicable(const struct wrg_world *w, uint8_t kind)
     return !w->xen.parallel || (kind != WRG_OP_PREEMPT && kind != WRG_OP_TAMPER);
 }
 
+static uint64_t peer_hash(const struct wrg_world *w)
+{
+    uint64_t hash = w->vbd.peer_hash;
+
+    for (unsigned i = 1; i < w->nvbds; i++)
+        hash = wrg_digest_words(hash, w->others[i - 1]->peer_hash, i);
+    return hash;
+}
+
 void wrg_world_verdict(const struct wrg_world *w, struct wrg_verdict *verdict)
 {
     int expect = wrg_case_expect(w->c);
@@ -370,7 +381,7 @@ void wrg_world_verdict(const struct wrg_world *w, struct wrg_verdict *verdict)
     verdict->role = w->trace.finding.role;
     memcpy(verdict->detail, w->trace.finding.detail, sizeof(verdict->detail));
     verdict->hash = w->trace.hashing ? wrg_trace_hash(&w->trace) : 0;
-    verdict->peer_hash = w->peer_hash;
+    verdict->peer_hash = peer_hash(w);
     verdict->steps = w->sched.steps;
     verdict->requests = w->instrumented && !w->xen.parallel
                             ? wrg_fetch_answered(&w->xen.fetch, WRG_SEAT_BACK)

@@ -137,7 +137,6 @@ struct wrg_world {
     struct wrg_choice_step choices[4096]; /* as they were taken in this run */
     uint32_t fail_nth;
     uint32_t fallible[WRG_COUNT_SITE]; /* calls until faults stopped */
-    uint64_t peer_hash;
     uint32_t npreempts, nanswers;
     struct wrg_sched_preempt preempts[WRG_CASE_OPS_MAX];
     struct wrg_sched_preempt deviations[256];
@@ -206,6 +205,8 @@ void wrg_world_begin_sched(struct wrg_world *w, bool negotiating);
 /* What checkers of the first device are told. */
 struct wrg_oracle_config wrg_world_oracle_config(const struct wrg_world *w);
 void wrg_world_begin_checkers(struct wrg_world *w);
+/* Beside the checkers of a device, of the audience that is chosen. */
+void wrg_vbd_begin_peer_hash(struct wrg_world_vbd *vbd);
 
 /* Of the device of the case. */
 static inline uint32_t wrg_world_state(struct wrg_world *w, unsigned seat)

@@ -184,12 +184,11 @@ uint32_t wrg_fetch_answered(const struct wrg_fetch *fetch, uint8_t seat)
 struct wrg_tamper *wrg_fetch_find_due(struct wrg_fetch *fetch, uint8_t lane,
                                       const struct wrg_fetch_scope *scope)
 {
-    if (fetch->lanes[lane].device != 0)
-        return NULL;
     for (uint32_t i = 0; i < fetch->ntampers; i++) {
         struct wrg_tamper *tamper = &fetch->tampers[i];
         if (!tamper->fired && tamper->request == scope->request &&
-            tamper->fetch == scope->fetches && tamper->queue == fetch->lanes[lane].queue)
+            tamper->fetch == scope->fetches && tamper->device == fetch->lanes[lane].device &&
+            tamper->queue == fetch->lanes[lane].queue)
             return tamper;
     }
     return NULL;

@@ -77,8 +77,8 @@ struct wrg_tamper {
     uint16_t off;
     uint8_t len, mode; /* mode: 0 set, 1 xor, 2 add */
     uint64_t value;
-    uint16_t op;   /* index of the op in the case */
-    uint8_t queue; /* of the first device */
+    uint16_t op; /* index of the op in the case */
+    uint8_t device, queue;
     bool fired;
 };
 

@@ -500,6 +500,19 @@ static void tamper_of_a_queue__not_due_in_another(void **state)
     assert_ptr_equal(load_page(WRG_SEAT_BACK, LANE_PAGES, WRG_WIRE_RING, 1).tamper, &f.tampers[0]);
 }
 
+static void tamper_of_another_device__due_there(void **state)
+{
+    (void)state;
+    (void)declare_other(1, 0, LANE_PAGES);
+    (void)declare_other(2, 0, LANE_PAGES + 1);
+    arm(1, 1);
+    f.tampers[0].device = 2;
+    assert_null(load_slot(0, 0, 1).tamper);
+    assert_null(load_page(WRG_SEAT_BACK, LANE_PAGES, WRG_WIRE_RING, 1).tamper);
+    assert_ptr_equal(load_page(WRG_SEAT_BACK, LANE_PAGES + 1, WRG_WIRE_RING, 1).tamper,
+                     &f.tampers[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -535,6 +548,7 @@ int main(void)
         F(tamper__counts_fetches_of_indirect_pages),
         F(tamper_switched_off_or_of_the_other_seat__not_due),
         F(tamper_of_a_queue__not_due_in_another),
+        F(tamper_of_another_device__due_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,12 +58,13 @@ static int16_t map_one(struct wrg_xen *xen, struct wrg_domain *dom,
 
 static int16_t fault_of(struct wrg_xen *xen, const struct wrg_domain *dom)
 {
-    int32_t fault = wrg_fault_point(xen->fault, WRG_FAULT_GNTTAB_MAP, wrg_xen_fault_role(xen, dom));
+    int32_t fault = wrg_fault_point(xen->fault, WRG_FAULT_GNTTAB_MAP, wrg_xen_fault_row(xen, dom));
 
     if (fault)
-        wrg_xen_emit(xen, .kind = WRG_EV_FAULT, .role = dom->role, .a = WRG_FAULT_GNTTAB_MAP,
-                     .b = wrg_fault_calls(xen->fault, WRG_FAULT_GNTTAB_MAP, WRG_CASE_WHOSE_ANY),
-                     .c = (uint32_t)fault);
+        wrg_xen_emit(
+            xen, .kind = WRG_EV_FAULT, .role = dom->role, .a = WRG_FAULT_GNTTAB_MAP,
+            .b = wrg_fault_nth(xen->fault, WRG_FAULT_GNTTAB_MAP, wrg_xen_fault_row(xen, dom)),
+            .c = (uint32_t)fault);
     return (int16_t)fault;
 }
 
@@ -156,7 +157,7 @@ static void map_batch(struct wrg_xen *xen, struct wrg_domain *dom,
     uint32_t got = wrg_slots_take_many(&dom->mappings, slots, count);
     uint32_t used = 0;
     bool may_fail =
-        !wrg_fault_pass(xen->fault, WRG_FAULT_GNTTAB_MAP, wrg_xen_fault_role(xen, dom), count);
+        !wrg_fault_pass(xen->fault, WRG_FAULT_GNTTAB_MAP, wrg_xen_fault_row(xen, dom), count);
     bool quiet = !may_fail && args->flags == 0 && wrg_gnttab_is_quiet(xen);
 
     for (uint32_t i = 0; i < count; i++) {

@@ -113,13 +113,13 @@ static int16_t copy_between(struct wrg_xen *xen, struct wrg_domain *dom, const s
 
 static int16_t fault_of(struct wrg_xen *xen, const struct wrg_domain *dom)
 {
-    int32_t fault =
-        wrg_fault_point(xen->fault, WRG_FAULT_GNTTAB_COPY, wrg_xen_fault_role(xen, dom));
+    int32_t fault = wrg_fault_point(xen->fault, WRG_FAULT_GNTTAB_COPY, wrg_xen_fault_row(xen, dom));
 
     if (fault)
-        wrg_xen_emit(xen, .kind = WRG_EV_FAULT, .role = dom->role, .a = WRG_FAULT_GNTTAB_COPY,
-                     .b = wrg_fault_calls(xen->fault, WRG_FAULT_GNTTAB_COPY, WRG_CASE_WHOSE_ANY),
-                     .c = (uint32_t)fault);
+        wrg_xen_emit(
+            xen, .kind = WRG_EV_FAULT, .role = dom->role, .a = WRG_FAULT_GNTTAB_COPY,
+            .b = wrg_fault_nth(xen->fault, WRG_FAULT_GNTTAB_COPY, wrg_xen_fault_row(xen, dom)),
+            .c = (uint32_t)fault);
     return (int16_t)fault;
 }
 

@@ -106,8 +106,8 @@ bool wrg_gnttab_map_one(struct wrg_xen *xen, struct wrg_domain *dom,
     uint32_t slot = wrg_slots_take(&dom->mappings);
     if (slot == WRG_SLOTS_NONE)
         return false;
-    uint8_t role = wrg_xen_fault_role(xen, dom);
-    if (WRG_UNLIKELY(!wrg_fault_pass(xen->fault, WRG_FAULT_GNTTAB_MAP, role, 1))) {
+    uint8_t row = wrg_xen_fault_row(xen, dom);
+    if (WRG_UNLIKELY(!wrg_fault_pass(xen->fault, WRG_FAULT_GNTTAB_MAP, row, 1))) {
         wrg_slots_put(&dom->mappings, slot);
         return false;
     }

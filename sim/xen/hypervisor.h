@@ -146,10 +146,13 @@ static inline unsigned wrg_xen_voice(const struct wrg_xen *xen)
     return task == WRG_TASK_NONE ? sched->voice : sched->tasks[task].voice;
 }
 
-/* As whom its calls count for faults, which are the first device's alone unless they hit all. */
-static inline uint8_t wrg_xen_fault_role(const struct wrg_xen *xen, const struct wrg_domain *dom)
+/* As whom its calls count for faults, which may hit all as if they were the first device's. */
+static inline uint8_t wrg_xen_fault_row(const struct wrg_xen *xen, const struct wrg_domain *dom)
 {
-    return wrg_xen_voice(xen) && !xen->faults_for_all ? WRG_FAULT_EXEMPT : dom->role;
+    unsigned device = wrg_xen_voice(xen);
+
+    return WRG_UNLIKELY(device) && !xen->faults_for_all ? wrg_fault_row(device, dom->role)
+                                                        : dom->role;
 }
 
 /* With anything unusual. */
