@@ -71,38 +71,44 @@ void wrg_pool_fini(struct wrg_pool *pool)
     memset(pool, 0, sizeof(*pool));
 }
 
+/* The smallest whose blocks have room. */
 static unsigned class_of(size_t size)
 {
-    unsigned class = 0;
+    size_t last = (size - 1) >> WRG_POOL_MIN_SHIFT;
 
-    while (class < WRG_POOL_CLASSES && class_size(class) < size)
-        class ++;
-    return class;
+    return last ? 64 - (unsigned)__builtin_clzll(last) : 0;
+}
+
+/* The block behind the highest is poisoned too, so that an overflow of the last one is seen. */
+static void poison_first(struct wrg_pool_class *cls, unsigned class, uint32_t slot,
+                         const uint8_t *at)
+{
+    if (slot + 1 == cls->slots.count)
+        return;
+    poison(at, 2 * class_size(class));
+    cls->poisoned = slot + 1;
 }
 
 static void *take_block(struct wrg_pool *pool, size_t size)
 {
     unsigned class = class_of(size);
 
-    if (class == WRG_POOL_CLASSES)
+    if (class >= WRG_POOL_CLASSES)
         return NULL;
     struct wrg_pool_class *cls = &pool->classes[class];
     uint32_t slot = wrg_slots_take(&cls->slots);
     if (slot == WRG_SLOTS_NONE)
         return NULL;
     uint8_t *at = block_at(pool, class, slot);
-    /* The block behind the highest is poisoned too, so that an overflow of the last one is seen. */
-    if (slot + 1 > cls->poisoned && slot + 1 < cls->slots.count) {
-        poison(at, 2 * class_size(class));
-        cls->poisoned = slot + 1;
-    }
+    if (WRG_UNLIKELY(slot >= cls->poisoned))
+        poison_first(cls, class, slot, at);
     unpoison(at, size);
     cls->sizes[slot] = (uint32_t)size;
     pool->npool++;
     return at;
 }
 
-static void *take_heap(struct wrg_pool *pool, size_t size)
+__attribute__((noinline)) static void *take_heap(struct wrg_pool *pool, size_t size)
 {
     uint32_t i = 0;
 
@@ -120,12 +126,13 @@ static void *take_heap(struct wrg_pool *pool, size_t size)
 
 void *wrg_pool_alloc(struct wrg_pool *pool, size_t size, enum wrg_alloc_kind kind)
 {
-    if (size == 0)
-        size = 1;
-    return kind == WRG_ALLOC_HEAP ? take_heap(pool, size) : take_block(pool, size);
+    size += !size;
+    if (WRG_UNLIKELY(kind == WRG_ALLOC_HEAP))
+        return take_heap(pool, size);
+    return take_block(pool, size);
 }
 
-static bool put_heap(struct wrg_pool *pool, void *ptr, size_t *size)
+__attribute__((noinline)) static bool put_heap(struct wrg_pool *pool, void *ptr, size_t *size)
 {
     for (uint32_t i = 0; i < WRG_POOL_HEAP_MAX; i++) {
         struct wrg_heap_block *block = &pool->heap[i];
@@ -144,26 +151,26 @@ static bool put_heap(struct wrg_pool *pool, void *ptr, size_t *size)
 
 static void put_block(struct wrg_pool *pool, unsigned class, uint32_t slot)
 {
-    poison(block_at(pool, class, slot), class_size(class));
     wrg_slots_put(&pool->classes[class].slots, slot);
     pool->npool--;
+    poison(block_at(pool, class, slot), class_size(class));
 }
 
 bool wrg_pool_free(struct wrg_pool *pool, void *ptr, enum wrg_alloc_kind *kind, size_t *size)
 {
     uintptr_t off = (uintptr_t)ptr - (uintptr_t)pool->base;
 
-    if (off >= WRG_POOL_CLASSES * WRG_POOL_CLASS_BYTES) {
+    if (WRG_UNLIKELY(off >= WRG_POOL_CLASSES * WRG_POOL_CLASS_BYTES)) {
         *kind = WRG_ALLOC_HEAP;
         return put_heap(pool, ptr, size);
     }
     unsigned class = (unsigned)(off / WRG_POOL_CLASS_BYTES);
-    uint32_t slot = (uint32_t)(off % WRG_POOL_CLASS_BYTES / class_size(class));
+    struct wrg_pool_class *cls = &pool->classes[class];
+    uint32_t slot = (uint32_t)(off % WRG_POOL_CLASS_BYTES >> (class + WRG_POOL_MIN_SHIFT));
     *kind = WRG_ALLOC_POOL;
-    if (block_at(pool, class, slot) != ptr ||
-        !wrg_slots_is_taken(&pool->classes[class].slots, slot))
+    if ((off & (class_size(class) - 1)) || !wrg_slots_is_taken(&cls->slots, slot))
         return false;
-    *size = pool->classes[class].sizes[slot];
+    *size = cls->sizes[slot];
     put_block(pool, class, slot);
     return true;
 }

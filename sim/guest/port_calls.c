@@ -156,6 +156,16 @@ static void unlock_pool(struct wrg_guest *guest)
         (void)pthread_mutex_unlock(&guest->pool_lock);
 }
 
+/* Out of the way of the many calls that nobody hears of, as in the functions below. */
+__attribute__((noinline)) static void tell_alloc(struct wrg_guest *guest,
+                                                 const struct wrg_alloc *args)
+{
+    if (!args->zero)
+        wrg_memory_fill_secret(args->ptr, args->size);
+    wrg_xen_emit(guest->xen, .kind = WRG_EV_ALLOC, .role = guest->dom->role, .b = args->kind,
+                 .c = args->size);
+}
+
 static int alloc(struct wrg_guest *guest, void *ptr)
 {
     struct wrg_alloc *args = ptr;
@@ -163,35 +173,45 @@ static int alloc(struct wrg_guest *guest, void *ptr)
     lock_pool(guest);
     args->ptr = wrg_pool_alloc(&guest->pool, args->size, (enum wrg_alloc_kind)args->kind);
     unlock_pool(guest);
-    if (!args->ptr)
+    if (WRG_UNLIKELY(!args->ptr))
         return wrg_guest_refuse(guest, WRG_FAULT_ALLOC, -ENOMEM);
     if (args->zero)
         memset(args->ptr, 0, args->size);
-    else if (guest->xen->trace->on)
-        wrg_memory_fill_secret(args->ptr, args->size);
-    wrg_xen_emit(guest->xen, .kind = WRG_EV_ALLOC, .role = guest->dom->role, .b = args->kind,
-                 .c = args->size);
+    if (WRG_UNLIKELY(guest->xen->trace->on))
+        tell_alloc(guest, args);
     return 0;
+}
+
+struct freed {
+    enum wrg_alloc_kind kind;
+    size_t size;
+    bool known; /* else there is no such block */
+};
+
+__attribute__((noinline)) static int tell_free(struct wrg_guest *guest, const struct freed *freed)
+{
+    if (freed->known)
+        wrg_xen_emit(guest->xen, .kind = WRG_EV_FREE, .role = guest->dom->role, .b = freed->kind,
+                     .c = freed->size);
+    else
+        wrg_xen_emit(guest->xen, .kind = WRG_EV_VIEW_FAULT, .role = guest->dom->role,
+                     .c = WRG_RULE_MEM_001);
+    return freed->known ? 0 : -EINVAL;
 }
 
 static int free_block(struct wrg_guest *guest, void *ptr)
 {
     const struct wrg_free *args = ptr;
-    enum wrg_alloc_kind kind = WRG_ALLOC_POOL;
-    size_t size = 0;
+    struct freed freed = { .kind = WRG_ALLOC_POOL };
 
     if (!args->ptr)
         return 0;
     lock_pool(guest);
-    bool known = wrg_pool_free(&guest->pool, args->ptr, &kind, &size);
+    freed.known = wrg_pool_free(&guest->pool, args->ptr, &freed.kind, &freed.size);
     unlock_pool(guest);
-    if (!known) {
-        wrg_xen_emit(guest->xen, .kind = WRG_EV_VIEW_FAULT, .role = guest->dom->role,
-                     .c = WRG_RULE_MEM_001);
-        return -EINVAL;
-    }
-    wrg_xen_emit(guest->xen, .kind = WRG_EV_FREE, .role = guest->dom->role, .b = kind, .c = size);
-    return 0;
+    if (WRG_LIKELY(freed.known && !guest->xen->trace->on))
+        return 0;
+    return tell_free(guest, &freed);
 }
 
 static int page_alloc(struct wrg_guest *guest, void *ptr)
