@@ -25,10 +25,10 @@ static void begin_run(struct wrg_world *w)
     w->toolstack.life = (struct wrg_vbd_life){ .phase = WRG_VBD_SETTLED };
     w->kill_dom = 0;
     w->alarm_kill = w->alarm_pause = UINT64_MAX;
-    for (unsigned i = 0; i < w->nvbds; i++)
-        wrg_vbd_set_disk(wrg_world_device(w, i));
     w->fault.any_nth = w->fail_nth;
     wrg_fault_enable(&w->fault, true);
+    for (unsigned i = 0; i < w->nvbds; i++)
+        wrg_vbd_set_disk(wrg_world_device(w, i));
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
         for (unsigned i = 0; i < w->nvbds; i++)
             wrg_guest_set_hooks(&wrg_world_device(w, i)->guests[seat],

@@ -152,6 +152,12 @@ static struct wrg_disk *link_above(struct wrg_disk *next, struct wrg_disk *link,
     return wanted ? link : next;
 }
 
+/* As for calls of the port (wrg_guest_set_hooks): else nothing fails, and nobody counts. */
+static bool asks_faults(const struct wrg_world *w)
+{
+    return w->instrumented || w->xen.parallel || w->fault.armed;
+}
+
 static void set_chain(struct wrg_world_vbd *vbd)
 {
     const struct wrg_world *w = vbd->w;
@@ -160,7 +166,7 @@ static void set_chain(struct wrg_world_vbd *vbd)
     disk = link_above(disk, &vbd->error_disk.disk, vbd->error_disk.sectors != 0);
     disk = link_above(disk, &vbd->block_disk.disk, w->config.sector_size > WRG_SECTOR_SIZE);
     disk = link_above(disk, &vbd->readonly_disk.disk, vbd->readonly_disk.on);
-    disk = link_above(disk, &vbd->faulty_disk.disk, true);
+    disk = link_above(disk, &vbd->faulty_disk.disk, asks_faults(w));
     vbd->disk.disk = link_above(disk, &vbd->delay_disk.disk, w->config.delay != 0);
 }
 
