@@ -188,13 +188,13 @@ static void emit_data(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot)
 
 /* ---- submitting ---- */
 
-static bool ensure_buffer(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot, uint32_t npages)
+/* A larger one than it had. */
+__attribute__((noinline)) static bool make_buffer(struct wrg_world_vbd *vbd,
+                                                  struct wrg_io_slot *slot, uint32_t npages)
 {
     struct wrg_domain *dom = vbd->guests[WRG_SEAT_FRONT].dom;
     uint32_t index = (uint32_t)(slot - vbd->edge.slots);
 
-    if (slot->npages >= npages)
-        return true;
     wrg_xen_lock(&vbd->w->xen);
     if (slot->npages)
         wrg_xen_page_free(&vbd->w->xen, dom, slot->page, slot->npages);
@@ -212,6 +212,17 @@ static bool ensure_buffer(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot, u
     return true;
 }
 
+static struct wrg_io_slot *occupy(struct wrg_edge_above *edge, uint32_t index)
+{
+    struct wrg_io_slot *slot = &edge->slots[index];
+
+    slot->busy = true;
+    edge->outstanding++;
+    slot->io.tag = (uint64_t)++edge->submitted * WRG_WORLD_IO_SLOTS + index;
+    edge->high = wrg_max_u32(edge->high, index + 1);
+    return slot;
+}
+
 /* A free slot, in turn, so that buffers rotate; NULL when as many as the depth are busy. */
 static struct wrg_io_slot *find_slot(struct wrg_world_vbd *vbd)
 {
@@ -220,23 +231,12 @@ static struct wrg_io_slot *find_slot(struct wrg_world_vbd *vbd)
     if (edge->outstanding >= vbd->w->config.depth)
         return NULL;
     for (uint32_t i = 0; i < edge->nslots; i++) {
-        struct wrg_io_slot *slot = &edge->slots[edge->next];
-        edge->next = edge->next + 1 < edge->nslots ? edge->next + 1 : 0;
-        if (!slot->busy)
-            return slot;
+        uint32_t index = edge->next;
+        edge->next = index + 1 < edge->nslots ? index + 1 : 0;
+        if (!edge->slots[index].busy)
+            return occupy(edge, index);
     }
     return NULL;
-}
-
-static void occupy(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot)
-{
-    struct wrg_edge_above *edge = &vbd->edge;
-    uint32_t index = (uint32_t)(slot - edge->slots);
-
-    slot->busy = true;
-    edge->outstanding++;
-    slot->io.tag = (uint64_t)++edge->submitted * WRG_WORLD_IO_SLOTS + index;
-    edge->high = wrg_max_u32(edge->high, index + 1);
 }
 
 /* NULL: all are in use, and will be until something else happens. */
@@ -246,9 +246,7 @@ static struct wrg_io_slot *take_slot(struct wrg_world_vbd *vbd)
         lock(vbd);
         struct wrg_io_slot *slot = find_slot(vbd);
         vbd->edge.waiting = slot == NULL;
-        if (slot)
-            occupy(vbd, slot);
-        else
+        if (!slot)
             vbd->edge.waiter = wrg_sched_current(&vbd->w->sched);
         unlock(vbd);
         if (slot)
@@ -277,22 +275,22 @@ bool wrg_edge_wait_ready(struct wrg_world_vbd *vbd, uint32_t *seen)
     return false;
 }
 
-static void fill_vectors(struct wrg_io_slot *slot, const struct wrg_edge_io *args)
+static void fill_vectors(struct wrg_io_slot *slot, const struct wrg_edge_io *args, uint32_t npages)
 {
+    struct wrg_vec *vec = npages <= WRG_ARRAY_LEN(slot->few) ? slot->few : slot->vec;
     uint32_t left = args->count;
     uint32_t first = args->first;
-    uint32_t n = 0;
 
-    for (; left; n++) {
+    for (uint32_t i = 0; i < npages; i++) {
         uint32_t sectors = wrg_min_u32(SECTORS_PER_PAGE - first, left);
-        slot->vec[n] = (struct wrg_vec){ .page = slot->page + n,
-                                         .off = (uint16_t)(first * WRG_SECTOR_SIZE),
-                                         .len = (uint16_t)(sectors * WRG_SECTOR_SIZE) };
+        vec[i] = (struct wrg_vec){ .page = slot->page + i,
+                                   .off = (uint16_t)(first * WRG_SECTOR_SIZE),
+                                   .len = (uint16_t)(sectors * WRG_SECTOR_SIZE) };
         left -= sectors;
         first = 0;
     }
-    slot->io.nvec = n;
-    slot->io.vec = slot->vec;
+    slot->io.nvec = npages;
+    slot->io.vec = vec;
 }
 
 /*
@@ -323,13 +321,15 @@ static void give_back(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot, int e
         wrg_sched_wake(&vbd->w->sched, vbd->edge.waiter);
 }
 
-static void emit_end(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot, int error)
+__attribute__((noinline)) static void emit_end(struct wrg_world_vbd *vbd,
+                                               const struct wrg_io_slot *slot, int error)
 {
     wrg_xen_emit(&vbd->w->xen, .kind = WRG_EV_BLK_COMPLETE, .role = WRG_ROLE_FRONT,
                  .a = (uint32_t)slot->io.tag, .b = (uint32_t)error);
 }
 
-static void emit_submit(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot, uint64_t sectors)
+__attribute__((noinline)) static void emit_submit(struct wrg_world_vbd *vbd,
+                                                  const struct wrg_io_slot *slot, uint64_t sectors)
 {
     const struct wrg_io *io = &slot->io;
 
@@ -341,25 +341,45 @@ static void emit_submit(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slo
 
 static void tell_submit(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot, uint64_t sectors)
 {
-    if (vbd->w->trace.on)
+    if (WRG_UNLIKELY(vbd->w->trace.on))
         emit_submit(vbd, slot, sectors);
     wrg_world_grant_steps(vbd->w, 256 + 64 * (uint64_t)slot->io.nvec);
 }
 
+static int try_submit(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot)
+{
+    void *self = vbd->self[WRG_SEAT_FRONT];
+
+    if (!self || !wrg_edge_is_ready(vbd))
+        return -EIO;
+    return vbd->endpoints[WRG_SEAT_FRONT]->submit(self, &slot->io);
+}
+
 static int submit_slot(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot)
 {
-    const struct wrg_endpoint *front = vbd->endpoints[WRG_SEAT_FRONT];
-    int result = -EIO;
+    int result = try_submit(vbd, slot);
 
-    for (uint32_t tries = 0; tries < SUBMIT_TRIES; tries++) {
-        result = vbd->self[WRG_SEAT_FRONT] && wrg_edge_is_ready(vbd)
-                     ? front->submit(vbd->self[WRG_SEAT_FRONT], &slot->io)
-                     : -EIO;
-        if (result != -EAGAIN)
-            return result;
+    for (uint32_t tries = 1; result == -EAGAIN && tries < SUBMIT_TRIES; tries++) {
         (void)!wrg_sched_wait(&vbd->w->sched, SUBMIT_PAUSE_NS);
+        result = try_submit(vbd, slot);
     }
     return result;
+}
+
+/* What those see who look at data. */
+__attribute__((noinline)) static void mark_data(struct wrg_world_vbd *vbd,
+                                                const struct wrg_io_slot *slot, uint32_t pattern)
+{
+    if (is_untrusted(vbd->w))
+        poison(vbd, slot);
+    stamp(vbd, slot, pattern);
+}
+
+__attribute__((noinline)) static void end_refused(struct wrg_world_vbd *vbd,
+                                                  struct wrg_io_slot *slot, int result)
+{
+    emit_end(vbd, slot, result);
+    give_back(vbd, slot, result, false);
 }
 
 bool wrg_edge_submit(struct wrg_world_vbd *vbd, const struct wrg_edge_io *args)
@@ -375,27 +395,21 @@ bool wrg_edge_submit(struct wrg_world_vbd *vbd, const struct wrg_edge_io *args)
     slot = take_slot(vbd);
     if (!slot)
         return false;
-    slot->program.done = NULL;
-    slot->io.op = args->op;
-    slot->io.sector = args->sector;
-    if (!ensure_buffer(vbd, slot, npages)) {
+    if (slot->npages < npages && !make_buffer(vbd, slot, npages)) {
         give_back(vbd, slot, -ENOMEM, false);
         return false;
     }
-    slot->io.nvec = 0;
+    slot->program.done = NULL;
+    slot->io.op = args->op;
+    slot->io.sector = args->sector;
     slot->io.nsectors = discard ? args->count : 0;
-    if (!discard)
-        fill_vectors(slot, args);
-    if (vbd->w->instrumented && is_untrusted(vbd))
-        poison(vbd, slot);
+    fill_vectors(slot, args, npages);
     if (vbd->w->instrumented)
-        stamp(vbd, slot, args->pattern);
+        mark_data(vbd, slot, args->pattern);
     tell_submit(vbd, slot, args->count);
     result = submit_slot(vbd, slot);
-    if (result) {
-        emit_end(vbd, slot, result);
-        give_back(vbd, slot, result, false);
-    }
+    if (WRG_UNLIKELY(result))
+        end_refused(vbd, slot, result);
     /* What cannot be done with this disk has been refused, which is what a case may be about. */
     return result == 0 || result == -EINVAL || result == -EROFS;
 }
@@ -417,7 +431,6 @@ static struct wrg_io_slot *take_program_slot(struct wrg_world_vbd *vbd,
     lock(vbd);
     struct wrg_io_slot *slot = find_slot(vbd);
     if (slot) {
-        occupy(vbd, slot);
         slot->program = *io;
         slot->io.op = io->op;
         slot->io.sector = io->sector;
@@ -443,10 +456,8 @@ int wrg_edge_submit_program(struct wrg_world_vbd *vbd, const struct wrg_program_
     uint8_t before = wrg_sched_speak(&vbd->w->sched, vbd->index);
     tell_submit(vbd, slot, sectors_of(io));
     result = front->submit(vbd->self[WRG_SEAT_FRONT], &slot->io);
-    if (result) {
-        emit_end(vbd, slot, result);
-        give_back(vbd, slot, result, false);
-    }
+    if (result)
+        end_refused(vbd, slot, result);
     (void)wrg_sched_speak(&vbd->w->sched, before);
     return result;
 }
@@ -478,25 +489,35 @@ static void blk_ready(void *ctx, const struct wrg_blk_ready *args)
     note_connection(vbd);
 }
 
+/* What the checkers hear of an end, which may be the driver's lie: they will say so. */
+__attribute__((noinline)) static void tell_complete(struct wrg_world_vbd *vbd,
+                                                    const struct wrg_io_slot *slot,
+                                                    const struct wrg_blk_complete *args)
+{
+    if (slot && !args->error && slot->io.op == WRG_IO_READ)
+        emit_data(vbd, slot);
+    wrg_xen_emit(&vbd->w->xen, .kind = WRG_EV_BLK_COMPLETE, .role = WRG_ROLE_FRONT,
+                 .a = (uint32_t)args->tag, .b = (uint32_t)args->error);
+}
+
 static void blk_complete(void *ctx, const struct wrg_blk_complete *args)
 {
     struct wrg_world_vbd *vbd = ctx;
     struct wrg_io_slot *slot = &vbd->edge.slots[args->tag % WRG_WORLD_IO_SLOTS];
+    bool known = slot->busy && slot->io.tag == args->tag;
 
-    if (!slot->busy || slot->io.tag != args->tag) { /* the driver's lie: checkers will say so */
-        wrg_xen_emit(&vbd->w->xen, .kind = WRG_EV_BLK_COMPLETE, .role = WRG_ROLE_FRONT,
-                     .a = (uint32_t)args->tag, .b = (uint32_t)args->error);
+    if (WRG_UNLIKELY(vbd->w->trace.on))
+        tell_complete(vbd, known ? slot : NULL, args);
+    if (WRG_UNLIKELY(!known))
         return;
-    }
-    if (!args->error && slot->io.op == WRG_IO_READ && vbd->w->trace.on)
-        emit_data(vbd, slot);
-    if (vbd->w->trace.on)
-        emit_end(vbd, slot, args->error);
-    const struct wrg_program_io program = slot->program; /* the slot is free before it is told */
+    /* The slot is free before the program is told. */
+    const struct wrg_program_done done = { .ctx = slot->program.ctx,
+                                           .error = args->error,
+                                           .pages_kept = args->pages_kept };
+    void (*tell_program)(const struct wrg_program_done *) = slot->program.done;
     give_back(vbd, slot, args->error, args->pages_kept);
-    if (program.done)
-        program.done(&(struct wrg_program_done){
-            .ctx = program.ctx, .error = args->error, .pages_kept = args->pages_kept });
+    if (tell_program)
+        tell_program(&done);
 }
 
 static void blk_gone(void *ctx, const struct wrg_blk_gone *args)

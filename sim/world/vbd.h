@@ -41,9 +41,12 @@ struct wrg_world;
 
 struct wrg_io_slot {
     struct wrg_io io;
-    struct wrg_vec *vec;
     uint32_t page, npages; /* buffer: neighbours, handles page .. page + npages - 1 */
     bool busy;
+    /* Vectors of most I/O. Those of all slots in memory of many pages would have one place in the
+     * caches, and a page of its own in the TLB. */
+    struct wrg_vec few[WRG_BLKIF_MAX_DIRECT_SEGMENTS];
+    struct wrg_vec *vec;           /* of larger I/O: WRG_WORLD_IO_PAGES */
     struct wrg_program_io program; /* done NULL: not a program's */
 };
 
