@@ -186,13 +186,8 @@ static void detach(void *self)
     (void)wrg_port_task_wake(t->port, &(struct wrg_task_wake){ t->task });
 }
 
-static int submit(void *self, struct wrg_io *io) /* is for frontends */
-{
-    return (void)self, (void)io, -EOPNOTSUPP;
-}
-
 static const struct wrg_endpoint tiny_backend = { .name = "tiny", .seat = WRG_SEAT_BACK,
-  .traits = WRG_TRAIT_SNAPSHOT, .start = start, .stop = stop, .detach = detach, .submit = submit };
+  .traits = WRG_TRAIT_SNAPSHOT, .start = start, .stop = stop, .detach = detach };
 
 int main(int argc, char **argv)
 {

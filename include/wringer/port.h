@@ -556,17 +556,20 @@ enum {
 };
 
 /*
- * A block driver. All callbacks but the last two are required; a backend's submit returns
- * -EOPNOTSUPP.
+ * A block driver. The first three callbacks are required; what stays NULL is not asked for.
  *
  * start   the device has appeared at port->nodename: allocate, create tasks, set watches. It must
- * not
- *         wait. On error nothing is left behind.
+ *         not wait. 0 or -errno; on error nothing is left behind.
  * stop    the driver is unloaded: everything is given back. Called when no task of it runs.
- * detach  close the connection in order, as when the driver is unbound. Ends in state Closed,
- * later. submit  hand in a request; it must be answered by wrg_port_blk_complete, at once or later.
- *         0; -EAGAIN: no room now, wrg_port_blk_ready will be called again; -EIO: device gone;
- *         -EINVAL: not of whole blocks; -EROFS: nothing can be written.
+ * detach  close the connection in order, as when the driver is unbound. Ends in state Closed, later.
+ * submit  a front's: hand in a request, which is answered by wrg_port_blk_complete, at once or
+ *         later. It is called between wrg_port_blk_ready and wrg_port_blk_gone, by any task of the
+ *         world. 0; -EAGAIN: no room now, it is asked again; -EIO: device gone; -EINVAL: not of
+ *         whole blocks; -EROFS: nothing can be written.
+ * resized a back's: the disk has another size, wrg_port_disk_info says which. Any task.
+ * resume  a front's: the guest goes on at another host. The device's directories are new, the
+ *         backend is another one, and nobody uses what was granted to the old one. What was in
+ *         flight is asked for again. Any task of the world; it must not wait.
  */
 struct wrg_endpoint {
     const char *name;
@@ -576,13 +579,7 @@ struct wrg_endpoint {
     void (*stop)(void *self);
     void (*detach)(void *self);
     int (*submit)(void *self, struct wrg_io *io);
-    /* A back's, or NULL: the disk has another size, wrg_port_disk_info says which. Any task. */
     void (*resized)(void *self);
-    /*
-     * A front's, or NULL: the guest goes on at another host. The device's directories are new, the
-     * backend is another one, and nobody uses what was granted to the old one. What was in flight
-     * is asked for again. Any task of the world; it must not wait.
-     */
     void (*resume)(void *self);
 };
 

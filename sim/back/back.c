@@ -277,13 +277,6 @@ static void resized(void *self)
     (void)wrg_port_task_wake(back->port, &wake);
 }
 
-static int submit(void *self, struct wrg_io *io)
-{
-    (void)self;
-    (void)io;
-    return -EOPNOTSUPP;
-}
-
 const struct wrg_endpoint wrg_back_endpoint = {
     .name = "blkback",
     .seat = WRG_SEAT_BACK,
@@ -291,6 +284,5 @@ const struct wrg_endpoint wrg_back_endpoint = {
     .start = start,
     .stop = stop,
     .detach = detach,
-    .submit = submit,
     .resized = resized,
 };

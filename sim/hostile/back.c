@@ -130,13 +130,6 @@ static void resized(void *self)
     wrg_hostile_peer_wake(&back->peer, back->peer.xenbus_task);
 }
 
-static int submit(void *self, struct wrg_io *io)
-{
-    (void)self;
-    (void)io;
-    return -EOPNOTSUPP;
-}
-
 const struct wrg_endpoint wrg_hostile_back_endpoint = {
     .name = "scripted back",
     .seat = WRG_SEAT_BACK,
@@ -144,6 +137,5 @@ const struct wrg_endpoint wrg_hostile_back_endpoint = {
     .start = start,
     .stop = stop,
     .detach = wrg_hostile_close,
-    .submit = submit,
     .resized = resized,
 };

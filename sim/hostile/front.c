@@ -177,13 +177,6 @@ static void detach(void *self)
     wrg_hostile_close(self);
 }
 
-static int submit(void *self, struct wrg_io *io)
-{
-    (void)self;
-    (void)io;
-    return -EOPNOTSUPP;
-}
-
 const struct wrg_endpoint wrg_hostile_front_endpoint = {
     .name = "scripted front",
     .seat = WRG_SEAT_FRONT,
@@ -191,6 +184,5 @@ const struct wrg_endpoint wrg_hostile_front_endpoint = {
     .start = start,
     .stop = stop,
     .detach = detach,
-    .submit = submit,
     .resume = resume,
 };

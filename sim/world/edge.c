@@ -479,12 +479,13 @@ static void note_connection(struct wrg_world_vbd *vbd)
 static void blk_ready(void *ctx, const struct wrg_blk_ready *args)
 {
     struct wrg_world_vbd *vbd = ctx;
+    bool takes_io = vbd->endpoints[WRG_SEAT_FRONT]->submit != NULL;
 
     wrg_xen_emit(&vbd->w->xen, .kind = WRG_EV_BLK_READY, .role = WRG_ROLE_FRONT,
                  .a = args->max_segments, .b = args->vdisk_info, .c = args->sectors,
                  .d = args->sector_size_bytes - WRG_SECTOR_SIZE);
     __atomic_store_n(&vbd->edge.state.sectors, args->sectors, __ATOMIC_RELAXED);
-    __atomic_store_n(&vbd->edge.state.ready, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&vbd->edge.state.ready, takes_io, __ATOMIC_RELEASE);
     vbd->edge.state.max_segments = args->max_segments;
     note_connection(vbd);
 }
