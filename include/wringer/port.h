@@ -561,7 +561,7 @@ enum {
  * start   the device has appeared at port->nodename: allocate, create tasks, set watches. It must
  *         not wait. 0 or -errno; on error nothing is left behind.
  * stop    the driver is unloaded: everything is given back. Called when no task of it runs.
- * detach  close the connection in order, as when the driver is unbound. Ends in state Closed, later.
+ * detach  close the connection in order, as when the driver is unbound; in the end it is Closed.
  * submit  a front's: hand in a request, which is answered by wrg_port_blk_complete, at once or
  *         later. It is called between wrg_port_blk_ready and wrg_port_blk_gone, by any task of the
  *         world. 0; -EAGAIN: no room now, it is asked again; -EIO: device gone; -EINVAL: not of
