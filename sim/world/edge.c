@@ -370,7 +370,7 @@ static int submit_slot(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot)
 __attribute__((noinline)) static void mark_data(struct wrg_world_vbd *vbd,
                                                 const struct wrg_io_slot *slot, uint32_t pattern)
 {
-    if (is_untrusted(vbd->w))
+    if (is_untrusted(vbd))
         poison(vbd, slot);
     stamp(vbd, slot, pattern);
 }
