@@ -113,18 +113,18 @@ static void forget_spot(struct wrg_fetch_spots *spots, uint8_t lane)
     spots->count = kept;
 }
 
-uint32_t wrg_fetch_search(const struct wrg_fetch_spots *spots, uint32_t page, uint32_t off,
-                          uint8_t *lane)
+struct wrg_fetch_at wrg_fetch_search(const struct wrg_fetch_spots *spots, uint32_t page,
+                                     uint32_t off)
 {
     for (uint32_t i = 1; i < spots->count; i++) {
         const struct wrg_fetch_spot *spot = &spots->at[i];
         uint32_t nth = page - spot->page + (off >> WRG_PAGE_SHIFT);
-        if (nth < spot->npages) {
-            *lane = spot->lane;
-            return nth << WRG_PAGE_SHIFT | (off & (WRG_PAGE_SIZE - 1));
-        }
+        if (nth < spot->npages)
+            return (struct wrg_fetch_at){ .off =
+                                              nth << WRG_PAGE_SHIFT | (off & (WRG_PAGE_SIZE - 1)),
+                                          .lane = spot->lane };
     }
-    return WRG_FETCH_NOT_IN_RING;
+    return (struct wrg_fetch_at){ .off = WRG_FETCH_NOT_IN_RING };
 }
 
 uint8_t wrg_fetch_declare(struct wrg_fetch *fetch, struct wrg_fetch_spots *spots,

@@ -170,28 +170,28 @@ struct wrg_fetch_place {
 
 #define WRG_FETCH_NOT_IN_RING UINT32_MAX
 
-/* As below, among several rings. */
-uint32_t wrg_fetch_search(const struct wrg_fetch_spots *spots, uint32_t page, uint32_t off,
-                          uint8_t *lane);
+struct wrg_fetch_at { /* by value, so that it stays in a register */
+    uint32_t off;     /* in the ring, or WRG_FETCH_NOT_IN_RING */
+    uint32_t lane;    /* 0 where there is no ring */
+};
 
-/*
- * Offset in a ring, and its lane, of the byte `off` behind the start of handle `page`, in the
- * domain of these spots. The lane is 0 where there is no ring.
- */
-static inline uint32_t wrg_fetch_ring_offset(const struct wrg_fetch_spots *spots, uint32_t page,
-                                             uint32_t off, uint8_t *lane)
+/* As below, among several rings. */
+struct wrg_fetch_at wrg_fetch_search(const struct wrg_fetch_spots *spots, uint32_t page,
+                                     uint32_t off);
+
+/* Where in which ring the byte `off` behind the start of handle `page` lies. */
+static inline struct wrg_fetch_at wrg_fetch_find(const struct wrg_fetch_spots *spots, uint32_t page,
+                                                 uint32_t off)
 {
     const struct wrg_fetch_spot *spot = &spots->at[0];
     uint32_t nth = page - spot->page + (off >> WRG_PAGE_SHIFT);
 
-    if (WRG_LIKELY(nth < spot->npages)) {
-        *lane = spot->lane;
-        return nth << WRG_PAGE_SHIFT | (off & (WRG_PAGE_SIZE - 1));
-    }
-    *lane = 0;
+    if (WRG_LIKELY(nth < spot->npages))
+        return (struct wrg_fetch_at){ .off = nth << WRG_PAGE_SHIFT | (off & (WRG_PAGE_SIZE - 1)),
+                                      .lane = spot->lane };
     if (WRG_LIKELY(spots->count <= 1))
-        return WRG_FETCH_NOT_IN_RING;
-    return wrg_fetch_search(spots, page, off, lane);
+        return (struct wrg_fetch_at){ .off = WRG_FETCH_NOT_IN_RING };
+    return wrg_fetch_search(spots, page, off);
 }
 
 /* What `seat` loads now; marks the bytes and counts the fetch. */

@@ -58,7 +58,9 @@ static struct wrg_fetch_result load_page(uint8_t seat, uint32_t page, uint32_t o
                                      .off = off % WRG_PAGE_SIZE,
                                      .len = len };
 
-    place.ring_off = wrg_fetch_ring_offset(&spots[seat], page, off, &place.lane);
+    const struct wrg_fetch_at at = wrg_fetch_find(&spots[seat], page, off);
+    place.ring_off = at.off;
+    place.lane = (uint8_t)at.lane;
 
     return wrg_fetch_load(&f, seat, &place);
 }

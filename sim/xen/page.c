@@ -152,21 +152,12 @@ static void apply_tamper(struct wrg_xen *xen, uint32_t frame, uint32_t off,
                  .b = at << 16 | tamper->len, .c = tamper->op, .d = value);
 }
 
-struct piece { /* the part of an access that lies in one page */
-    uint32_t frame, off, len;
-    int seat;          /* of whose access it is, or -1 */
-    uint32_t ring_off; /* in the ring of the seat, or WRG_FETCH_NOT_IN_RING */
-    uint8_t lane;      /* of that ring */
-    uint8_t *bytes;    /* in the arena */
-    uint8_t *buf;      /* the caller's */
-};
-
 WRG_STATIC_ASSERT((int)WRG_SEAT_FRONT == (int)WRG_ROLE_FRONT && WRG_ROLE_FRONT == 0 &&
                       (int)WRG_SEAT_BACK == (int)WRG_ROLE_BACK && WRG_ROLE_BACK == 1,
                   "the roles of the two seats are their numbers, and the lowest");
 
 /* To or from shared memory. */
-static inline void copy_piece(void *to, const void *from, uint32_t len)
+static inline void copy_bytes(void *to, const void *from, uint32_t len)
 {
     if (WRG_LIKELY(len <= WRG_TRACE_PAYLOAD_MAX))
         wrg_copy(to, from, len);
@@ -174,42 +165,68 @@ static inline void copy_piece(void *to, const void *from, uint32_t len)
         memcpy(to, from, len);
 }
 
-/* Such a word is moved in one access, in that order. */
-static inline bool is_word(const struct wrg_access *access, const struct piece *piece)
+/* In its page. */
+static inline uint32_t off_of(const struct wrg_access *access)
 {
-    return access->order != WRG_ORDER_PLAIN && piece->len == sizeof(uint32_t);
+    return access->off & (WRG_PAGE_SIZE - 1);
 }
 
-static inline void load_bytes(const struct wrg_access *access, const struct piece *piece)
+/* A word with an order is moved in one access, in that order. */
+static inline bool is_word(const struct wrg_access *access, uint32_t len)
 {
-    if (is_word(access, piece)) {
-        uint32_t word = __atomic_load_n((uint32_t *)(void *)piece->bytes, __ATOMIC_ACQUIRE);
-        memcpy(piece->buf, &word, sizeof(word));
+    return access->order != WRG_ORDER_PLAIN && len == sizeof(uint32_t);
+}
+
+/* ---- loads ---- */
+
+static inline void load_bytes(const struct wrg_access *access, const struct wrg_view *view,
+                              uint32_t len)
+{
+    const uint8_t *bytes = view->base + off_of(access);
+
+    if (is_word(access, len)) {
+        uint32_t word = __atomic_load_n((const uint32_t *)(const void *)bytes, __ATOMIC_ACQUIRE);
+        memcpy(access->buf, &word, sizeof(word));
     } else {
-        copy_piece(piece->buf, piece->bytes, piece->len);
+        copy_bytes(access->buf, bytes, len);
     }
 }
 
-__attribute__((always_inline)) static inline void emit_load(struct wrg_xen *xen,
-                                                            const struct wrg_domain *dom,
-                                                            const struct piece *piece,
-                                                            uint64_t what, uint32_t done,
+__attribute__((always_inline)) static inline void emit_load(struct wrg_xen *xen, uint8_t role,
+                                                            uint32_t frame, uint32_t off,
+                                                            uint64_t what, const uint8_t *bytes,
                                                             uint32_t len)
 {
-    const uint8_t *bytes = piece->buf + done;
-
-    wrg_xen_emit(xen, .kind = WRG_EV_LOAD, .role = dom->role, .a = piece->frame,
-                 .b = (piece->off + done) << 16 | len, .c = what, .d = first_bytes(bytes, len),
-                 .payload = bytes, .len = len);
+    wrg_xen_emit(xen, .kind = WRG_EV_LOAD, .role = role, .a = frame, .b = off << 16 | len,
+                 .c = what, .d = first_bytes(bytes, len), .payload = bytes, .len = len);
 }
 
 /* Bulk loads are shown in events of what a payload holds: checkers follow the bytes. */
-__attribute__((noinline)) static void emit_bulk(struct wrg_xen *xen, const struct wrg_domain *dom,
-                                                const struct piece *piece, uint64_t what)
+__attribute__((noinline)) static void emit_bulk(struct wrg_xen *xen, uint8_t role, uint32_t frame,
+                                                const struct wrg_access *access, uint64_t what)
 {
-    for (uint32_t done = 0; done < piece->len; done += WRG_TRACE_PAYLOAD_MAX)
-        emit_load(xen, dom, piece, what, done,
-                  wrg_min_u32(piece->len - done, WRG_TRACE_PAYLOAD_MAX));
+    for (uint32_t done = 0; done < access->len; done += WRG_TRACE_PAYLOAD_MAX)
+        emit_load(xen, role, frame, off_of(access) + done, what,
+                  (const uint8_t *)access->buf + done,
+                  wrg_min_u32(access->len - done, WRG_TRACE_PAYLOAD_MAX));
+}
+
+static inline uint64_t what_of(const struct wrg_access *access, enum wrg_shared class,
+                               uint32_t lane, uint32_t request)
+{
+    return access->site | (uint64_t) class << 8 | (uint64_t)access->order << 24 |
+           wrg_event_scope((uint8_t)lane, request);
+}
+
+__attribute__((always_inline)) static inline void show_load(struct wrg_xen *xen, uint8_t role,
+                                                            const struct wrg_access *access,
+                                                            uint32_t frame, uint64_t what,
+                                                            uint32_t len)
+{
+    if (WRG_LIKELY(len <= WRG_TRACE_PAYLOAD_MAX))
+        emit_load(xen, role, frame, off_of(access), what, access->buf, len);
+    else if (xen->trace->on)
+        emit_bulk(xen, role, frame, access, what);
 }
 
 /* Of other requests than indirect ones, the operation is all that is asked for later. */
@@ -222,216 +239,202 @@ static inline void keep_slot(uint8_t *to, const uint8_t *bytes, uint32_t len)
         wrg_copy(to, bytes, len);
 }
 
-/* A slot of a ring: returns what the event tells of it. */
-static inline uint64_t load_slot(struct wrg_xen *xen, const struct wrg_access *access,
-                                 const struct piece *piece)
+/* From a slot of a ring on. */
+__attribute__((noinline)) static void load_slot(struct wrg_xen *xen, const struct wrg_domain *dom,
+                                                const struct wrg_access *access,
+                                                const struct wrg_view *view, struct wrg_fetch_at at)
 {
-    const uint8_t seat = (uint8_t)piece->seat;
-    struct wrg_fetch_ring *ring = &xen->fetch.rings[seat][piece->lane];
-    const struct wrg_fetch_slot slot = wrg_fetch_load_slot(ring, piece->ring_off, piece->len);
-    uint64_t what = (uint64_t)WRG_SHARED_RING_SLOT << 8 | (uint64_t)slot.again << 16;
+    const uint8_t seat = dom->role;
+    const uint32_t frame = view->frame;
+    struct wrg_fetch_ring *ring = &xen->fetch.rings[seat][at.lane];
+    const struct wrg_fetch_slot slot = wrg_fetch_load_slot(ring, at.off, access->len);
+    uint32_t request = 0;
 
-    if (WRG_UNLIKELY(!slot.scope)) {
-        load_bytes(access, piece);
-        return what | wrg_event_scope(piece->lane, 0);
+    if (WRG_LIKELY(slot.scope)) {
+        struct wrg_tamper *tamper = wrg_fetch_due(&xen->fetch, seat, (uint8_t)at.lane, slot.scope);
+        if (WRG_UNLIKELY(tamper))
+            apply_tamper(xen, frame, off_of(access), tamper);
+        request = slot.scope->request;
     }
-    struct wrg_tamper *tamper = wrg_fetch_due(&xen->fetch, seat, piece->lane, slot.scope);
-    if (WRG_UNLIKELY(tamper))
-        apply_tamper(xen, piece->frame, piece->off, tamper);
-    load_bytes(access, piece);
-    if (!slot.again)
-        keep_slot(slot.scope->bytes + slot.within, piece->buf, slot.len);
-    return what | wrg_event_scope(piece->lane, slot.scope->request);
+    load_bytes(access, view, access->len);
+    if (slot.scope && !slot.again)
+        keep_slot(slot.scope->bytes + slot.within, access->buf, slot.len);
+    show_load(xen, seat, access, frame,
+              what_of(access, WRG_SHARED_RING_SLOT, at.lane, request) | (uint64_t)slot.again << 16,
+              access->len);
 }
 
-/* Likewise of a page that may be an indirect one. */
-__attribute__((noinline)) static uint64_t load_indirect(struct wrg_xen *xen,
-                                                        const struct wrg_access *access,
-                                                        const struct piece *piece,
-                                                        uint16_t indirect)
+/* From its header on. */
+__attribute__((noinline)) static void load_index(struct wrg_xen *xen, const struct wrg_domain *dom,
+                                                 const struct wrg_access *access,
+                                                 const struct wrg_view *view, uint32_t lane)
+{
+    const uint64_t what = what_of(access, WRG_SHARED_RING_INDEX, lane, 0);
+
+    /* Most are words: with the length known, nothing is left of copies but a load and a store. */
+    if (WRG_LIKELY(access->len == sizeof(uint32_t))) {
+        load_bytes(access, view, sizeof(uint32_t));
+        emit_load(xen, dom->role, view->frame, off_of(access), what, access->buf, sizeof(uint32_t));
+        return;
+    }
+    load_bytes(access, view, access->len);
+    show_load(xen, dom->role, access, view->frame, what, access->len);
+}
+
+/* A page that may be an indirect one; returns what the event tells of it. */
+static uint64_t load_indirect(struct wrg_xen *xen, uint8_t seat, const struct wrg_access *access,
+                              const struct wrg_view *view)
 {
     const struct wrg_fetch_place place = { .ring_off = WRG_FETCH_NOT_IN_RING,
-                                           .frame = piece->frame,
-                                           .off = piece->off,
-                                           .len = piece->len,
-                                           .indirect = indirect };
-    struct wrg_fetch_result fetch = wrg_fetch_load(&xen->fetch, (uint8_t)piece->seat, &place);
+                                           .frame = view->frame,
+                                           .off = off_of(access),
+                                           .len = access->len,
+                                           .indirect = xen->memory.frames[view->frame].indirect };
+    struct wrg_fetch_result fetch = wrg_fetch_load(&xen->fetch, seat, &place);
 
     if (WRG_UNLIKELY(fetch.tamper))
-        apply_tamper(xen, piece->frame, piece->off, fetch.tamper);
-    load_bytes(access, piece);
-    return (uint64_t)fetch.class << 8 | (uint64_t)fetch.again << 16 |
-           wrg_event_scope(fetch.lane, fetch.request);
+        apply_tamper(xen, view->frame, off_of(access), fetch.tamper);
+    load_bytes(access, view, access->len);
+    return what_of(access, (enum wrg_shared)fetch.class, fetch.lane, fetch.request) |
+           (uint64_t)fetch.again << 16;
 }
 
-__attribute__((always_inline)) static inline void load_piece(struct wrg_xen *xen,
-                                                             const struct wrg_domain *dom,
-                                                             const struct wrg_access *access,
-                                                             const struct piece *piece)
+/* Not from a ring. */
+__attribute__((noinline)) static void load_page(struct wrg_xen *xen, const struct wrg_domain *dom,
+                                                const struct wrg_access *access,
+                                                const struct wrg_view *view)
 {
-    uint64_t what = access->site | (uint64_t)access->order << 24;
-    /* Whoever looks at the whole of it gets a copy, so that this one is kept in registers. */
-    const struct piece copy = *piece;
+    uint64_t what = what_of(access, WRG_SHARED_NONE, 0, 0);
 
-    if (piece->ring_off < WRG_WIRE_RING) {
-        load_bytes(access, piece);
-        what |= (uint64_t)WRG_SHARED_RING_INDEX << 8 | wrg_event_scope(piece->lane, 0);
-    } else if (piece->ring_off != WRG_FETCH_NOT_IN_RING) {
-        what |= load_slot(xen, access, piece);
-    } else if (piece->seat >= 0 && xen->memory.frames[piece->frame].indirect) {
-        what |= load_indirect(xen, access, &copy, xen->memory.frames[piece->frame].indirect);
-    } else {
-        load_bytes(access, piece);
-        what |= (uint64_t)WRG_SHARED_NONE << 8;
-    }
-    if (WRG_LIKELY(piece->len <= WRG_TRACE_PAYLOAD_MAX))
-        emit_load(xen, dom, piece, what, 0, piece->len);
-    else if (xen->trace->on)
-        emit_bulk(xen, dom, &copy, what);
+    if (dom->role <= WRG_ROLE_BACK && xen->memory.frames[view->frame].indirect)
+        what = load_indirect(xen, dom->role, access, view);
+    else
+        load_bytes(access, view, access->len);
+    show_load(xen, dom->role, access, view->frame, what, access->len);
 }
 
-static inline void note_index(struct wrg_xen *xen, const struct piece *piece)
+/* ---- stores ---- */
+
+static void note_index(struct wrg_xen *xen, uint8_t seat, const struct wrg_access *access,
+                       struct wrg_fetch_at at)
 {
-    uint32_t own = piece->seat == WRG_SEAT_BACK ? WRG_WIRE_RSP_PROD : WRG_WIRE_REQ_PROD;
+    uint32_t own = seat == WRG_SEAT_BACK ? WRG_WIRE_RSP_PROD : WRG_WIRE_REQ_PROD;
     uint32_t index;
 
-    if (piece->ring_off != own || piece->len != sizeof(index))
+    if (at.off != own || access->len != sizeof(index))
         return;
-    memcpy(&index, piece->buf, sizeof(index));
-    wrg_fetch_published(&xen->fetch, (uint8_t)piece->seat, piece->lane, index);
+    memcpy(&index, access->buf, sizeof(index));
+    wrg_fetch_published(&xen->fetch, seat, (uint8_t)at.lane, index);
 }
 
-static inline bool has_secret(const struct piece *piece)
+static inline bool has_secret(const uint8_t *bytes, uint32_t len)
 {
     uint32_t word;
 
-    if (piece->len != sizeof(word))
-        return wrg_memory_may_have_secret(piece->buf, piece->len) &&
-               wrg_memory_has_secret(piece->buf, piece->len);
-    memcpy(&word, piece->buf, sizeof(word));
+    if (len != sizeof(word))
+        return wrg_memory_may_have_secret(bytes, len) && wrg_memory_has_secret(bytes, len);
+    memcpy(&word, bytes, sizeof(word));
     return wrg_memory_is_secret(word);
 }
 
-static inline uint8_t store_class(const struct piece *piece)
+/* The page is marked for it: whether anybody else may see what is secret. */
+__attribute__((noinline)) static bool shows_secret(struct wrg_xen *xen, uint32_t frame)
 {
-    if (piece->ring_off == WRG_FETCH_NOT_IN_RING)
-        return WRG_SHARED_NONE;
-    return piece->ring_off < WRG_WIRE_RING ? WRG_SHARED_RING_INDEX : WRG_SHARED_RING_SLOT;
+    struct wrg_frame *meta = &xen->memory.frames[frame];
+
+    meta->tainted = true; /* found again when the page is granted later */
+    return meta->granted || meta->mapped;
 }
 
-__attribute__((always_inline)) static inline void store_piece(struct wrg_xen *xen,
-                                                              const struct wrg_domain *dom,
-                                                              const struct wrg_access *access,
-                                                              const struct piece *piece)
+__attribute__((always_inline)) static inline void store_bytes(
+    struct wrg_xen *xen, const struct wrg_domain *dom, const struct wrg_access *access,
+    const struct wrg_view *view, enum wrg_shared class, struct wrg_fetch_at at, uint32_t len)
 {
-    const struct wrg_frame *meta = &xen->memory.frames[piece->frame];
-    uint8_t class = store_class(piece);
+    const uint8_t *buf = access->buf;
+    uint8_t *bytes = view->base + off_of(access);
 
     /* What lay there goes out with the event, behind the new bytes: padding is judged by it. */
     uint8_t local[WRG_TRACE_PAYLOAD_MAX];
     uint8_t *payload = xen->parallel ? local : wrg_trace_room(xen->trace);
-    uint32_t shown = wrg_min_u32(piece->len, sizeof(local) / 2);
-    wrg_copy(payload, piece->buf, shown);
-    wrg_copy(payload + shown, piece->bytes, shown);
+    uint32_t shown = wrg_min_u32(len, sizeof(local) / 2);
+    wrg_copy(payload, buf, shown);
+    wrg_copy(payload + shown, bytes, shown);
 
-    wrg_memory_mark(&xen->memory, piece->frame);
-    if (is_word(access, piece)) {
+    wrg_memory_mark(&xen->memory, view->frame);
+    if (is_word(access, len)) {
         uint32_t word;
-        memcpy(&word, piece->buf, sizeof(word));
-        __atomic_store_n((uint32_t *)(void *)piece->bytes, word, __ATOMIC_RELEASE);
+        memcpy(&word, buf, sizeof(word));
+        __atomic_store_n((uint32_t *)(void *)bytes, word, __ATOMIC_RELEASE);
     } else {
-        copy_piece(piece->bytes, piece->buf, piece->len);
+        copy_bytes(bytes, buf, len);
     }
     if (class == WRG_SHARED_RING_INDEX)
-        note_index(xen, piece);
-    bool secret = has_secret(piece);
-    if (WRG_UNLIKELY(secret)) { /* found again when the page is granted later */
-        xen->memory.frames[piece->frame].tainted = true;
-        secret = meta->granted || meta->mapped;
-    }
-    wrg_xen_emit(xen, .kind = WRG_EV_STORE, .role = dom->role, .a = piece->frame,
-                 .b = piece->off << 16 | piece->len,
-                 .c = access->site | (uint64_t) class << 8 | (uint64_t)secret << 16 |
-                      (uint64_t)access->order << 24 | wrg_event_scope(piece->lane, 0),
-                 .d = first_bytes(piece->buf, piece->len), .payload = payload, .len = 2 * shown);
+        note_index(xen, dom->role, access, at);
+    bool secret = has_secret(buf, len);
+    if (WRG_UNLIKELY(secret))
+        secret = shows_secret(xen, view->frame);
+    wrg_xen_emit(xen, .kind = WRG_EV_STORE, .role = dom->role, .a = view->frame,
+                 .b = off_of(access) << 16 | len,
+                 .c = what_of(access, class, at.lane, 0) | (uint64_t)secret << 16,
+                 .d = first_bytes(buf, len), .payload = payload, .len = 2 * shown);
 }
 
-__attribute__((always_inline)) static inline struct piece piece_of(const struct wrg_domain *dom,
-                                                                   const struct wrg_access *access,
-                                                                   const struct wrg_view *view)
-{
-    struct piece piece = { .frame = view->frame,
-                           .off = access->off & (WRG_PAGE_SIZE - 1),
-                           .len = access->len,
-                           .seat = -1,
-                           .ring_off = WRG_FETCH_NOT_IN_RING,
-                           .bytes = view->base + (access->off & (WRG_PAGE_SIZE - 1)),
-                           .buf = access->buf };
-
-    if (WRG_LIKELY(dom->role <= WRG_ROLE_BACK)) {
-        piece.seat = dom->role;
-        piece.ring_off = wrg_fetch_ring_offset(&dom->spots, access->page, access->off, &piece.lane);
-    }
-    return piece;
-}
-
-/*
- * Most accesses are of one word. They have functions of their own, in which the length is known:
- * nothing is left there of copies but a load and a store.
- */
-__attribute__((noinline)) static void load_word(struct wrg_xen *xen, const struct wrg_domain *dom,
-                                                const struct wrg_access *access,
-                                                const struct wrg_view *view)
-{
-    struct piece piece = piece_of(dom, access, view);
-
-    piece.len = sizeof(uint32_t);
-    load_piece(xen, dom, access, &piece);
-}
-
-__attribute__((noinline)) static void load_range(struct wrg_xen *xen, const struct wrg_domain *dom,
+__attribute__((noinline)) static void store_slot(struct wrg_xen *xen, const struct wrg_domain *dom,
                                                  const struct wrg_access *access,
-                                                 const struct wrg_view *view)
+                                                 const struct wrg_view *view,
+                                                 struct wrg_fetch_at at)
 {
-    const struct piece piece = piece_of(dom, access, view);
-
-    load_piece(xen, dom, access, &piece);
+    store_bytes(xen, dom, access, view, WRG_SHARED_RING_SLOT, at, access->len);
 }
 
-__attribute__((noinline)) static void store_word(struct wrg_xen *xen, const struct wrg_domain *dom,
-                                                 const struct wrg_access *access,
-                                                 const struct wrg_view *view)
-{
-    struct piece piece = piece_of(dom, access, view);
-
-    piece.len = sizeof(uint32_t);
-    store_piece(xen, dom, access, &piece);
-}
-
-__attribute__((noinline)) static void store_range(struct wrg_xen *xen, const struct wrg_domain *dom,
+__attribute__((noinline)) static void store_index(struct wrg_xen *xen, const struct wrg_domain *dom,
                                                   const struct wrg_access *access,
-                                                  const struct wrg_view *view)
+                                                  const struct wrg_view *view,
+                                                  struct wrg_fetch_at at)
 {
-    const struct piece piece = piece_of(dom, access, view);
+    if (WRG_LIKELY(access->len == sizeof(uint32_t)))
+        store_bytes(xen, dom, access, view, WRG_SHARED_RING_INDEX, at, sizeof(uint32_t));
+    else
+        store_bytes(xen, dom, access, view, WRG_SHARED_RING_INDEX, at, access->len);
+}
 
-    store_piece(xen, dom, access, &piece);
+__attribute__((noinline)) static void store_page(struct wrg_xen *xen, const struct wrg_domain *dom,
+                                                 const struct wrg_access *access,
+                                                 const struct wrg_view *view)
+{
+    const struct wrg_fetch_at nowhere = { .off = WRG_FETCH_NOT_IN_RING };
+
+    store_bytes(xen, dom, access, view, WRG_SHARED_NONE, nowhere, access->len);
 }
 
 /* One that lies within a page, of this view, which allows it. Calls stand last: they are jumps. */
-static inline void access_page(struct wrg_xen *xen, const struct wrg_domain *dom,
-                               const struct wrg_access *access, const struct wrg_view *view)
+__attribute__((always_inline)) static inline void access_page(struct wrg_xen *xen,
+                                                              const struct wrg_domain *dom,
+                                                              const struct wrg_access *access,
+                                                              const struct wrg_view *view)
 {
-    if (access->len != sizeof(uint32_t)) {
+    struct wrg_fetch_at at = { .off = WRG_FETCH_NOT_IN_RING };
+
+    if (WRG_LIKELY(dom->role <= WRG_ROLE_BACK))
+        at = wrg_fetch_find(&dom->spots, access->page, access->off);
+    if (WRG_UNLIKELY(at.off == WRG_FETCH_NOT_IN_RING)) {
         if (access->write)
-            store_range(xen, dom, access, view);
+            store_page(xen, dom, access, view);
         else
-            load_range(xen, dom, access, view);
+            load_page(xen, dom, access, view);
+    } else if (at.off >= WRG_WIRE_RING) {
+        if (access->write)
+            store_slot(xen, dom, access, view, at);
+        else
+            load_slot(xen, dom, access, view, at);
     } else if (access->write) {
-        store_word(xen, dom, access, view);
+        store_index(xen, dom, access, view, at);
     } else {
-        load_word(xen, dom, access, view);
+        load_index(xen, dom, access, view, at.lane);
     }
 }
+
+/* ---- both ---- */
 
 /* Straddling, or wrong. */
 __attribute__((noinline)) static void access_pieces(struct wrg_xen *xen, struct wrg_domain *dom,
