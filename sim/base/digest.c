@@ -10,7 +10,11 @@
 
 #include <string.h>
 
-enum { LANES = 8, STRIPES = WRG_DIGEST_BYTES / (LANES * sizeof(uint64_t)) };
+enum {
+    LANES = 8,
+    STRIPES = WRG_DIGEST_BYTES / (LANES * sizeof(uint64_t)),
+    TURN_STRIPES = WRG_DIGEST_TURN / (LANES * sizeof(uint64_t))
+};
 
 /* As wide as any processor has them: the compiler splits it where they are not. */
 typedef uint64_t stripe __attribute__((vector_size(LANES * sizeof(uint64_t))));
@@ -42,25 +46,22 @@ static const half factors = {
     UINT64_C(0x38392d19bbc11d75),
 };
 
-/* The first word counts as zero. */
-__attribute__((always_inline)) static inline uint64_t behind(const uint8_t *bytes)
+/* Adds words as they stand, and as the products of their halves after a key. */
+__attribute__((always_inline)) static inline void add(stripe *sums, const stripe *words,
+                                                      const stripe *key)
 {
-    static const stripe but_first = { 0,          UINT64_MAX, UINT64_MAX, UINT64_MAX,
-                                      UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
-    stripe sums = { 0 };
+    stripe keyed = *key ^ *words;
+
+    *sums += *words + (keyed & UINT32_MAX) * (keyed >> 32);
+}
+
+__attribute__((always_inline)) static inline uint64_t join(const stripe *sums)
+{
     half low, high;
     uint64_t mix = 0;
 
-    for (unsigned i = 0; i < STRIPES; i++) {
-        stripe words;
-        memcpy(&words, bytes + i * sizeof(words), sizeof(words));
-        if (i == 0)
-            words &= but_first;
-        stripe keyed = keys[i] ^ words;
-        sums += words + (keyed & UINT32_MAX) * (keyed >> 32);
-    }
-    memcpy(&low, &sums, sizeof(low));
-    memcpy(&high, (const uint8_t *)&sums + sizeof(low), sizeof(high));
+    memcpy(&low, sums, sizeof(low));
+    memcpy(&high, (const uint8_t *)sums + sizeof(low), sizeof(high));
     low += high << 23 | high >> 41;
     low ^= low >> 32;
     low *= factors;
@@ -70,6 +71,23 @@ __attribute__((always_inline)) static inline uint64_t behind(const uint8_t *byte
     return mix ^ mix >> 29;
 }
 
+/* The first word counts as zero. */
+__attribute__((always_inline)) static inline uint64_t behind(const uint8_t *bytes)
+{
+    static const stripe but_first = { 0,          UINT64_MAX, UINT64_MAX, UINT64_MAX,
+                                      UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
+    stripe sums = { 0 };
+
+    for (unsigned i = 0; i < STRIPES; i++) {
+        stripe words;
+        memcpy(&words, bytes + i * sizeof(words), sizeof(words));
+        if (i == 0)
+            words &= but_first;
+        add(&sums, &words, &keys[i]);
+    }
+    return join(&sums);
+}
+
 __attribute__((always_inline)) static inline void behind_of(const uint8_t *bytes, uint32_t count,
                                                             uint64_t *to)
 {
@@ -77,7 +95,32 @@ __attribute__((always_inline)) static inline void behind_of(const uint8_t *bytes
         to[i] = behind(bytes + (size_t)i * WRG_DIGEST_BYTES);
 }
 
+/* The key of a stripe begins a word behind that of the last one: so few words do for all. */
+__attribute__((always_inline)) static inline uint64_t turn_of(const uint8_t *bytes)
+{
+    stripe sums = { 0 };
+
+    for (unsigned i = 0; i < TURN_STRIPES; i++) {
+        stripe words, key;
+        memcpy(&words, bytes + i * sizeof(words), sizeof(words));
+        memcpy(&key, (const uint8_t *)keys + i * sizeof(uint64_t), sizeof(key));
+        add(&sums, &words, &key);
+    }
+    return join(&sums);
+}
+
 #ifdef __x86_64__
+__attribute__((target("avx2"))) static uint64_t turn_avx2(const uint8_t *bytes)
+{
+    return turn_of(bytes);
+}
+
+__attribute__((target("avx512f,avx512vl,avx512dq"))) static uint64_t turn_avx512(
+    const uint8_t *bytes)
+{
+    return turn_of(bytes);
+}
+
 __attribute__((target("avx2"))) static void behind_avx2(const uint8_t *bytes, uint32_t count,
                                                         uint64_t *to)
 {
@@ -105,6 +148,17 @@ void wrg_digest_behind(const void *bytes, uint32_t count, uint64_t *to)
     }
 #endif
     behind_of(bytes, count, to);
+}
+
+uint64_t wrg_digest_turn(const void *bytes)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512vl"))
+        return turn_avx512(bytes);
+    if (__builtin_cpu_supports("avx2"))
+        return turn_avx2(bytes);
+#endif
+    return turn_of(bytes);
 }
 
 void wrg_digest_sectors(const void *bytes, uint32_t count, uint64_t *digests)

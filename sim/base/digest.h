@@ -41,6 +41,9 @@ static inline uint64_t wrg_digest_join(uint64_t behind, uint64_t word)
 
 /* Of `count` times 512 bytes at `bytes`, one each. */
 void wrg_digest_sectors(const void *bytes, uint32_t count, uint64_t *digests);
+/* Of so many bytes at once, for less than of as many sectors one by one. */
+#define WRG_DIGEST_TURN 2048u
+uint64_t wrg_digest_turn(const void *bytes);
 /* What wrg_digest_join wants to know of each of them. */
 void wrg_digest_behind(const void *bytes, uint32_t count, uint64_t *behind);
 

@@ -123,6 +123,54 @@ static void known_sector__known_digest(void **state)
     assert_true(digest_of(bytes) == UINT64_C(0xdfa1b93d8e2916e9));
 }
 
+static uint8_t turn[WRG_DIGEST_TURN];
+
+static void flip_of_any_bit_of_a_turn__another_digest_each(void **state)
+{
+    static uint64_t seen[WRG_DIGEST_TURN * 8];
+
+    memset(turn, 0, sizeof(turn));
+    const uint64_t before = wrg_digest_turn(turn);
+    for (uint32_t bit = 0; bit < sizeof(turn) * 8; bit++) {
+        turn[bit / 8] = (uint8_t)(1u << bit % 8);
+        seen[bit] = wrg_digest_turn(turn);
+        turn[bit / 8] = 0;
+        assert_true(seen[bit] != before);
+        for (uint32_t i = 0; i < bit && i < 1024; i++)
+            assert_true(seen[i] != seen[bit]);
+    }
+}
+
+static void swap_of_neighbours_in_a_turn__another_digest(void **state)
+{
+    uint64_t words[WRG_DIGEST_TURN / 8];
+
+    for (uint32_t i = 0; i < sizeof(turn); i++)
+        turn[i] = (uint8_t)(i * 131 + (i >> 3) * 17 + (i >> 9));
+    memcpy(words, turn, sizeof(words));
+    const uint64_t before = wrg_digest_turn(words);
+    for (uint32_t by = 1; by < 64; by++) { /* words, and stripes of eight of them */
+        for (uint32_t i = 0; i + by < sizeof(words) / 8; i++) {
+            uint64_t word = words[i];
+            if (word == words[i + by])
+                continue;
+            words[i] = words[i + by];
+            words[i + by] = word;
+            assert_true(wrg_digest_turn(words) != before);
+            words[i + by] = words[i];
+            words[i] = word;
+        }
+    }
+}
+
+/* The same everywhere, whatever the width of vectors. */
+static void known_turn__known_digest(void **state)
+{
+    for (uint32_t i = 0; i < sizeof(turn); i++)
+        turn[i] = (uint8_t)(i * 131 + (i >> 3) * 17 + (i >> 9));
+    assert_true(wrg_digest_turn(turn) == UINT64_C(0xe4749cacddb43e0e));
+}
+
 static void flip_of_any_bit_of_any_length__another_chain(void **state)
 {
     fill();
@@ -160,6 +208,9 @@ int main(void)
         cmocka_unit_test(several_sectors__one_each_wherever_they_lie),
         cmocka_unit_test(first_word_joined__as_of_the_whole),
         cmocka_unit_test(known_sector__known_digest),
+        cmocka_unit_test(flip_of_any_bit_of_a_turn__another_digest_each),
+        cmocka_unit_test(swap_of_neighbours_in_a_turn__another_digest),
+        cmocka_unit_test(known_turn__known_digest),
         cmocka_unit_test(flip_of_any_bit_of_any_length__another_chain),
         cmocka_unit_test(zeros_of_another_length__another_chain),
     };

@@ -12,18 +12,14 @@
 #include "base/digest.h"
 #include "base/mutex.h"
 
-enum {
-    BLOCKS_A_TURN = WRG_TRACE_WINDOW * sizeof(struct wrg_event) / WRG_DIGEST_BYTES,
-    BLOCKS_KEPT = WRG_TRACE_KEPT / WRG_DIGEST_BYTES,
-    WORD = sizeof(uint64_t)
-};
+enum { WORD = sizeof(uint64_t) };
 
 #define LENGTH_FACTOR UINT64_C(0x9e3779b97f4a7c15)
 
 WRG_STATIC_ASSERT(sizeof(struct wrg_event) == 32, "events are hashed as bytes");
-WRG_STATIC_ASSERT(WRG_TRACE_WINDOW * sizeof(struct wrg_event) % WRG_DIGEST_BYTES == 0,
-                  "a turn is hashed in whole blocks");
-WRG_STATIC_ASSERT((int)BLOCKS_KEPT == (int)BLOCKS_A_TURN, "payloads are hashed by as many");
+WRG_STATIC_ASSERT(WRG_TRACE_WINDOW * sizeof(struct wrg_event) == WRG_DIGEST_TURN &&
+                      WRG_TRACE_KEPT == WRG_DIGEST_TURN,
+                  "a turn of either is hashed at once");
 
 void wrg_trace_init(struct wrg_trace *trace)
 {
@@ -109,37 +105,35 @@ void wrg_trace_choose(struct wrg_trace *trace, uint8_t audience)
 
 static void absorb(struct wrg_trace *trace, const void *bytes)
 {
-    uint64_t digests[BLOCKS_A_TURN];
+    trace->chain = wrg_digest_words(trace->chain, wrg_digest_turn(bytes), trace->lengths);
+}
 
-    wrg_digest_sectors(bytes, BLOCKS_A_TURN, digests);
-    for (unsigned i = 0; i < BLOCKS_A_TURN; i += 2)
-        trace->chain = wrg_digest_words(trace->chain, digests[i], digests[i + 1]);
+__attribute__((noinline)) static void turn_payloads(struct wrg_trace *trace)
+{
+    absorb(trace, trace->payloads);
+    trace->kept -= WRG_TRACE_KEPT;
+    memcpy(trace->payloads, trace->payloads + WRG_TRACE_KEPT, trace->kept);
 }
 
 /* With zeros behind it up to a whole word. */
 void wrg_trace_keep(struct wrg_trace *trace, const void *payload, uint32_t len)
 {
     uint8_t *to = wrg_trace_room(trace);
-    uint8_t *last = to + (len & ~(WORD - 1u));
     uint32_t rest = len % WORD;
-    uint64_t word = 0;
 
     WRG_ASSERT(len <= WRG_TRACE_PAYLOAD_MAX);
-    if (payload == to) { /* it was put together here */
-        memcpy(&word, last, WORD);
-        word &= (UINT64_C(1) << 8 * rest) - 1;
-        memcpy(last, &word, WORD);
-    } else {
-        memcpy(last, &word, WORD);
+    if (payload != to) /* else it was put together here */
         wrg_copy(to, payload, len);
+    if (rest) {
+        uint64_t word;
+        memcpy(&word, to + len - rest, WORD);
+        word &= (UINT64_C(1) << 8 * rest) - 1;
+        memcpy(to + len - rest, &word, WORD);
     }
     trace->lengths = trace->lengths * LENGTH_FACTOR + len;
     trace->kept += (len + WORD - 1) & ~(WORD - 1u);
-    if (WRG_UNLIKELY(trace->kept >= WRG_TRACE_KEPT)) {
-        absorb(trace, trace->payloads);
-        trace->kept -= WRG_TRACE_KEPT;
-        memcpy(trace->payloads, trace->payloads + WRG_TRACE_KEPT, trace->kept);
-    }
+    if (WRG_UNLIKELY(trace->kept >= WRG_TRACE_KEPT))
+        turn_payloads(trace);
 }
 
 void wrg_trace_turn(struct wrg_trace *trace)

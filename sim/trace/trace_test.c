@@ -222,6 +222,28 @@ static void emit_payloads(uint32_t first, uint32_t n, bool in_place)
     }
 }
 
+static uint64_t hash_with_implied(const char *payload, uint32_t implied)
+{
+    const struct wrg_event ev = { .kind = WRG_EV_STORE };
+
+    wrg_trace_reset(&tr);
+    wrg_trace_emit(&tr, &ev, payload, (uint32_t)strlen(payload), implied);
+    return wrg_trace_hash(&tr);
+}
+
+static void implied_bytes__told_and_not_hashed(void **state)
+{
+    (void)state;
+    wrg_trace_subscribe(&tr, WRG_EV_STORE, listen, letter_1);
+    uint64_t want = hash_with_implied("abcdefgh-old", 4);
+    assert_int_equal(s.len, 12);
+    assert_memory_equal(s.payload, "abcdefgh-old", 12);
+    assert_true(hash_with_implied("abcdefgh-new", 4) == want);
+    assert_true(hash_with_implied("abcdefgi-old", 4) != want);
+    assert_true(hash_with_implied("abcdefgh-old", 3) != want);
+    assert_true(hash_with_implied("abcdefgh-old", 12) == hash_with_implied("", 0));
+}
+
 static void payloads_restored__hash_of_a_run_from_the_start(void **state)
 {
     struct wrg_trace_saved saved;
@@ -295,6 +317,7 @@ int main(void)
         T(finding__first_counts_and_ends_the_stream),
         T(detail_too_long__cut),
         T(window__holds_the_last_events),
+        T(implied_bytes__told_and_not_hashed),
         T(payloads_restored__hash_of_a_run_from_the_start),
         T(payload_put_together_in_place__hash_of_a_copied_one),
         T(payload_of_any_length__each_byte_counts),

@@ -211,11 +211,20 @@ static void on_response(void *ctx, const struct wrg_event *ev, const void *paylo
     vbd->peer_hash = wrg_digest_bytes(vbd->peer_hash, payload, len / 2);
 }
 
-static void on_words(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+#define DIGEST_FACTOR UINT64_C(0xd6e8feb86659fd93)
+
+static void on_digests(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_world_vbd *vbd = ctx;
+    const uint8_t *at = payload;
+    uint64_t sum = ev->c;
 
-    vbd->peer_hash = wrg_digest_bytes(vbd->peer_hash ^ ev->c, payload, len);
+    for (const uint8_t *end = at + len; at < end; at += sizeof(sum)) { /* they are mixed already */
+        uint64_t digest;
+        memcpy(&digest, at, sizeof(digest));
+        sum = sum * DIGEST_FACTOR + digest;
+    }
+    vbd->peer_hash = wrg_digest_words(vbd->peer_hash, sum, len);
 }
 
 static void on_discard(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
@@ -244,9 +253,9 @@ void wrg_vbd_begin_peer_hash(struct wrg_world_vbd *vbd)
     if (!vbd->w->options.hash)
         return;
     wrg_trace_subscribe(trace, WRG_EV_STORE, on_response, vbd);
-    wrg_trace_subscribe(trace, WRG_EV_BLK_DATA, on_words, vbd);
-    wrg_trace_subscribe(trace, WRG_EV_DISK_DATA, on_words, vbd);
-    wrg_trace_subscribe(trace, WRG_EV_DISK_LEFT, on_words, vbd);
+    wrg_trace_subscribe(trace, WRG_EV_BLK_DATA, on_digests, vbd);
+    wrg_trace_subscribe(trace, WRG_EV_DISK_DATA, on_digests, vbd);
+    wrg_trace_subscribe(trace, WRG_EV_DISK_LEFT, on_digests, vbd);
     wrg_trace_subscribe(trace, WRG_EV_DISK_DISCARD, on_discard, vbd);
     wrg_trace_subscribe(trace, WRG_EV_BLK_COMPLETE, on_end, vbd);
 }

@@ -121,6 +121,12 @@ uint8_t *wrg_xen_dma(struct wrg_xen *xen, struct wrg_domain *dom, const struct w
     return NULL;
 }
 
+/* Bytes that are all in an operand of their event. */
+static inline bool in_operand(uint32_t len)
+{
+    return len <= sizeof(uint64_t);
+}
+
 static inline uint64_t first_bytes(const void *buf, uint32_t len)
 {
     uint64_t value = 0;
@@ -198,7 +204,8 @@ __attribute__((always_inline)) static inline void emit_load(struct wrg_xen *xen,
                                                             uint32_t len)
 {
     wrg_xen_emit(xen, .kind = WRG_EV_LOAD, .role = role, .a = frame, .b = off << 16 | len,
-                 .c = what, .d = first_bytes(bytes, len), .payload = bytes, .len = len);
+                 .c = what, .d = first_bytes(bytes, len), .payload = bytes, .len = len,
+                 .implied = in_operand(len) ? len : 0);
 }
 
 /* Bulk loads are shown in events of what a payload holds: checkers follow the bytes. */
@@ -376,7 +383,8 @@ __attribute__((always_inline)) static inline void store_bytes(
     wrg_xen_emit(xen, .kind = WRG_EV_STORE, .role = dom->role, .a = view->frame,
                  .b = off_of(access) << 16 | len,
                  .c = what_of(access, class, at.lane, 0) | (uint64_t)secret << 16,
-                 .d = first_bytes(buf, len), .payload = payload, .len = 2 * shown);
+                 .d = first_bytes(buf, len), .payload = payload, .len = 2 * shown,
+                 .implied = in_operand(len) ? 2 * shown : shown);
 }
 
 __attribute__((noinline)) static void store_slot(struct wrg_xen *xen, const struct wrg_domain *dom,
