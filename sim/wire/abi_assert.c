@@ -7,8 +7,8 @@
  * Checked:  size, alignment, every member's offset and size, of both layouts against transcript.h
  *           and of the target's layout against libxen-dev; constants; ring sizes; grant structs.
  * Limits:   must compile freestanding (-m32 has no libc here), so no string.h and no libc header.
- * Includes: <xen/io/...> only, and grant_table.h through them: of a name that sim/xen/ has too, that
- *           one would be found first.
+ * Includes: <xen/io/...> only, and grant_table.h through them: a name that is in sim/xen/ as well
+ *           would be found there first.
  * Source:   xen/io/blkif.h, xen/io/ring.h, xen/io/xenbus.h, xen/grant_table.h.
  */
 #include <stddef.h>
