@@ -48,8 +48,6 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
-static const char *const engines[] = { "fiber", "thread", NULL };
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct check *check = state->input;
@@ -59,7 +57,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_SCHEDULES: check->schedules.count = wrg_cli_number(state, arg, 1, UINT32_MAX); break;
     case OPT_ALLOW_DEAD: check->allow_dead = true; break;
     case OPT_JSON: check->json = true; break;
-    case OPT_ENGINE: check->engine = (enum wrg_engine)wrg_cli_word(state, arg, engines); break;
+    case OPT_ENGINE: check->engine = wrg_cli_engine(state, arg); break;
     case ARGP_KEY_ARGS:
         check->paths = state->argv + state->next;
         check->count = state->argc - state->next;

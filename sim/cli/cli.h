@@ -69,6 +69,10 @@ void wrg_cli_only_argument(struct argp_state *state, char *arg, const char **arg
 /* The place of a word in a NULL-terminated list; ends the process with usage otherwise. */
 unsigned wrg_cli_word(struct argp_state *state, const char *text, const char *const *words);
 
+/* An engine by its name; ends the process with usage otherwise. */
+enum wrg_engine wrg_cli_engine(struct argp_state *state, const char *text);
+const char *wrg_cli_engine_name(enum wrg_engine engine);
+
 /* The exit code of a command that is done: `code`, or a fault if stdout could not be written. */
 int wrg_cli_finish(const struct wrg_cli *cli, int code);
 

@@ -35,7 +35,6 @@ enum {
 
 static volatile sig_atomic_t stop;
 
-static const char *const engines[] = { "fiber", "thread", NULL };
 static const char *const abis[] = { "native", "x86_32", "x86_64", NULL };
 
 static const struct argp_option options[] = {
@@ -75,7 +74,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_DEPTH: job->depth = (unsigned)wrg_cli_number(state, arg, 1, WRG_COPY_SLOTS); break;
     case OPT_PERSISTENT: job->persistent = true; break;
     case OPT_ABI: job->abi = abis[wrg_cli_word(state, arg, abis)]; break;
-    case OPT_ENGINE: job->engine = (enum wrg_engine)wrg_cli_word(state, arg, engines); break;
+    case OPT_ENGINE: job->engine = wrg_cli_engine(state, arg); break;
     case OPT_VERIFY: job->verify = true; break;
     case OPT_FAULTS:
         job->has_faults = true;
@@ -171,7 +170,7 @@ static void print_json(const struct wrg_image_job *job)
         "target", job->files.target_name, "bytes", bytes_of(copy->sectors), "copied_bytes",
         bytes_of(copy->moved), "begun_at_bytes", bytes_of(copy->begin), "compared_bytes",
         bytes_of(copy->compared), "tried_again", (json_int_t)copy->retried, "seconds", job->seconds,
-        "engine", job->engine == WRG_ENGINE_FIBER ? "fiber" : "thread", "files", job->waiting));
+        "engine", wrg_cli_engine_name(job->engine), "files", job->waiting));
 }
 
 static void print_text(const struct wrg_image_job *job)

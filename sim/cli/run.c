@@ -36,8 +36,7 @@ struct run {
     struct wrg_case c;
 };
 
-/* In the order of their enums. */
-static const char *const engines[] = { "fiber", "thread", NULL };
+/* In the order of their enum. */
 static const char *const targets[] = { "case", "back", "front", "xenstore", NULL };
 
 static const struct argp_option options[] = {
@@ -64,7 +63,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         run->has_seed = true;
         break;
     case OPT_TARGET: run->target = (enum wrg_target)wrg_cli_word(state, arg, targets); break;
-    case OPT_ENGINE: run->engine = (enum wrg_engine)wrg_cli_word(state, arg, engines); break;
+    case OPT_ENGINE: run->engine = wrg_cli_engine(state, arg); break;
     case OPT_TRACE: run->trace = true; break;
     case OPT_JSON: run->json = true; break;
     case OPT_FAIL_NTH: run->fail_nth = (uint32_t)wrg_cli_number(state, arg, 1, UINT32_MAX); break;
@@ -135,7 +134,7 @@ static char *replay_line(const struct run *run, const char *path, const uint64_t
     if (run->target != WRG_TARGET_CASE)
         fprintf(out, " --target %s", targets[run->target]);
     if (run->engine != WRG_ENGINE_FIBER)
-        fprintf(out, " --engine %s", engines[run->engine]);
+        fprintf(out, " --engine %s", wrg_cli_engine_name(run->engine));
     if (seed)
         fprintf(out, " --seed %" PRIu64, *seed);
     if (run->fail_nth)
@@ -171,7 +170,7 @@ static int finish_case(struct run *run, const struct wrg_runner_args *args,
     struct wrg_report report = {
         .path = args->path,
         .label = args->label,
-        .engine = engines[run->engine],
+        .engine = wrg_cli_engine_name(run->engine),
         .replay = replay,
         .c = args->c,
         .verdict = verdict,

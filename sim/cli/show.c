@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "case/load.h"
+#include "report/report.h"
 
 enum { OPT_CASE = 256, OPT_JSON };
 
@@ -61,30 +62,14 @@ int wrg_cli_load(const struct wrg_cli *cli, const char *path, size_t only,
     return WRG_EXIT_USAGE;
 }
 
-static char *op_text(const struct wrg_op *op)
-{
-    char *text = NULL;
-    size_t len;
-    FILE *out = open_memstream(&text, &len);
-
-    WRG_ASSERT(out);
-    wrg_case_print_op(op, out);
-    fclose(out);
-    return text;
-}
-
 static json_t *case_json(const struct wrg_case *c, const char *label)
 {
     json_t *ops = json_array();
 
-    for (unsigned i = 0; i < c->nops; i++) {
-        char *text = op_text(&c->ops[i]);
-
-        json_array_append_new(ops,
-                              json_pack("{s:s, s:s, s:i}", "op", wrg_op_info(c->ops[i].kind)->name,
-                                        "text", text, "line", (int)c->ops[i].line));
-        free(text);
-    }
+    for (unsigned i = 0; i < c->nops; i++)
+        json_array_append_new(
+            ops, json_pack("{s:s, s:o, s:i}", "op", wrg_op_info(c->ops[i].kind)->name, "text",
+                           wrg_report_op_string(&c->ops[i]), "line", (int)c->ops[i].line));
     return json_pack("{s:s, s:o}", "label", label, "ops", ops);
 }
 

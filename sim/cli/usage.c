@@ -123,3 +123,16 @@ unsigned wrg_cli_word(struct argp_state *state, const char *text, const char *co
     argp_error(state, "'%s': expected one of %s", text, list);
     return 0;
 }
+
+/* By enum wrg_engine. */
+static const char *const engines[] = { "fiber", "thread", NULL };
+
+enum wrg_engine wrg_cli_engine(struct argp_state *state, const char *text)
+{
+    return (enum wrg_engine)wrg_cli_word(state, text, engines);
+}
+
+const char *wrg_cli_engine_name(enum wrg_engine engine)
+{
+    return engines[engine];
+}

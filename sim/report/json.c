@@ -32,19 +32,26 @@ json_t *wrg_report_string(const char *s)
     return value ? value : text(s);
 }
 
-static json_t *op_text(const struct wrg_op *op)
+/* What was printed into a memory stream. */
+static json_t *taken(FILE *out, char **buf)
+{
+    json_t *value;
+
+    fclose(out);
+    value = wrg_report_string(*buf);
+    free(*buf);
+    return value;
+}
+
+json_t *wrg_report_op_string(const struct wrg_op *op)
 {
     char *buf = NULL;
     size_t len;
     FILE *out = open_memstream(&buf, &len);
-    json_t *value;
 
     WRG_ASSERT(out);
     wrg_case_print_op(op, out);
-    fclose(out);
-    value = text(buf);
-    free(buf);
-    return value;
+    return taken(out, &buf);
 }
 
 static json_t *event_text(const struct wrg_event *ev)
@@ -52,14 +59,10 @@ static json_t *event_text(const struct wrg_event *ev)
     char *buf = NULL;
     size_t len;
     FILE *out = open_memstream(&buf, &len);
-    json_t *value;
 
     WRG_ASSERT(out);
     wrg_report_event(ev, out);
-    fclose(out);
-    value = text(buf);
-    free(buf);
-    return value;
+    return taken(out, &buf);
 }
 
 /* 64 bits do not survive a reader that holds numbers as doubles. */
@@ -81,10 +84,11 @@ static json_t *finding(const struct wrg_report *report)
     }
     for (uint32_t i = 0; i < report->window_count; i++)
         json_array_append_new(events, event_text(&report->window[i]));
-    return checked(json_pack(
-        "{s:s, s:s, s:s, s:i, s:o, s:o, s:o}", "rule", wrg_rule_id(verdict->rule), "demand",
-        rule ? rule->demand : "?", "who", wrg_role_name(verdict->role), "step", (int)verdict->step,
-        "detail", text(verdict->detail), "op", op ? op_text(op) : json_null(), "events", events));
+    return checked(json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:o}", "rule",
+                             wrg_rule_id(verdict->rule), "demand", rule ? rule->demand : "?", "who",
+                             wrg_role_name(verdict->role), "step", (int)verdict->step, "detail",
+                             text(verdict->detail), "op",
+                             op ? wrg_report_op_string(op) : json_null(), "events", events));
 }
 
 static json_t *dead_ops(const struct wrg_report *report)
@@ -92,7 +96,8 @@ static json_t *dead_ops(const struct wrg_report *report)
     json_t *list = checked(json_array());
 
     for (uint32_t i = 0; i < report->verdict->dead_ops; i++)
-        json_array_append_new(list, op_text(&report->c->ops[report->verdict->dead[i]]));
+        json_array_append_new(list,
+                              wrg_report_op_string(&report->c->ops[report->verdict->dead[i]]));
     return list;
 }
 

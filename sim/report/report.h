@@ -36,6 +36,8 @@ json_t *wrg_report_json(const struct wrg_report *report);
 
 /* A string that need not be UTF-8, such as a file name; what JSON cannot hold becomes '?'. */
 json_t *wrg_report_string(const char *s);
+/* An op as canonical text. */
+json_t *wrg_report_op_string(const struct wrg_op *op);
 
 /*
  * The request of the case that the finding is about: the `req` that the backend under attack was
