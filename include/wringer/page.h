@@ -51,6 +51,7 @@ struct wrg_access {
     void *buf; /* private memory of the caller, len bytes */
 };
 
+/* Where the range is in memory, or NULL: it must go the long way. Of the accessors below only. */
 static inline uint8_t *wrg_page_fast(const struct wrg_port *port, uint32_t page, uint32_t off,
                                      uint32_t len, bool write)
 {

@@ -13,7 +13,9 @@
  *               gives it back
  * Threads       any task of the endpoint may call; each call is a preemption point
  * Errors        0 or -errno; nothing has changed after a failure, except in batches, whose entries
- *               carry a status each. Outcomes of the protocol (GNTST_*) are data in the arguments
+ *               carry a status each. Outcomes of the protocol (GNTST_*) are data in the arguments.
+ *               The comment at a call names the mistakes of a caller, and what it must expect from
+ *               its peer; any call may be refused with what `wringer faults` lists for it
  * Source        xen/grant_table.h, xen/event_channel.h, xen/io/xs_wire.h, xen/io/blkif.h
  */
 #ifndef WRINGER_PORT_H
@@ -46,7 +48,7 @@ enum wrg_call {
 
 /* ---- tasks, time, locks ---- */
 
-struct wrg_task_create {
+struct wrg_task_create { /* -ENOSPC */
     void (*fn)(void *arg);
     void *arg;
     const char *name;
@@ -65,23 +67,24 @@ struct wrg_task_wake {
 struct wrg_task_wait { /* until woken: 0, or -ETIMEDOUT */
     uint64_t timeout_ns;
 };
-struct wrg_timer_set { /* wakes the task once; WRG_FOREVER cancels */
+struct wrg_timer_set { /* wakes the task once; WRG_FOREVER cancels; -EINVAL, -ENOSPC */
     uint32_t task;
     uint64_t delay_ns;
 };
 struct wrg_clock_read {
     uint64_t now_ns; /* out */
 };
-struct wrg_lock_create {
-    uint32_t lock; /* out */
+struct wrg_lock_create { /* -ENOSPC: WRG_LOCKS_MAX are in use */
+    uint32_t lock;       /* out */
 };
 struct wrg_lock_destroy { /* nobody holds it */
     uint32_t lock;
 };
+/* Who holds a lock must not wait; it is not recursive. -EINVAL: no such lock. */
 struct wrg_lock_take {
     uint32_t lock;
 };
-struct wrg_lock_drop {
+struct wrg_lock_drop { /* -EINVAL */
     uint32_t lock;
 };
 
@@ -105,7 +108,7 @@ struct wrg_page_alloc { /* -ENOMEM */
     bool zero;          /* else the bytes carry a secret pattern */
     uint32_t page;      /* out */
 };
-struct wrg_page_free {
+struct wrg_page_free { /* pages of one's own, that nobody maps */
     uint32_t page;
     uint32_t count;
 };
@@ -113,7 +116,7 @@ struct wrg_window_open { /* a raw pointer to a page, for foreign code; -EOPNOTSU
     uint32_t page;
     void *ptr; /* out */
 };
-struct wrg_log {
+struct wrg_log { /* one line of the driver's log; cut where it is too long */
     const char *text;
 };
 
@@ -172,8 +175,8 @@ struct wrg_gnttab_copy {
     /* Whose the pages are that are no grefs: 0 stands for DOMID_SELF, anybody else is refused. */
     uint16_t pages_domid;
 };
-struct
-    wrg_gnttab_edit { /* writes an own entry as it stands: what a hostile guest can do; -EINVAL */
+/* Writes an own entry as it stands: what a hostile guest can do. -EINVAL. */
+struct wrg_gnttab_edit {
     uint32_t gref;
     uint16_t flags, domid;
     uint32_t frame;
@@ -233,11 +236,11 @@ struct wrg_evtchn_bind_vcpu { /* -ENOENT, -EINVAL */
  * An event wakes the task and masks the port until evtchn_eoi (late EOI). A port that nobody
  * listens to keeps its event.
  */
-struct wrg_evtchn_listen {
+struct wrg_evtchn_listen { /* -EINVAL: the port is not bound, as for all that name a port */
     uint32_t evtchn;
     uint32_t task;
 };
-struct wrg_evtchn_send {
+struct wrg_evtchn_send { /* -EINVAL; a peer that is gone is no error */
     uint32_t evtchn;
 };
 struct wrg_evtchn_mask {
@@ -254,7 +257,7 @@ struct wrg_evtchn_eoi {
     uint32_t evtchn;
     bool spurious; /* nothing was found to do since the event */
 };
-struct wrg_evtchn_close {
+struct wrg_evtchn_close { /* -EINVAL; the other end becomes unbound */
     uint32_t evtchn;
 };
 struct wrg_evtchn_status {
@@ -282,16 +285,20 @@ struct wrg_evtchn_set_priority { /* -EINVAL; -ENOSYS without FIFO */
     uint32_t priority; /* 0 first, 15 last; a new port has 7 */
 };
 
-/* ---- xenstore ----
+/*
+ * ---- xenstore ----
  * A name is a path, or one name within `dir`, a directory that the endpoint has opened; dir 0 means
- * that the name is a path. */
+ * that the name is a path. A transaction is 0 outside of any. All of these calls may fail with
+ * -EINVAL (no such name can be), -ENOENT (no such node or transaction), -EACCES, and those that
+ * write with -ENOSPC (a quota); the comments name what there is beside them.
+ */
 
-struct wrg_xs_open { /* -ENOENT, -EACCES */
+struct wrg_xs_open {
     uint32_t transaction;
     const char *path;
     uint32_t dir; /* out */
 };
-struct wrg_xs_read { /* -ENOENT, -EACCES, -ERANGE when cap is too small */
+struct wrg_xs_read { /* -ERANGE when cap is too small */
     uint32_t transaction;
     uint32_t dir;
     const char *name;
@@ -299,18 +306,18 @@ struct wrg_xs_read { /* -ENOENT, -EACCES, -ERANGE when cap is too small */
     size_t cap;
     size_t len; /* out */
 };
-struct wrg_xs_write {
+struct wrg_xs_write { /* makes the node, and all above it, where there is none */
     uint32_t transaction;
     uint32_t dir;
     const char *name;
     const char *value;
     size_t len;
 };
-struct wrg_xs_mkdir {
+struct wrg_xs_mkdir { /* a node that is there is left as it is */
     uint32_t transaction;
     const char *path;
 };
-struct wrg_xs_rm {
+struct wrg_xs_rm { /* with all below it; one that is not there is fine where its parent is */
     uint32_t transaction;
     uint32_t dir;
     const char *name;
@@ -326,14 +333,14 @@ struct wrg_xs_perm {
     uint16_t domid;
     char letter; /* 'n', 'r', 'w' or 'b'; of the first entry (the owner's): the default */
 };
-struct wrg_xs_get_perms {
+struct wrg_xs_get_perms { /* -ERANGE when cap is too small */
     uint32_t transaction;
     const char *path;
     struct wrg_xs_perm *perms;
     uint32_t cap;
     uint32_t count; /* out */
 };
-struct wrg_xs_set_perms {
+struct wrg_xs_set_perms { /* of a node of one's own, which stays that */
     uint32_t transaction;
     const char *path;
     const struct wrg_xs_perm *perms;
@@ -362,6 +369,7 @@ struct wrg_xs_transaction_end { /* -EAGAIN: somebody else was faster, try again 
 
 /* ---- declarations ---- */
 
+/* The ring is in use from now on, and its accesses are judged. -EINVAL: no such pages. */
 struct wrg_ring_declare {
     uint32_t page;  /* first handle of the ring */
     uint8_t npages; /* 1..16 */
@@ -369,7 +377,7 @@ struct wrg_ring_declare {
     uint8_t queue;
     uint32_t index; /* first index of the consumer: requests for a back, responses for a front */
 };
-struct wrg_ring_retire {
+struct wrg_ring_retire { /* before its pages go */
     uint8_t queue;
 };
 
@@ -401,9 +409,9 @@ struct wrg_disk_info {
     uint32_t block_bytes; /* out: a power of two; what is moved begins and ends at a multiple */
     uint32_t queue_limit; /* out: operations in flight */
 };
-struct
-    wrg_disk_submit { /* -EAGAIN when queue_limit is reached; done is called by the disk's task */
-    uint8_t op;       /* enum wrg_io_op */
+/* -EAGAIN when queue_limit is reached. done is called by the disk's task, with 0 or -errno. */
+struct wrg_disk_submit {
+    uint8_t op; /* enum wrg_io_op */
     uint64_t sector;
     uint32_t nvec;
     const struct wrg_vec *vec; /* lives until done */
@@ -437,8 +445,8 @@ struct wrg_view;
 
 /* What a kernel would take from module parameters: how implementations may differ. */
 struct wrg_params {
-    uint32_t
-        indirect_max; /* segments; a back's feature-max-indirect-segments, a front's own limit */
+    /* Segments; a back's feature-max-indirect-segments, a front's own limit. */
+    uint32_t indirect_max;
     bool indirect_absent; /* a back that does not know BLKIF_OP_INDIRECT */
     bool echo_outer;      /* a back that answers an indirect request with operation 6 */
     bool strict_echo;     /* a front that takes operation 6 in a response for a violation */

@@ -42,7 +42,7 @@ struct wrg_back_ring {
 
 struct wrg_ring_args {
     struct wrg_port *port;
-    uint32_t page;
+    uint32_t page; /* handle of the first page, which can be written */
     uint8_t npages;
     uint8_t abi;
     uint8_t queue;
@@ -58,17 +58,22 @@ void wrg_front_ring_put(struct wrg_front_ring *front, const struct wrg_blkif_req
 bool wrg_front_ring_push(struct wrg_front_ring *front);
 /* How many responses wait, after checking the backend's index; -EPROTO. */
 int wrg_front_ring_pending(struct wrg_front_ring *front);
-/* Copies the next response once and steps over it. */
+/* Copies the next response once and steps over it. One must be pending. */
 void wrg_front_ring_get(struct wrg_front_ring *front, struct wrg_blkif_response *response);
 /* Asks for an event with the next response; true if one has come meanwhile. */
 bool wrg_front_ring_final_check(struct wrg_front_ring *front);
 
 /* The backend's side: attaches to a ring that the frontend has set up. -EPROTO: bogus indices. */
 int wrg_back_ring_attach(struct wrg_back_ring *back, const struct wrg_ring_args *args);
+/* How many requests wait, after checking the frontend's index; -EPROTO. */
 int wrg_back_ring_pending(struct wrg_back_ring *back);
+/* Copies the next request once, decodes the copy, and steps over it. One must be pending. */
 void wrg_back_ring_get(struct wrg_back_ring *back, struct wrg_blkif_request *request);
+/* Asks for an event with the next request; true if one has come meanwhile. */
 bool wrg_back_ring_final_check(struct wrg_back_ring *back);
+/* Fills the slot of the next response, which a request that was got has left; not visible yet. */
 void wrg_back_ring_put(struct wrg_back_ring *back, const struct wrg_blkif_response *response);
+/* Publishes what was put; true if the frontend asked for an event. */
 bool wrg_back_ring_push(struct wrg_back_ring *back);
 /* Declares that the ring is not used any more, before its pages go. */
 void wrg_ring_retire(struct wrg_ring *ring);
