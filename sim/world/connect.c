@@ -307,12 +307,6 @@ void wrg_world_begin_checkers(struct wrg_world *w)
     wrg_vbd_begin_peer_hash(&w->vbd);
 }
 
-static void begin_checkers(struct wrg_world *w)
-{
-    wrg_world_begin_checkers(w);
-    wrg_devices_begin_checkers(w);
-}
-
 /* ---- afresh ---- */
 
 struct wrg_vbd_spec wrg_vbd_spec_of(const struct wrg_world_vbd *vbd)
@@ -357,7 +351,8 @@ static void connect_afresh(struct wrg_world *w)
     w->vbd.disk.tickets = 0;
     wrg_world_forget_states(w);
     wrg_edge_reset(&w->vbd);
-    begin_checkers(w);
+    wrg_world_begin_checkers(w);
+    wrg_devices_begin_checkers(w);
     wrg_world_begin_sched(w, true);
 
     dom0 = w->xen.domains[WRG_DOM_TOOLSTACK].xs_conn;

@@ -32,6 +32,7 @@ static void snapshot_and_fresh_connect__same_hash(void **state)
         for (unsigned run = 0; run < 5; run++) {
             struct wrg_verdict verdict = fixture_run(world, c);
             assert_int_equal(verdict.hash, expected.hash);
+            assert_int_equal(verdict.peer_hash, expected.peer_hash);
             assert_int_equal(verdict.steps, expected.steps);
             used |= verdict.from_snapshot;
         }

@@ -10,16 +10,75 @@
 
 #include "world/world_impl.h"
 
+/* ---- one device ---- */
+
+static void drop_device(struct wrg_vbd_saved *saved)
+{
+    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
+        wrg_guest_saved_free(saved->guests[seat]);
+        saved->guests[seat] = NULL;
+    }
+}
+
+/* Its drivers take part, and none of its requests is in flight. */
+static bool may_save(const struct wrg_world_vbd *vbd, struct wrg_vbd_saved *saved)
+{
+    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
+        if (!(vbd->endpoints[seat]->traits & WRG_TRAIT_SNAPSHOT))
+            return false;
+    return !vbd->oracles || wrg_oracles_save(vbd->oracles, &saved->oracles);
+}
+
+static void save_device(struct wrg_world_vbd *vbd, struct wrg_vbd_saved *saved)
+{
+    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
+        saved->guests[seat] = wrg_guest_save(&vbd->guests[seat]);
+        saved->self[seat] = vbd->self[seat];
+    }
+    memcpy(saved->baseline, vbd->baseline, sizeof(saved->baseline));
+    saved->edge = vbd->edge.state;
+    saved->peer_hash = vbd->peer_hash;
+    saved->disk_tickets = vbd->disk.tickets;
+}
+
+static bool restore_drivers(struct wrg_world_vbd *vbd, const struct wrg_vbd_saved *saved)
+{
+    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
+        if (!wrg_guest_restore(&vbd->guests[seat], saved->guests[seat]))
+            return false;
+        vbd->self[seat] = saved->self[seat];
+    }
+    return true;
+}
+
+static void restore_rest(struct wrg_world_vbd *vbd, const struct wrg_vbd_saved *saved)
+{
+    if (vbd->oracles)
+        wrg_oracles_restore(vbd->oracles, &saved->oracles);
+    memcpy(vbd->baseline, saved->baseline, sizeof(vbd->baseline));
+    vbd->edge.state = saved->edge;
+    vbd->peer_hash = saved->peer_hash;
+    vbd->disk.tickets = saved->disk_tickets;
+}
+
+/* ---- all ---- */
+
 void wrg_world_drop_snapshot(struct wrg_world *w)
 {
     struct wrg_snapshot *snap = &w->snapshot;
 
     wrg_xen_saved_free(snap->xen);
-    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
-        wrg_guest_saved_free(snap->guests[seat]);
+    for (unsigned i = 0; i < WRG_WORLD_DEVICES; i++)
+        drop_device(&snap->devices[i]);
     snap->xen = NULL;
-    snap->guests[0] = snap->guests[1] = NULL;
     snap->valid = false;
+}
+
+static size_t fault_bytes(const struct wrg_world *w)
+{
+    size_t rows = w->fault.several ? WRG_FAULT_ROWS : WRG_COUNT_ROLE;
+
+    return rows * sizeof(*w->fault.calls);
 }
 
 void wrg_world_take_snapshot(struct wrg_world *w)
@@ -27,28 +86,27 @@ void wrg_world_take_snapshot(struct wrg_world *w)
     struct wrg_snapshot *snap = &w->snapshot;
 
     wrg_world_drop_snapshot(w);
-    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)
-        if (!(w->vbd.endpoints[seat]->traits & WRG_TRAIT_SNAPSHOT))
+    for (unsigned i = 0; i < w->nvbds; i++)
+        if (!may_save(wrg_world_device(w, i), &snap->devices[i]))
             return;
     if (!wrg_sched_save(&w->sched, snap->sched, WRG_SCHED_SAVE_MAX))
-        return;
-    if (w->vbd.oracles && !wrg_oracles_save(w->vbd.oracles, &snap->oracles))
         return;
     snap->xen = wrg_xen_save(&w->xen);
     if (!snap->xen)
         return;
-    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
-        snap->guests[seat] = wrg_guest_save(&w->vbd.guests[seat]);
-        snap->self[seat] = w->vbd.self[seat];
-    }
+    for (unsigned i = 0; i < w->nvbds; i++)
+        save_device(wrg_world_device(w, i), &snap->devices[i]);
     wrg_trace_save(&w->trace, &snap->trace);
-    memcpy(snap->fault_calls, w->fault.calls, sizeof(snap->fault_calls));
-    memcpy(snap->baseline, w->vbd.baseline, sizeof(snap->baseline));
-    snap->edge = w->vbd.edge.state;
-    snap->peer_hash = w->vbd.peer_hash;
-    snap->disk_tickets = w->vbd.disk.tickets;
+    memcpy(snap->fault_calls, w->fault.calls, fault_bytes(w));
     snap->profile = w->profile;
     snap->valid = true;
+}
+
+/* While it connected. */
+static uint32_t calls_of(const struct wrg_snapshot *snap, unsigned device, unsigned site)
+{
+    return snap->fault_calls[wrg_fault_row(device, WRG_ROLE_FRONT)][site] +
+           snap->fault_calls[wrg_fault_row(device, WRG_ROLE_BACK)][site];
 }
 
 /* A fault that hits during negotiation has to happen there. */
@@ -58,8 +116,8 @@ static bool faults_allow_snapshot(const struct wrg_world *w)
         return false;
     for (uint32_t i = 0; i < w->fault.nrules; i++) {
         const struct wrg_fault_rule *rule = &w->fault.rules[i];
-        if (rule->nth <= w->snapshot.fault_calls[WRG_ROLE_FRONT][rule->site] +
-                             w->snapshot.fault_calls[WRG_ROLE_BACK][rule->site])
+        if (rule->device < w->nvbds &&
+            rule->nth <= calls_of(&w->snapshot, rule->device, rule->site))
             return false;
     }
     for (uint32_t i = 0; i < w->fault.nrates; i++)
@@ -87,25 +145,22 @@ bool wrg_world_restore(struct wrg_world *w)
         !preempts_allow_snapshot(w))
         return false;
     wrg_sched_restore(&w->sched, snap->sched);
-    for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
-        if (!wrg_guest_restore(&w->vbd.guests[seat], snap->guests[seat])) {
+    for (unsigned i = 0; i < w->nvbds; i++)
+        if (!restore_drivers(wrg_world_device(w, i), &snap->devices[i])) {
             snap->valid = false;
             return false;
         }
-        w->vbd.self[seat] = snap->self[seat];
-    }
     wrg_xen_restore(&w->xen, snap->xen);
-    wrg_disk_queue_reset(&w->vbd.disk);
-    wrg_edge_reset(&w->vbd);
+    for (unsigned i = 0; i < w->nvbds; i++) {
+        wrg_disk_queue_reset(&wrg_world_device(w, i)->disk);
+        wrg_edge_reset(wrg_world_device(w, i));
+    }
     wrg_world_begin_checkers(w);
-    if (w->vbd.oracles)
-        wrg_oracles_restore(w->vbd.oracles, &snap->oracles);
+    wrg_devices_begin_checkers(w);
+    for (unsigned i = 0; i < w->nvbds; i++)
+        restore_rest(wrg_world_device(w, i), &snap->devices[i]);
     wrg_trace_restore(&w->trace, &snap->trace);
     wrg_world_forget_states(w);
-    memcpy(w->fault.calls, snap->fault_calls, sizeof(snap->fault_calls));
-    memcpy(w->vbd.baseline, snap->baseline, sizeof(w->vbd.baseline));
-    w->vbd.edge.state = snap->edge;
-    w->vbd.peer_hash = snap->peer_hash;
-    w->vbd.disk.tickets = snap->disk_tickets;
+    memcpy(w->fault.calls, snap->fault_calls, fault_bytes(w));
     return true;
 }

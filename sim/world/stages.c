@@ -171,8 +171,9 @@ static bool anything_fired(const struct wrg_world *w)
 {
     bool fired = false;
 
-    for (unsigned site = 0; site < WRG_COUNT_SITE; site++)
-        fired |= w->fault.hits[0][site] != 0;
+    for (unsigned i = 0; i < w->nvbds; i++)
+        for (unsigned site = 0; site < WRG_COUNT_SITE; site++)
+            fired |= w->fault.hits[i][site] != 0;
     for (uint32_t i = 0; i < w->npreempts; i++)
         fired |= w->preempts[i].fired;
     return fired;
@@ -203,8 +204,8 @@ static void enter_safety(struct wrg_world *w)
         /* The second world of a profile is worth a snapshot: the first might stay the only one. */
         bool again = memcmp(&w->seen, &w->profile, sizeof(w->seen)) == 0;
         w->seen = w->profile;
-        if (w->options.snapshot && again && w->nvbds == 1 && wrg_world_connected(w) &&
-            !anything_fired(w) && !case_spoils(w))
+        if (w->options.snapshot && again && wrg_world_connected(w) && !anything_fired(w) &&
+            !case_spoils(w))
             wrg_world_take_snapshot(w);
     }
     if (!w->early) {

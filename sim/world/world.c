@@ -186,6 +186,7 @@ static unsigned guests_of(const struct wrg_world *w)
 static int make_devices(struct wrg_world *w)
 {
     w->nvbds = w->profile.devices;
+    w->fault.several = w->nvbds > 1;
     for (uint8_t i = 1; i < w->nvbds; i++) {
         if (w->others[i - 1])
             continue;
@@ -328,7 +329,6 @@ int wrg_world_start(struct wrg_world *w, const struct wrg_case *c)
     int result = provide(w, &before);
     if (result)
         return result;
-    w->fault.several = w->nvbds > 1;
     w->has_schedule = sched != NULL;
     w->schedule = wrg_case_sched(c);
     w->fail_nth = 0;

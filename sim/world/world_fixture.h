@@ -112,6 +112,11 @@ static const char *const fixture_seeds[] = {
     "io op=read sector=8 count=160\n",
     "config victim=back persistent=yes front-persistent=yes\nreq op=write nseg=3 sector=16\n"
     "req op=indirect inner=read nseg=20 sector=16\npublish\nwait\nreq op=read nseg=3\npublish\n",
+    "config victim=none guests=3 persistent=yes front-persistent=yes queues=2\nio op=write "
+    "sector=8 "
+    "count=88 times=2\nwait\nio op=read sector=8 count=160\n",
+    "config victim=back neighbour=yes guests=2 data=copy\nreq op=write nseg=3 sector=16\npublish\n"
+    "wait\nfault site=gnttab-copy nth=9 device=1\nreq op=indirect nseg=20\npublish\n",
 };
 
 #endif

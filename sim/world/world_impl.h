@@ -75,20 +75,24 @@ struct wrg_next_back {
 
 /* ---- snapshot ---- */
 
-struct wrg_snapshot {
-    bool valid;
-    struct wrg_profile profile;
-    struct wrg_xen_saved *xen;
+struct wrg_vbd_saved { /* of each device */
     struct wrg_guest_saved *guests[WRG_WORLD_SEATS];
-    struct wrg_trace_saved trace;
     struct wrg_oracles_saved oracles;
     struct wrg_edge_state edge;
-    uint32_t fault_calls[WRG_COUNT_ROLE][WRG_COUNT_SITE];
     void *self[WRG_WORLD_SEATS];
     uint32_t baseline[WRG_WORLD_SEATS][WRG_NR_LEDGERS];
     uint64_t peer_hash;
     uint32_t disk_tickets;
+};
+
+struct wrg_snapshot {
+    bool valid;
+    struct wrg_profile profile;
+    struct wrg_xen_saved *xen;
+    struct wrg_trace_saved trace;
+    uint32_t fault_calls[WRG_FAULT_ROWS][WRG_COUNT_SITE];
     uint8_t *sched; /* WRG_SCHED_SAVE_MAX */
+    struct wrg_vbd_saved devices[WRG_WORLD_DEVICES];
 };
 
 struct wrg_world {
