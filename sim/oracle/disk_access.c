@@ -8,7 +8,12 @@
  * Vectors may be split or merged. Segments that were not seen, and data that was copied, excuse
  * everything. Layer: oracle. Source: xen/io/blkif.h: sector_number, first_sect, last_sect,
  * sector-size, BLKIF_OP_WRITE_BARRIER.
- * Left out: barriers without data, which leave nothing to see; barriers of other rings.
+ * Barriers. Among the requests of its ring a barrier stands where it was put. One without data
+ * leaves nothing on the disk to see, but once something behind it was written, or it was answered
+ * with success, what came before it is late. Requests of other rings are before it if they were
+ * answered when it was put, and behind it if they are put when it is answered: whoever breaks that
+ * touches the disk for a request that is not in flight (DATA-003), or has answered what is not on
+ * the disk (DATA-002, durable.c). Left out: discards.
  */
 #include <inttypes.h>
 
@@ -138,11 +143,16 @@ static bool begins_with(struct wrg_oracles *o, const struct vec *vec,
     return true;
 }
 
-static bool is_barrier(struct wrg_tap_request *request)
+/* With data or without. */
+static bool is_any_barrier(struct wrg_tap_request *request)
 {
     return wrg_tap_has_header(request) &&
-           wrg_tap_wire(request)->operation == WRG_BLKIF_OP_WRITE_BARRIER &&
-           wrg_tap_segments(request);
+           wrg_tap_wire(request)->operation == WRG_BLKIF_OP_WRITE_BARRIER;
+}
+
+static bool is_barrier(struct wrg_tap_request *request)
+{
+    return is_any_barrier(request) && wrg_tap_segments(request);
 }
 
 static bool begins_any(struct wrg_oracles *o, const struct vec *vec, bool barriers)
@@ -189,16 +199,39 @@ static enum found find_vec(struct wrg_oracles *o, const struct vec *vec)
 
 /* ---- barriers ---- */
 
-/* A barrier in flight that came before, of which the disk has seen nothing. */
+/*
+ * A barrier in flight that came before, of which the disk has seen nothing. Those without data are
+ * passed now.
+ */
 static bool waits_for_barrier(struct wrg_oracles *o, const struct wrg_tap_request *request)
 {
+    const uint32_t moved = o->disk_access.moved[request->lane];
+    uint32_t passed = moved;
+
     for (uint32_t i = 0; i < o->tap.nactive; i++) {
         struct wrg_tap_request *other = wrg_tap_active(&o->tap, i);
-        if (other->lane == request->lane && other->serial < request->serial &&
-            other->serial > o->disk_access.moved[request->lane] && is_barrier(other))
+        if (other->lane != request->lane || other->serial >= request->serial ||
+            other->serial <= moved || !is_any_barrier(other))
+            continue;
+        if (wrg_tap_segments(other))
             return true;
+        passed = wrg_max_u32(passed, other->serial);
     }
+    o->disk_access.moved[request->lane] = passed;
     return false;
+}
+
+/* One that is done has everything before it on the disk. */
+static void on_answer(void *ctx, const struct wrg_tap_note *note)
+{
+    struct wrg_oracles *o = ctx;
+
+    if (note->match != WRG_TAP_MATCHED || note->response.status != WRG_BLKIF_RSP_OKAY)
+        return;
+    struct wrg_tap_request *request = &o->tap.records[note->request - o->tap.records];
+    uint32_t *moved = &o->disk_access.moved[request->lane];
+    if (is_any_barrier(request))
+        *moved = wrg_max_u32(*moved, request->serial);
 }
 
 /* DATA-006: of the request that the hint is about. Serials of one ring count up as it is read. */
@@ -309,6 +342,8 @@ void wrg_disk_access_begin(struct wrg_oracles *o)
 {
     o->disk_access = (struct wrg_disk_access){ 0 };
     wrg_trace_subscribe(o->trace, WRG_EV_DISK_SUBMIT, on_submit, o);
+    if (o->config.barriers)
+        wrg_tap_listen(&o->tap, WRG_TAP_ANSWER, on_answer, o);
     if (o->config.accesses) {
         wrg_trace_subscribe(o->trace, WRG_EV_DISK_DATA, on_data, o);
         wrg_trace_subscribe(o->trace, WRG_EV_DISK_DISCARD, on_discard, o);

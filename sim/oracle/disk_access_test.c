@@ -326,7 +326,74 @@ static void barrier_that_failed_unwritten__holds_nobody_up(struct bench *t)
     vec(t, WRITE, 208, 22, 0, 4096);
 }
 
+/* A write, a barrier without data, a write. */
+static void ask_around_an_empty_barrier(struct bench *t)
+{
+    struct wrg_blkif_request empty = rw(WRG_BLKIF_OP_WRITE_BARRIER, 8, 0, 0);
+
+    t->config.barriers = true;
+    bench_begin(t);
+    connect_ring(t);
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/feature-barrier", "1");
+    ask_one(t, 0, WRITE, 20);
+    ask(t, 1, &empty);
+    ask_one(t, 2, WRITE, 22);
+}
+
+static void answer_empty_barrier(struct bench *t, int16_t status)
+{
+    reply(t, 0,
+          (struct answer){ .id = 8, .operation = WRG_BLKIF_OP_WRITE_BARRIER, .status = status });
+}
+
+static void writes_on_their_side_of_an_empty_barrier__clean(struct bench *t)
+{
+    ask_around_an_empty_barrier(t);
+    vec(t, WRITE, 8, 20, 0, 2048);
+    vec(t, WRITE, 12, 20, 2048, 2048);
+    vec(t, WRITE, 208, 22, 0, 4096);
+}
+
+static void write_ahead_of_an_empty_barrier__the_one_before_it_is_late(struct bench *t)
+{
+    ask_around_an_empty_barrier(t);
+    vec(t, WRITE, 208, 22, 0, 4096);
+    QUIETLY(t);
+    vec(t, WRITE, 8, 20, 0, 4096);
+}
+
+static void part_of_a_write_behind_an_empty_barrier__fires(struct bench *t)
+{
+    ask_around_an_empty_barrier(t);
+    vec(t, WRITE, 8, 20, 0, 2048);
+    vec(t, WRITE, 208, 22, 0, 4096);
+    QUIETLY(t);
+    vec(t, WRITE, 12, 20, 2048, 2048);
+}
+
+static void empty_barrier_answered_before_the_write_before_it__fires(struct bench *t)
+{
+    ask_around_an_empty_barrier(t);
+    answer_empty_barrier(t, 0);
+    QUIETLY(t);
+    vec(t, WRITE, 8, 20, 0, 4096);
+}
+
+static void empty_barrier_that_failed__holds_nobody_up(struct bench *t)
+{
+    ask_around_an_empty_barrier(t);
+    emit(t, .kind = WRG_EV_DISK_DONE, .role = BACK, .a = 2, .b = (uint32_t)-5);
+    answer_empty_barrier(t, -1);
+    vec(t, WRITE, 208, 22, 0, 4096);
+    vec(t, WRITE, 8, 20, 0, 4096);
+}
+
 static const struct scenario scenarios[] = {
+    PLAY(writes_on_their_side_of_an_empty_barrier__clean, CLEAN),
+    PLAY(write_ahead_of_an_empty_barrier__the_one_before_it_is_late, DATA_006),
+    PLAY(part_of_a_write_behind_an_empty_barrier__fires, DATA_006),
+    PLAY(empty_barrier_answered_before_the_write_before_it__fires, DATA_006),
+    PLAY(empty_barrier_that_failed__holds_nobody_up, CLEAN),
     PLAY(writes_on_their_side_of_a_barrier__clean, CLEAN),
     PLAY(barrier_and_a_read__in_any_order_clean, CLEAN),
     PLAY(write_ahead_of_the_barrier_before_it__fires, DATA_006),

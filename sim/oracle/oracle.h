@@ -54,6 +54,7 @@ struct wrg_oracle_config {
     bool innocent;         /* a device that nobody has touched: nothing may happen to it, */
     uint16_t front_domid, back_domid; /* as long as these domains live */
     bool volatile_cache;              /* the disk may lose what was not flushed */
+    bool barriers;                    /* the backend may offer them */
     struct wrg_reach_sink reach;
     struct wrg_units units; /* that the backend counts in: all zero for 512 bytes */
     bool units_differ;   /* from what the frontend counts in: they do not mean the same sectors */

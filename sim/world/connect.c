@@ -287,6 +287,7 @@ struct wrg_oracle_config wrg_world_oracle_config(const struct wrg_world *w)
         .accesses = w->options.engine == WRG_ENGINE_FIBER,
         .faults = wrg_vbd_has_faults(&w->vbd),
         .disk_errors = config->error_count != 0 && config->error_device == 0,
+        .barriers = config->barrier != WRG_CASE_BARRIER_NO,
         .volatile_cache = config->cache != WRG_CASE_CACHE_NONE,
         .reach = w->options.reach,
         .units = wrg_units_of(config->units, config->sector_size),
