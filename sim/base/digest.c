@@ -32,8 +32,12 @@ typedef uint64_t half __attribute__((vector_size(LANES / 2 * sizeof(uint64_t))))
             RANDOM((n) + 5), RANDOM((n) + 6), RANDOM((n) + 7)                                      \
     }
 
-static const stripe keys[STRIPES] = {
-    KEYS(0), KEYS(8), KEYS(16), KEYS(24), KEYS(32), KEYS(40), KEYS(48), KEYS(56),
+/* A sector has the first of them. */
+static const stripe keys[TURN_STRIPES] = {
+    KEYS(0),   KEYS(8),   KEYS(16),  KEYS(24),  KEYS(32),  KEYS(40),  KEYS(48),  KEYS(56),
+    KEYS(64),  KEYS(72),  KEYS(80),  KEYS(88),  KEYS(96),  KEYS(104), KEYS(112), KEYS(120),
+    KEYS(128), KEYS(136), KEYS(144), KEYS(152), KEYS(160), KEYS(168), KEYS(176), KEYS(184),
+    KEYS(192), KEYS(200), KEYS(208), KEYS(216), KEYS(224), KEYS(232), KEYS(240), KEYS(248),
 };
 
 #define FACTOR UINT64_C(0xb00effaf7683ebdb)
@@ -46,6 +50,17 @@ static const half factors = {
     UINT64_C(0x38392d19bbc11d75),
 };
 
+static const stripe turn_factors = {
+    FACTOR,
+    UINT64_C(0xd26249c5d3674613),
+    UINT64_C(0xd15078d5bd5ca9ff),
+    UINT64_C(0x38392d19bbc11d75),
+    UINT64_C(0x9fb21c651e98df25),
+    UINT64_C(0xd6e8feb86659fd93),
+    UINT64_C(0xa0761d6478bd642f),
+    UINT64_C(0xe7037ed1a0b428db),
+};
+
 /* Adds words as they stand, and as the products of their halves after a key. */
 __attribute__((always_inline)) static inline void add(stripe *sums, const stripe *words,
                                                       const stripe *key)
@@ -53,6 +68,12 @@ __attribute__((always_inline)) static inline void add(stripe *sums, const stripe
     stripe keyed = *key ^ *words;
 
     *sums += *words + (keyed & UINT32_MAX) * (keyed >> 32);
+}
+
+static inline uint64_t spread(uint64_t mix)
+{
+    mix = (mix ^ mix >> 33) * FACTOR;
+    return mix ^ mix >> 29;
 }
 
 __attribute__((always_inline)) static inline uint64_t join(const stripe *sums)
@@ -67,8 +88,7 @@ __attribute__((always_inline)) static inline uint64_t join(const stripe *sums)
     low *= factors;
     for (unsigned lane = 0; lane < LANES / 2; lane++)
         mix += low[lane];
-    mix = (mix ^ mix >> 33) * FACTOR;
-    return mix ^ mix >> 29;
+    return spread(mix);
 }
 
 /* The first word counts as zero. */
@@ -95,18 +115,22 @@ __attribute__((always_inline)) static inline void behind_of(const uint8_t *bytes
         to[i] = behind(bytes + (size_t)i * WRG_DIGEST_BYTES);
 }
 
-/* The key of a stripe begins a word behind that of the last one: so few words do for all. */
 __attribute__((always_inline)) static inline uint64_t turn_of(const uint8_t *bytes)
 {
     stripe sums = { 0 };
+    uint64_t mix = 0;
 
     for (unsigned i = 0; i < TURN_STRIPES; i++) {
-        stripe words, key;
+        stripe words;
         memcpy(&words, bytes + i * sizeof(words), sizeof(words));
-        memcpy(&key, (const uint8_t *)keys + i * sizeof(uint64_t), sizeof(key));
-        add(&sums, &words, &key);
+        add(&sums, &words, &keys[i]);
     }
-    return join(&sums);
+    /* More words than a sector has: each sum has a factor of its own, and none meets another. */
+    sums ^= sums >> 32;
+    sums *= turn_factors;
+    for (unsigned lane = 0; lane < LANES; lane++)
+        mix += sums[lane];
+    return spread(mix);
 }
 
 #ifdef __x86_64__

@@ -136,7 +136,7 @@ static void flip_of_any_bit_of_a_turn__another_digest_each(void **state)
         seen[bit] = wrg_digest_turn(turn);
         turn[bit / 8] = 0;
         assert_true(seen[bit] != before);
-        for (uint32_t i = 0; i < bit && i < 1024; i++)
+        for (uint32_t i = 0; i < bit; i++)
             assert_true(seen[i] != seen[bit]);
     }
 }
@@ -168,7 +168,7 @@ static void known_turn__known_digest(void **state)
 {
     for (uint32_t i = 0; i < sizeof(turn); i++)
         turn[i] = (uint8_t)(i * 131 + (i >> 3) * 17 + (i >> 9));
-    assert_true(wrg_digest_turn(turn) == UINT64_C(0xe4749cacddb43e0e));
+    assert_true(wrg_digest_turn(turn) == UINT64_C(0x24ab7f1f8875e5de));
 }
 
 static void flip_of_any_bit_of_any_length__another_chain(void **state)
