@@ -10,10 +10,11 @@
 #include <time.h>
 
 #include "base/mutex.h"
+#include "sched/thread_impl.h"
 
 /*
- * The thread engine: one pthread a task, in real parallel. One lock guards states, timers and the
- * clock; it is held for a few instructions, never while fn runs, and a wake of a task that has one
+ * The thread engine: tasks on pthreads, in real parallel; thread_jobs.c says which one runs where.
+ * One lock guards states, timers and the clock; it is held for a few instructions, never while fn runs, and a wake of a task that has one
  * pending does not take it.
  *
  * `ready` is the set of tasks that run or could. When it is empty the world is quiet, for only a
@@ -25,31 +26,16 @@
  * One task may make all others stand still, for what has to be done to a world in one piece. They
  * do so where they would leave: at a call or a point, before they take any lock.
  */
-enum { FEW_LOOKS = 4 };
 
-struct thread {
-    pthread_t pthread;
-    pthread_cond_t cond;
-    jmp_buf base;
-    struct wrg_sched *s;
-    int id;
-    bool made;
-    bool still; /* waits for the engine, whatever its task is doing */
-};
+/* With `share`: so long is what is ready left to processors that have something to do. */
+#define LATE_SECONDS 0.001
 
-struct wrg_sched_threads {
-    pthread_mutex_t lock;
-    pthread_cond_t controller;
-    pthread_key_t key; /* of the running task's struct thread */
-    bool going;        /* a run is on */
-    bool stopping;     /* every task is to leave; read without the lock */
-    bool quitting;     /* every pthread is to end */
-    bool pausing;      /* every task but one is to stand still; read without the lock */
-    int pauser;        /* which one */
-    uint32_t points_before;
-    pthread_cond_t stillness; /* something stands still that did not */
-    struct thread threads[WRG_SCHED_TASKS];
-};
+static uint32_t processors(void)
+{
+    cpu_set_t allowed;
+
+    return sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? (uint32_t)CPU_COUNT(&allowed) : 1;
+}
 
 int wrg_sched_thread_init(struct wrg_sched *s)
 {
@@ -68,8 +54,11 @@ int wrg_sched_thread_init(struct wrg_sched *s)
     (void)pthread_cond_init(&all->controller, &monotonic);
     (void)pthread_cond_init(&all->stillness, NULL);
     (void)pthread_condattr_destroy(&monotonic);
-    for (size_t i = 0; i < WRG_ARRAY_LEN(all->threads); i++)
+    for (size_t i = 0; i < WRG_ARRAY_LEN(all->threads); i++) {
         (void)pthread_cond_init(&all->threads[i].cond, NULL);
+        all->runner[i] = WRG_TASK_NONE;
+    }
+    all->processors = processors();
     s->threads = all;
     return 0;
 }
@@ -100,34 +89,19 @@ void wrg_sched_unlock(struct wrg_sched *s)
         (void)pthread_mutex_unlock(&s->threads->lock);
 }
 
-void wrg_sched_thread_signal(struct wrg_sched *s, int id)
-{
-    (void)pthread_cond_signal(&s->threads->threads[id].cond);
-}
-
-void wrg_sched_thread_quiet(struct wrg_sched *s)
-{
-    (void)pthread_cond_signal(&s->threads->controller);
-}
-
-static struct thread *self_of(const struct wrg_sched *s)
+static struct wrg_thread *self_of(const struct wrg_sched *s)
 {
     return pthread_getspecific(s->threads->key);
 }
 
 int wrg_sched_thread_current(const struct wrg_sched *s)
 {
-    const struct thread *self = self_of(s);
+    const struct wrg_thread *self = self_of(s);
 
-    return self ? self->id : WRG_TASK_NONE;
+    return self ? self->task : WRG_TASK_NONE;
 }
 
 /* ---- stopping ---- */
-
-static bool is_stopping(const struct wrg_sched *s)
-{
-    return __atomic_load_n(&s->threads->stopping, __ATOMIC_RELAXED);
-}
 
 /* Under the lock. Every task that runs leaves at its next call or point. */
 static void stop_all(struct wrg_sched *s)
@@ -137,27 +111,15 @@ static void stop_all(struct wrg_sched *s)
     (void)pthread_cond_signal(&s->threads->stillness);
     __atomic_store_n(&s->points_on, 1, __ATOMIC_RELAXED);
     for (int id = wrg_set_from(&s->ready, 0); id >= 0; id = wrg_set_from(&s->ready, id + 1))
-        wrg_sched_thread_signal(s, id);
+        wrg_sched_thread_ready(s, id);
 }
 
-static bool must_leave(const struct wrg_sched *s, int id)
-{
-    return is_stopping(s) || wrg_task_state(&s->tasks[id]) == WRG_TASK_DEAD;
-}
-
-/* Under the lock. */
-static void die(struct wrg_sched *s, int id)
-{
-    if (wrg_set_has(&s->ready, id))
-        wrg_sched_unready(s, id, WRG_TASK_DEAD);
-}
-
-WRG_NORETURN static void leave_for_base(struct thread *self)
+WRG_NORETURN static void leave_for_base(struct wrg_thread *self)
 {
     struct wrg_sched *s = self->s;
 
     wrg_sched_lock(s);
-    die(s, self->id);
+    wrg_thread_die(s, self->task);
     wrg_sched_unlock(s);
     longjmp(self->base, 1);
 }
@@ -169,37 +131,40 @@ static bool must_stand(const struct wrg_sched *s, int id)
     return __atomic_load_n(&all->pausing, __ATOMIC_RELAXED) && all->pauser != id;
 }
 
-/* Under the lock: nobody is to count on this thread to be running. */
-static void stand(struct thread *self)
+void wrg_thread_stand(struct wrg_thread *self)
 {
     struct wrg_sched_threads *all = self->s->threads;
 
     self->still = true;
+    all->awake--;
     if (all->pausing)
         (void)pthread_cond_signal(&all->stillness);
+    if (all->going)
+        wrg_thread_call_next(self->s);
     (void)pthread_cond_wait(&self->cond, &all->lock);
+    all->awake++;
     self->still = false;
 }
 
 void wrg_sched_thread_check(struct wrg_sched *s)
 {
-    struct thread *self = self_of(s);
+    struct wrg_thread *self = self_of(s);
 
     if (!self)
         return;
     if (__atomic_load_n(&s->threads->pausing, __ATOMIC_RELAXED)) {
         wrg_sched_lock(s);
-        while (must_stand(s, self->id) && !must_leave(s, self->id))
-            stand(self);
+        while (must_stand(s, self->task) && !wrg_thread_must_leave(s, self->task))
+            wrg_thread_stand(self);
         wrg_sched_unlock(s);
     }
-    if (must_leave(s, self->id))
+    if (wrg_thread_must_leave(s, self->task))
         leave_for_base(self);
 }
 
 void wrg_sched_thread_stop(struct wrg_sched *s)
 {
-    struct thread *self = self_of(s);
+    struct wrg_thread *self = self_of(s);
 
     WRG_ASSERT(self);
     wrg_sched_lock(s);
@@ -211,58 +176,53 @@ void wrg_sched_thread_stop(struct wrg_sched *s)
 
 /* ---- waiting ---- */
 
-static bool take_pending(struct wrg_task *t)
-{
-    return __atomic_exchange_n(&t->pending, false, __ATOMIC_ACQ_REL);
-}
-
 /*
  * What is woken again soon is spared two system calls, at the price of a busy processor. A few
  * looks are always worth it: a processor that has gone idle takes longer to come back.
  */
 static void spin_for_wake(const struct wrg_sched *s, const struct wrg_task *t)
 {
-    for (uint32_t i = 0; i < FEW_LOOKS + s->run.spin; i++) {
-        if (__atomic_load_n(&t->pending, __ATOMIC_RELAXED) || is_stopping(s))
+    for (uint32_t i = 0; i < WRG_FEW_LOOKS + s->run.spin; i++) {
+        if (__atomic_load_n(&t->pending, __ATOMIC_RELAXED) || wrg_thread_is_stopping(s))
             return;
         (void)sched_yield(); /* there may be fewer processors than tasks */
     }
 }
 
 /* Under the lock: until there is a reason to run, the task is killed, or the pthread is to end. */
-static void sleep_until_ready(struct thread *self)
+static void sleep_until_ready(struct wrg_thread *self)
 {
     struct wrg_sched *s = self->s;
     struct wrg_sched_threads *all = s->threads;
 
-    while (!all->quitting &&
-           !(wrg_set_has(&s->ready, self->id) && (all->going || must_leave(s, self->id))))
-        stand(self);
+    while (!all->quitting && !(wrg_set_has(&s->ready, self->task) &&
+                               (all->going || wrg_thread_must_leave(s, self->task))))
+        wrg_thread_stand(self);
 }
 
 int wrg_sched_thread_wait(struct wrg_sched *s, uint64_t timeout_ns)
 {
-    struct thread *self = self_of(s);
+    struct wrg_thread *self = self_of(s);
     struct wrg_task *t;
     bool woken;
 
     WRG_ASSERT(self);
-    t = &s->tasks[self->id];
+    t = &s->tasks[self->task];
     wrg_sched_thread_check(s);
-    woken = take_pending(t);
+    woken = wrg_thread_take_pending(t);
     if (woken || timeout_ns == 0)
         return woken ? 0 : -ETIMEDOUT;
     spin_for_wake(s, t);
     wrg_sched_lock(s);
-    woken = take_pending(t);
-    if (!woken && !must_leave(s, self->id)) {
-        wrg_sched_unready(s, self->id, WRG_TASK_WAITING);
+    woken = wrg_thread_take_pending(t);
+    if (!woken && !wrg_thread_must_leave(s, self->task)) {
+        wrg_sched_unready(s, self->task, WRG_TASK_WAITING);
         if (timeout_ns != WRG_SCHED_FOREVER) {
             t->deadline_ns = s->now_ns + wrg_min_u64(timeout_ns, UINT64_MAX - 1 - s->now_ns);
-            wrg_set_add(&s->timed, self->id);
+            wrg_set_add(&s->timed, self->task);
         }
         sleep_until_ready(self);
-        woken = take_pending(t);
+        woken = wrg_thread_take_pending(t);
     }
     wrg_sched_unlock(s);
     wrg_sched_thread_check(s);
@@ -293,72 +253,37 @@ void wrg_sched_thread_yield(struct wrg_sched *s)
     (void)sched_yield();
 }
 
-/* ---- jobs ---- */
-
-/* False: the pthread is to end. */
-static bool next_job(struct thread *self)
-{
-    struct wrg_sched *s = self->s;
-    struct wrg_task *t = &s->tasks[self->id];
-    bool go;
-
-    wrg_sched_lock(s);
-    for (;;) {
-        sleep_until_ready(self);
-        go = !s->threads->quitting;
-        if (go && must_leave(s, self->id))
-            die(s, self->id);
-        else if (go && t->retired)
-            wrg_sched_free_task(s, self->id);
-        else
-            break;
-    }
-    if (go && t->worker)
-        (void)take_pending(t);
-    wrg_sched_unlock(s);
-    return go;
-}
-
-static void end_job(struct thread *self)
-{
-    struct wrg_sched *s = self->s;
-    struct wrg_task *t = &s->tasks[self->id];
-
-    if (t->worker)
-        spin_for_wake(s, t);
-    wrg_sched_lock(s);
-    if (must_leave(s, self->id))
-        die(s, self->id);
-    else if (!t->worker || t->retired)
-        wrg_sched_free_task(s, self->id);
-    else if (!__atomic_load_n(&t->pending, __ATOMIC_ACQUIRE))
-        wrg_sched_unready(s, self->id, WRG_TASK_PARKED);
-    wrg_sched_unlock(s);
-}
+/* ---- pthreads ---- */
 
 static void *thread_main(void *arg)
 {
-    struct thread *self = arg;
+    struct wrg_thread *self = arg;
 
     const struct sched_param none = { 0 };
 
     (void)pthread_setspecific(self->s->threads->key, self);
     /* Else each task that is woken takes the processor from who woke it, after a single request. */
     (void)sched_setscheduler(0, SCHED_BATCH, &none);
+    wrg_sched_lock(self->s);
+    self->s->threads->awake++;
+    wrg_sched_unlock(self->s);
     if (setjmp(self->base) != 0)
-        end_job(self); /* exit, stop and kill land here */
-    while (next_job(self)) {
-        struct wrg_task *t = &self->s->tasks[self->id];
+        wrg_thread_end_job(self); /* exit, stop and kill land here */
+    while (wrg_thread_begin_job(self)) {
+        struct wrg_task *t = &self->s->tasks[self->task];
 
         t->fn(t->arg);
-        end_job(self);
+        wrg_thread_end_job(self);
     }
+    wrg_sched_lock(self->s);
+    self->s->threads->awake--;
+    wrg_sched_unlock(self->s);
     return NULL;
 }
 
 void wrg_sched_thread_exit(struct wrg_sched *s)
 {
-    struct thread *self = self_of(s);
+    struct wrg_thread *self = self_of(s);
 
     WRG_ASSERT(self);
     longjmp(self->base, 1);
@@ -366,12 +291,13 @@ void wrg_sched_thread_exit(struct wrg_sched *s)
 
 int wrg_sched_thread_prepare(struct wrg_sched *s, int id)
 {
-    struct thread *self = &s->threads->threads[id];
+    struct wrg_thread *self = &s->threads->threads[id];
 
     if (self->made)
         return 0;
     self->s = s;
     self->id = id;
+    self->task = self->last = WRG_TASK_NONE;
     if (pthread_create(&self->pthread, NULL, thread_main, self) != 0)
         return -ENOMEM;
     self->made = true;
@@ -387,7 +313,7 @@ void wrg_sched_thread_join(struct wrg_sched *s)
     stop_all(s);
     for (uint32_t id = 0; id < s->tasks_max; id++)
         if (all->threads[id].made)
-            wrg_sched_thread_signal(s, (int)id);
+            (void)pthread_cond_signal(&all->threads[id].cond);
     wrg_sched_unlock(s);
     for (uint32_t id = 0; id < s->tasks_max; id++) {
         if (all->threads[id].made)
@@ -396,6 +322,7 @@ void wrg_sched_thread_join(struct wrg_sched *s)
     }
     all->quitting = false;
     all->stopping = false;
+    memset(&all->unbegun, 0, sizeof(all->unbegun)); /* what was ready is gone too */
     s->points_on = 0;
 }
 
@@ -405,7 +332,8 @@ void wrg_sched_thread_join(struct wrg_sched *s)
 static bool anybody_runs(const struct wrg_sched *s, int self)
 {
     for (int id = wrg_set_from(&s->ready, 0); id >= 0; id = wrg_set_from(&s->ready, id + 1))
-        if (id != self && !s->threads->threads[id].still)
+        if (id != self && wrg_sched_thread_runs(s, id) &&
+            !s->threads->threads[s->threads->runner[id]].still)
             return true;
     return false;
 }
@@ -413,18 +341,18 @@ static bool anybody_runs(const struct wrg_sched *s, int self)
 void wrg_sched_thread_pause(struct wrg_sched *s)
 {
     struct wrg_sched_threads *all = s->threads;
-    struct thread *self = self_of(s);
+    struct wrg_thread *self = self_of(s);
 
     WRG_ASSERT(self);
     wrg_sched_thread_check(s); /* somebody else may pause */
     wrg_sched_lock(s);
-    WRG_ASSERT(!all->pausing || is_stopping(s));
-    all->pauser = self->id;
+    WRG_ASSERT(!all->pausing || wrg_thread_is_stopping(s));
+    all->pauser = self->task;
     all->points_before = s->points_on;
     all->going = false;
-    __atomic_store_n(&all->pausing, !is_stopping(s), __ATOMIC_RELAXED);
+    __atomic_store_n(&all->pausing, !wrg_thread_is_stopping(s), __ATOMIC_RELAXED);
     __atomic_store_n(&s->points_on, 1, __ATOMIC_RELAXED);
-    while (!is_stopping(s) && anybody_runs(s, self->id))
+    while (!wrg_thread_is_stopping(s) && anybody_runs(s, self->task))
         (void)pthread_cond_wait(&all->stillness, &all->lock);
     wrg_sched_unlock(s);
     wrg_sched_thread_check(s);
@@ -436,12 +364,12 @@ void wrg_sched_thread_unpause(struct wrg_sched *s)
 
     wrg_sched_lock(s);
     __atomic_store_n(&all->pausing, false, __ATOMIC_RELAXED);
-    if (!is_stopping(s)) {
+    if (!wrg_thread_is_stopping(s)) {
         all->going = true;
         __atomic_store_n(&s->points_on, all->points_before, __ATOMIC_RELAXED);
     }
     for (int id = wrg_set_from(&s->ready, 0); id >= 0; id = wrg_set_from(&s->ready, id + 1))
-        wrg_sched_thread_signal(s, id);
+        wrg_sched_thread_ready(s, id);
     wrg_sched_unlock(s);
 }
 
@@ -457,21 +385,20 @@ static bool anybody_dies(const struct wrg_sched *s, int self)
 void wrg_sched_thread_bury(struct wrg_sched *s)
 {
     struct wrg_sched_threads *all = s->threads;
-    const struct thread *self = self_of(s);
+    const struct wrg_thread *self = self_of(s);
 
     __atomic_store_n(&s->points_on, 1, __ATOMIC_RELAXED);
-    if (!self || !all->pausing || all->pauser != self->id)
+    if (!self || !all->pausing || all->pauser != self->task)
         return;
     all->points_before = 1;
-    while (!is_stopping(s) && anybody_dies(s, self->id))
+    while (!wrg_thread_is_stopping(s) && anybody_dies(s, self->task))
         (void)pthread_cond_wait(&all->stillness, &all->lock);
 }
 
 /* ---- controller ---- */
 
-static struct timespec deadline_of(const struct wrg_sched *s)
+static struct timespec from_now(double seconds)
 {
-    double seconds = s->run.deadline_seconds;
     struct timespec at;
     int64_t ns;
 
@@ -482,16 +409,29 @@ static struct timespec deadline_of(const struct wrg_sched *s)
     return at;
 }
 
+static bool is_past(const struct timespec *at)
+{
+    const struct timespec now = from_now(0);
+
+    return now.tv_sec > at->tv_sec || (now.tv_sec == at->tv_sec && now.tv_nsec >= at->tv_nsec);
+}
+
 /* Under the lock: until nothing is ready. False: the deadline passed first. */
 static bool until_quiet(struct wrg_sched *s, const struct timespec *deadline)
 {
     struct wrg_sched_threads *all = s->threads;
 
     while (s->ready_count > 0) {
-        if (s->run.deadline_seconds <= 0)
+        struct timespec at = s->run.share ? from_now(LATE_SECONDS) : *deadline;
+
+        if (!s->run.share && s->run.deadline_seconds <= 0)
             (void)pthread_cond_wait(&all->controller, &all->lock);
-        else if (pthread_cond_timedwait(&all->controller, &all->lock, deadline) == ETIMEDOUT)
+        else if (pthread_cond_timedwait(&all->controller, &all->lock, &at) != ETIMEDOUT)
+            continue;
+        else if (s->run.deadline_seconds > 0 && is_past(deadline))
             return s->ready_count == 0;
+        else
+            wrg_thread_call_late(s);
     }
     return true;
 }
@@ -499,21 +439,21 @@ static bool until_quiet(struct wrg_sched *s, const struct timespec *deadline)
 enum wrg_sched_end wrg_sched_thread_run(struct wrg_sched *s)
 {
     struct wrg_sched_threads *all = s->threads;
-    struct timespec deadline = deadline_of(s);
+    struct timespec deadline = from_now(s->run.deadline_seconds);
 
     wrg_sched_lock(s);
     s->end = WRG_SCHED_IDLE;
     all->going = true;
     all->pausing = false;
     for (int id = wrg_set_from(&s->ready, 0); id >= 0; id = wrg_set_from(&s->ready, id + 1))
-        wrg_sched_thread_signal(s, id);
+        wrg_sched_thread_ready(s, id);
     do {
         if (!until_quiet(s, &deadline)) {
             s->end = WRG_SCHED_BUDGET;
             stop_all(s);
             break;
         }
-    } while (!is_stopping(s) && wrg_sched_clock_jump(s));
+    } while (!wrg_thread_is_stopping(s) && wrg_sched_clock_jump(s));
     all->going = false;
     s->stopped = s->end != WRG_SCHED_IDLE;
     wrg_sched_unlock(s);

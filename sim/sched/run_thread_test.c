@@ -2,6 +2,7 @@
 #include "sched/sched.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,6 +33,34 @@ static int setup(void **state)
     (void)state;
     b = calloc(1, sizeof(*b));
     return b ? wrg_sched_init(&b->sched, &limits) : -1;
+}
+
+/* Until the first reset. */
+static int setup_shared(void **state)
+{
+    int rc = setup(state);
+
+    if (rc == 0)
+        wrg_sched_begin(&b->sched, &(struct wrg_sched_run){ .share = true, .spin = 2 });
+    return rc;
+}
+
+/* Any pthread runs any task, and there is only one processor. */
+static int setup_single(void **state)
+{
+    cpu_set_t all, one;
+    int rc;
+
+    CPU_ZERO(&one);
+    if (sched_getaffinity(0, sizeof(all), &all))
+        return -1;
+    for (int i = 0; CPU_COUNT(&one) == 0; i++)
+        if (CPU_ISSET(i, &all))
+            CPU_SET(i, &one);
+    if (sched_setaffinity(0, sizeof(one), &one))
+        return -1;
+    rc = setup_shared(state);
+    return sched_setaffinity(0, sizeof(all), &all) ? -1 : rc;
 }
 
 static int teardown(void **state)
@@ -390,6 +419,109 @@ static void stop_beside_a_pause__run_ends(void **state)
     }
 }
 
+/* ---- pthreads that run any task ---- */
+
+static void wake_the_other(void *arg)
+{
+    static pthread_t last;
+    int me = (int)(intptr_t)arg;
+
+    if (b->count[0] + b->count[1])
+        b->shared += pthread_equal(last, pthread_self()) != 0;
+    last = pthread_self();
+    if (b->count[me]++ < 100)
+        wrg_sched_wake(&b->sched, b->ids[!me]);
+}
+
+static void shared__a_pthread_begins_what_it_has_woken(void **state)
+{
+    (void)state;
+    make(wake_the_other, 0, FRONT, true);
+    make(wake_the_other, 1, BACK, true);
+    wrg_sched_wake(&b->sched, b->ids[0]);
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    assert_int_equal(b->count[0] + b->count[1], 201);
+    assert_true(b->shared > 0); /* mostly: whoever waits for too long is begun by somebody else */
+}
+
+static void yield_until_shared(void *arg)
+{
+    wrg_sched_wake(&b->sched, b->ids[!(int)(intptr_t)arg]);
+    while (!__atomic_load_n(&b->shared, __ATOMIC_RELAXED))
+        wrg_sched_yield(&b->sched);
+}
+
+static void set_shared(void *arg)
+{
+    (void)arg;
+    __atomic_store_n(&b->shared, 1, __ATOMIC_RELAXED);
+}
+
+static void shared__what_is_ready_begins_though_nobody_ends(void **state)
+{
+    (void)state;
+    make(set_shared, 1, BACK, true);
+    make(yield_until_shared, 0, FRONT, false);
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+}
+
+static void wait_in_a_worker(void *arg)
+{
+    int me = (int)(intptr_t)arg;
+
+    b->count[me]++;
+    wrg_sched_wake(&b->sched, b->ids[!me]);
+    b->rc[me] |= wrg_sched_wait(&b->sched, WRG_SCHED_FOREVER);
+}
+
+static void shared__waits_in_one_pthread_do_not_hold_up_its_own_task(void **state)
+{
+    (void)state;
+    make(wait_in_a_worker, 0, FRONT, true);
+    make(wait_in_a_worker, 1, BACK, true);
+    for (unsigned i = 1; i <= 50; i++) {
+        wrg_sched_wake(&b->sched, b->ids[i % 2]);
+        assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+        wrg_sched_wake(&b->sched, b->ids[0]);
+        wrg_sched_wake(&b->sched, b->ids[1]);
+        assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+        assert_true(b->count[0] >= i && b->count[1] >= i);
+    }
+    assert_int_equal(b->rc[0] | b->rc[1], 0);
+}
+
+static void retire_the_other(void *arg)
+{
+    wrg_sched_wake(&b->sched, b->ids[!(int)(intptr_t)arg]);
+    wrg_sched_task_retire(&b->sched, b->ids[!(int)(intptr_t)arg]);
+}
+
+static void shared__retired_before_anybody_begins_it__never_runs(void **state)
+{
+    (void)state;
+    make(count_run, 1, BACK, true);
+    make(retire_the_other, 0, FRONT, false);
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    assert_int_equal(b->sched.tasks_high, 0);
+}
+
+static void kill_what_it_woke(void *arg)
+{
+    (void)arg;
+    wrg_sched_wake(&b->sched, b->ids[1]);
+    wrg_sched_kill_role(&b->sched, BACK);
+    b->count[0]++;
+}
+
+static void shared__killed_before_anybody_begins_it__run_ends(void **state)
+{
+    (void)state;
+    make(count_run, 1, BACK, true);
+    make(kill_what_it_woke, 0, FRONT, false);
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    assert_int_equal(b->count[0], 1);
+}
+
 static void snapshot__refused(void **state)
 {
     static char buf[WRG_SCHED_SAVE_MAX];
@@ -401,22 +533,29 @@ static void snapshot__refused(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-    const struct CMUnitTest tests[] = {
-        T(ping_pong_of_two_threads__every_wake_arrives),
-        T(workers_without_a_wake__quiet_at_once),
-        T(worker_woken_while_it_runs__runs_once_more),
-        T(timeouts__jump_in_virtual_time_and_in_order),
-        T(only_housekeeping_left__idle),
-        T(stop_by_one_task__ends_the_others_too),
-        T(role_killed__its_tasks_end_and_the_rest_goes_on),
-        T(deadline_passed__budget_and_reset_joins),
-        T(task_created_by_a_task__runs_in_the_same_run),
-        T(exit_from_within__ends_the_job),
-        T(worker_retired__never_runs_again),
-        T(pause__nobody_else_moves_until_it_is_over),
-        T(killed_in_a_pause__has_left_when_kill_returns),
-        T(stop_beside_a_pause__run_ends),
+#define S(f) cmocka_unit_test_setup_teardown(f, setup_shared, teardown)
+#define O(f) cmocka_unit_test_setup_teardown(f, setup_single, teardown)
+#define ALL(T)                                                                                     \
+    T(ping_pong_of_two_threads__every_wake_arrives), T(workers_without_a_wake__quiet_at_once),     \
+        T(worker_woken_while_it_runs__runs_once_more),                                             \
+        T(timeouts__jump_in_virtual_time_and_in_order), T(only_housekeeping_left__idle),           \
+        T(stop_by_one_task__ends_the_others_too),                                                  \
+        T(role_killed__its_tasks_end_and_the_rest_goes_on),                                        \
+        T(deadline_passed__budget_and_reset_joins),                                                \
+        T(task_created_by_a_task__runs_in_the_same_run), T(exit_from_within__ends_the_job),        \
+        T(worker_retired__never_runs_again), T(pause__nobody_else_moves_until_it_is_over),         \
+        T(killed_in_a_pause__has_left_when_kill_returns), T(stop_beside_a_pause__run_ends),        \
         T(snapshot__refused),
+    const struct CMUnitTest tests[] = {
+        ALL(T) ALL(S) ALL(O) O(shared__a_pthread_begins_what_it_has_woken),
+        S(shared__what_is_ready_begins_though_nobody_ends),
+        O(shared__what_is_ready_begins_though_nobody_ends),
+        S(shared__waits_in_one_pthread_do_not_hold_up_its_own_task),
+        O(shared__waits_in_one_pthread_do_not_hold_up_its_own_task),
+        S(shared__retired_before_anybody_begins_it__never_runs),
+        O(shared__retired_before_anybody_begins_it__never_runs),
+        S(shared__killed_before_anybody_begins_it__run_ends),
+        O(shared__killed_before_anybody_begins_it__run_ends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

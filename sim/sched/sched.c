@@ -213,7 +213,7 @@ void wrg_sched_ready(struct wrg_sched *s, int id)
     wrg_set_add(&s->ready, id);
     s->ready_count++;
     if (s->engine == WRG_ENGINE_THREAD)
-        wrg_sched_thread_signal(s, id);
+        wrg_sched_thread_ready(s, id);
 }
 
 void wrg_sched_unready(struct wrg_sched *s, int id, enum wrg_task_state state)
@@ -221,8 +221,8 @@ void wrg_sched_unready(struct wrg_sched *s, int id, enum wrg_task_state state)
     wrg_task_set_state(&s->tasks[id], state);
     wrg_set_del(&s->ready, id);
     s->ready_count--;
-    if (s->engine == WRG_ENGINE_THREAD && s->ready_count == 0)
-        wrg_sched_thread_quiet(s);
+    if (s->engine == WRG_ENGINE_THREAD)
+        wrg_sched_thread_unready(s, id);
 }
 
 void wrg_sched_free_task(struct wrg_sched *s, int id)
@@ -280,12 +280,14 @@ static void kill_task(struct wrg_sched *s, int id)
 {
     wrg_set_del(&s->timed, id);
     wrg_sched_cancel_timers_of(s, id);
-    if (s->engine == WRG_ENGINE_FIBER && wrg_set_has(&s->ready, id))
+    bool runs = s->engine == WRG_ENGINE_THREAD && wrg_sched_thread_runs(s, id);
+
+    if (!runs && wrg_set_has(&s->ready, id))
         wrg_sched_unready(s, id, WRG_TASK_DEAD);
     else
         wrg_task_set_state(&s->tasks[id], WRG_TASK_DEAD);
-    if (s->engine == WRG_ENGINE_THREAD)
-        wrg_sched_thread_signal(s, id);
+    if (runs)
+        wrg_sched_thread_ready(s, id);
 }
 
 void wrg_sched_kill_role(struct wrg_sched *s, uint8_t role)

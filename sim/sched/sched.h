@@ -14,8 +14,8 @@
  * Units: the clock is virtual, in ns; it moves only when no task is runnable. A step is one
  *   preemption point of any task; an event is a point counted from the start of its section, so
  *   that the first point in a section is event 1.
- * Threads: fiber engine: everything in the thread that calls wrg_sched_run. Thread engine: one
- *   pthread a task; wait, wake, timers and create are thread-safe, and no lock is held while fn
+ * Threads: fiber engine: everything in the thread that calls wrg_sched_run. Thread engine: as many
+ *   pthreads as tasks, each for its own task, or for any with `share`; wait, wake, timers and create are thread-safe, and no lock is held while fn
  *   runs. There, steps, budgets in steps, alarms, strategies, preempts and snapshots do not apply.
  * Errors: -ENOSPC and -ENOMEM from create and timer_set; misuse is WRG_ASSERT.
  * Source of the design: sticky scheduling and keyed deviations (task, section, event).
@@ -105,6 +105,7 @@ struct wrg_sched_run {
     uint64_t budget_task_points; /* of one task between two waits; 0: none */
     double deadline_seconds;     /* thread engine: real time a wrg_sched_run may take; 0: none */
     uint32_t spin;               /* thread engine: more looks for a wake before a task sleeps */
+    bool share;                  /* thread engine: a pthread runs whatever is ready */
     bool points_off;             /* points do nothing (benchmarks) */
 };
 

@@ -122,9 +122,12 @@ void wrg_sched_thread_wake(struct wrg_sched *s, int id);
 int wrg_sched_thread_current(const struct wrg_sched *s);
 /* Waits for every pthread to end. */
 void wrg_sched_thread_join(struct wrg_sched *s);
-void wrg_sched_thread_signal(struct wrg_sched *s, int id);
-/* The last runnable task is none any more. */
-void wrg_sched_thread_quiet(struct wrg_sched *s);
+/* Under the lock: a task is ready, or it has been killed: it goes on, or somebody begins it. */
+void wrg_sched_thread_ready(struct wrg_sched *s, int id);
+/* Under the lock: a task is not ready any more. */
+void wrg_sched_thread_unready(struct wrg_sched *s, int id);
+/* Under the lock: whether fn is on the stack of a pthread. */
+bool wrg_sched_thread_runs(const struct wrg_sched *s, int id);
 /* No-ops on the fiber engine. */
 void wrg_sched_lock(struct wrg_sched *s);
 void wrg_sched_unlock(struct wrg_sched *s);

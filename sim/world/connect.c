@@ -193,6 +193,7 @@ void wrg_world_begin_sched(struct wrg_world *w, bool negotiating)
         .budget_task_points = w->instrumented ? BUDGET_TASK_POINTS : 0,
         .deadline_seconds = w->options.program ? 0 : THREAD_DEADLINE_SECONDS,
         .spin = w->options.spin,
+        .share = w->options.share,
         .points_off = !w->instrumented,
     };
 

@@ -149,16 +149,20 @@ static double now(void)
 
 int main(int argc, char **argv)
 {
-    const struct wrg_world_options options = { .engine = WRG_ENGINE_THREAD, .oracles = true };
+    const struct wrg_world_options options[] = {
+        { .engine = WRG_ENGINE_THREAD, .oracles = true },
+        { .engine = WRG_ENGINE_THREAD, .oracles = true, .share = true },
+    };
     double end = now() + (argc > 1 ? atof(argv[1]) : SECONDS);
     uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     uint64_t number = first, ios = 0;
-    struct wrg_world *world = wrg_world_create(&options);
-    bool good = world != NULL;
+    struct wrg_world *worlds[] = { wrg_world_create(&options[0]), wrg_world_create(&options[1]) };
+    bool good = worlds[0] && worlds[1];
 
     for (; good && (number == first || now() < end); number++)
-        good = run_one(world, number, &ios);
-    wrg_world_destroy(world);
+        good = run_one(worlds[number / 4 % 2], number, &ios);
+    wrg_world_destroy(worlds[0]);
+    wrg_world_destroy(worlds[1]);
     printf("%llu worlds, %llu I/Os\n", (unsigned long long)(number - first),
            (unsigned long long)ios);
     return good && ios ? 0 : 1;
