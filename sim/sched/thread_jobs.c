@@ -23,8 +23,8 @@ static void set_unbegun(struct wrg_sched_threads *all, int task, bool is)
     __atomic_store_n(word, is ? *word | bit : *word & ~bit, __ATOMIC_RELAXED);
 }
 
-/* Whether something has become ready that self may begin; without the lock. */
-static bool has_prospects(const struct wrg_thread *self)
+/* Whether something is ready that self may begin; without the lock, and so without `run`. */
+static bool has_prospects(const struct wrg_thread *self, bool share)
 {
     const struct wrg_sched_threads *all = self->s->threads;
     const struct wrg_task_set now = {
@@ -32,7 +32,7 @@ static bool has_prospects(const struct wrg_thread *self)
           __atomic_load_n(&all->unbegun.word[1], __ATOMIC_RELAXED) },
     };
 
-    return self->s->run.share ? !wrg_set_empty(&now) : wrg_set_has(&now, self->id);
+    return share ? !wrg_set_empty(&now) : wrg_set_has(&now, self->id);
 }
 
 /* Its own pthread begins a task, where that is not held up in another's. */
@@ -153,13 +153,15 @@ static bool look_for_job(struct wrg_thread *self)
 {
     struct wrg_sched *s = self->s;
     struct wrg_sched_threads *all = s->threads;
+    uint32_t looks = WRG_FEW_LOOKS + s->run.spin;
+    bool share = s->run.share;
 
-    if (!all->going || wrg_thread_is_stopping(s) || (s->run.share && all->looking))
+    if (!all->going || wrg_thread_is_stopping(s) || (share && all->looking))
         return false;
     all->looking++;
     wrg_sched_unlock(s);
-    for (uint32_t i = 0; i < WRG_FEW_LOOKS + s->run.spin; i++) {
-        if (has_prospects(self) || wrg_thread_is_stopping(s))
+    for (uint32_t i = 0; i < looks; i++) {
+        if (has_prospects(self, share) || wrg_thread_is_stopping(s))
             break;
         (void)sched_yield(); /* there may be fewer processors than tasks */
     }
