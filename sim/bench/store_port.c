@@ -107,7 +107,6 @@ static void stop_port(struct port *port)
     wrg_sched_reset(&port->sched);
     wrg_guest_fini(&port->guest);
     wrg_xen_fini(&port->xen);
-    wrg_trace_fini(&port->trace);
     wrg_sched_fini(&port->sched);
 }
 

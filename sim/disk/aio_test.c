@@ -85,7 +85,6 @@ static void close_all(void)
 {
     wrg_aio_destroy(f.aio);
     wrg_sched_reset(&t.sched);
-    wrg_disk_queue_fini(&f.queue);
     wrg_file_disk_close(&f.disk);
 }
 

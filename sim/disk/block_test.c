@@ -98,7 +98,6 @@ static void disk_without_the_filter__blocks_of_512_bytes(void **state)
     wrg_disk_queue_init(&queue, &t.xen, t.back, &d.md.disk);
     assert_int_equal(wrg_disk_queue_info(&queue, &info), 0);
     assert_int_equal(info.block_bytes, 512);
-    wrg_disk_queue_fini(&queue);
 }
 
 int main(void)

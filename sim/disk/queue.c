@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/mutex.h"
 #include "base/digest.h"
 #include "base/rng.h"
 #include "disk/reorder.h"
@@ -12,13 +11,13 @@
 static void lock_ring(struct wrg_disk_queue *queue)
 {
     if (queue->xen->parallel)
-        pthread_mutex_lock(&queue->lock);
+        wrg_mutex_lock(&queue->lock);
 }
 
 static void unlock_ring(struct wrg_disk_queue *queue)
 {
     if (queue->xen->parallel)
-        pthread_mutex_unlock(&queue->lock);
+        wrg_mutex_unlock(&queue->lock);
 }
 
 void wrg_disk_queue_init(struct wrg_disk_queue *queue, struct wrg_xen *xen, struct wrg_domain *dom,
@@ -30,12 +29,6 @@ void wrg_disk_queue_init(struct wrg_disk_queue *queue, struct wrg_xen *xen, stru
     queue->disk = disk;
     queue->role = dom->role;
     queue->task = WRG_TASK_NONE;
-    wrg_mutex_init(&queue->lock);
-}
-
-void wrg_disk_queue_fini(struct wrg_disk_queue *queue)
-{
-    pthread_mutex_destroy(&queue->lock);
 }
 
 void wrg_disk_queue_reset(struct wrg_disk_queue *queue)

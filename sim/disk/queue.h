@@ -20,10 +20,10 @@
 #ifndef WRG_DISK_QUEUE_H
 #define WRG_DISK_QUEUE_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/mutex.h"
 #include "disk/disk.h"
 
 #define WRG_DISK_QUEUE_MAX 1024
@@ -56,12 +56,11 @@ struct wrg_disk_queue {
     bool async; /* requests may land later: fiber engine, and nobody listens */
     uint32_t nflying;
     struct wrg_disk_flight flights[WRG_DISK_FLIGHTS];
-    pthread_mutex_t lock; /* thread engine */
+    struct wrg_mutex lock; /* thread engine */
 };
 
 void wrg_disk_queue_init(struct wrg_disk_queue *queue, struct wrg_xen *xen, struct wrg_domain *dom,
                          struct wrg_disk *disk);
-void wrg_disk_queue_fini(struct wrg_disk_queue *queue);
 /* Creates the worker. -ENOSPC, -ENOMEM */
 WRG_MUST_USE int wrg_disk_queue_start(struct wrg_disk_queue *queue);
 /*

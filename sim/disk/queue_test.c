@@ -26,7 +26,6 @@ static int setup_queue(void **state)
 static int teardown_queue(void **state)
 {
     wrg_sched_reset(&t.sched); /* joins the worker before what it uses goes */
-    wrg_disk_queue_fini(&q.queue);
     return teardown_disk(state);
 }
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mutex.h"
 #include "guest/port_calls.h"
 
 static void on_section(struct wrg_port *port, uint32_t section)
@@ -51,14 +50,12 @@ int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_args *args)
         wrg_fault_row(args->xen->faults_for_all ? 0 : args->device, guest->dom->role);
     guest->port.domid = args->domid;
     guest->port.peer_domid = args->peer_domid;
-    wrg_mutex_init(&guest->pool_lock);
     return wrg_pool_init(&guest->pool);
 }
 
 void wrg_guest_fini(struct wrg_guest *guest)
 {
     wrg_pool_fini(&guest->pool);
-    (void)pthread_mutex_destroy(&guest->pool_lock);
 }
 
 int wrg_guest_connect_store(struct wrg_guest *guest)

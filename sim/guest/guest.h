@@ -52,7 +52,7 @@ struct wrg_guest {
     uint8_t role;      /* of its tasks: that of the domain, and above it the device's number */
     uint8_t fault_row; /* as whom its calls count for faults */
     struct wrg_pool pool;
-    pthread_mutex_t pool_lock; /* thread engine: nobody else's business, so not the Xen lock */
+    struct wrg_mutex pool_lock; /* thread engine: nobody else's business, so not the Xen lock */
     struct wrg_late_eoi_knobs knobs;
     struct wrg_guest_state state;
     struct wrg_deferred deferred;

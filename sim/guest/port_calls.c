@@ -147,13 +147,13 @@ static int lock_drop(struct wrg_guest *guest, void *ptr)
 static void lock_pool(struct wrg_guest *guest)
 {
     if (guest->xen->parallel)
-        (void)pthread_mutex_lock(&guest->pool_lock);
+        wrg_mutex_lock(&guest->pool_lock);
 }
 
 static void unlock_pool(struct wrg_guest *guest)
 {
     if (guest->xen->parallel)
-        (void)pthread_mutex_unlock(&guest->pool_lock);
+        wrg_mutex_unlock(&guest->pool_lock);
 }
 
 /* Out of the way of the many calls that nobody hears of, as in the functions below. */

@@ -379,7 +379,6 @@ __attribute__((unused)) static int bench_close(void **state)
     struct bench *t = *state;
 
     wrg_oracles_destroy(t->o);
-    wrg_trace_fini(&t->trace);
     return 0;
 }
 

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/mutex.h"
 #include "sched/thread_impl.h"
 
 /*
@@ -27,6 +26,13 @@
  * do so where they would leave: at a call or a point, before they take any lock.
  */
 
+/* Held for some tens of instructions: who finds it taken looks again before it sleeps. */
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+#define ADAPTIVE PTHREAD_MUTEX_ADAPTIVE_NP
+#else
+#define ADAPTIVE PTHREAD_MUTEX_DEFAULT
+#endif
+
 /* With `share`: so long is what is ready left to processors that have something to do. */
 #define LATE_SECONDS 0.001
 
@@ -41,6 +47,7 @@ int wrg_sched_thread_init(struct wrg_sched *s)
 {
     struct wrg_sched_threads *all = calloc(1, sizeof(*all));
     pthread_condattr_t monotonic;
+    pthread_mutexattr_t adaptive;
 
     if (!all)
         return -ENOMEM;
@@ -48,7 +55,10 @@ int wrg_sched_thread_init(struct wrg_sched *s)
         free(all);
         return -ENOMEM;
     }
-    wrg_mutex_init(&all->lock);
+    (void)pthread_mutexattr_init(&adaptive);
+    (void)pthread_mutexattr_settype(&adaptive, ADAPTIVE);
+    (void)pthread_mutex_init(&all->lock, &adaptive);
+    (void)pthread_mutexattr_destroy(&adaptive);
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&all->controller, &monotonic);

@@ -10,7 +10,6 @@
 
 #include "base/copy.h"
 #include "base/digest.h"
-#include "base/mutex.h"
 
 enum { WORD = sizeof(uint64_t) };
 
@@ -24,13 +23,7 @@ WRG_STATIC_ASSERT(WRG_TRACE_WINDOW * sizeof(struct wrg_event) == WRG_DIGEST_TURN
 void wrg_trace_init(struct wrg_trace *trace)
 {
     memset(trace, 0, sizeof(*trace));
-    wrg_mutex_init(&trace->lock);
     wrg_trace_unsubscribe_all(trace);
-}
-
-void wrg_trace_fini(struct wrg_trace *trace)
-{
-    pthread_mutex_destroy(&trace->lock);
 }
 
 void wrg_trace_reset(struct wrg_trace *trace)
@@ -174,10 +167,10 @@ void wrg_trace_emit(struct wrg_trace *trace, const struct wrg_event *ev, const v
     if (wrg_trace_has_finding(trace))
         return;
     if (trace->parallel)
-        pthread_mutex_lock(&trace->lock);
+        wrg_mutex_lock(&trace->lock);
     emit(trace, ev, payload, len, implied);
     if (trace->parallel)
-        pthread_mutex_unlock(&trace->lock);
+        wrg_mutex_unlock(&trace->lock);
 }
 
 void wrg_trace_report(struct wrg_trace *trace, enum wrg_rule rule, const struct wrg_event *ev,

@@ -14,12 +14,12 @@
 #ifndef WRG_TRACE_TRACE_H
 #define WRG_TRACE_TRACE_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/base.h"
+#include "base/mutex.h"
 #include "vocab/events.h"
 #include "vocab/rules.h"
 
@@ -74,11 +74,10 @@ struct wrg_trace {
     uint32_t kept;    /* bytes */
     struct wrg_event window[WRG_TRACE_WINDOW];
     uint8_t payloads[WRG_TRACE_KEPT + WRG_TRACE_PAYLOAD_MAX + sizeof(uint64_t)];
-    pthread_mutex_t lock;
+    struct wrg_mutex lock; /* thread engine */
 };
 
 void wrg_trace_init(struct wrg_trace *trace);
-void wrg_trace_fini(struct wrg_trace *trace);
 /* Forgets what was seen, keeps who listens. */
 void wrg_trace_reset(struct wrg_trace *trace);
 void wrg_trace_subscribe(struct wrg_trace *trace, enum wrg_event_kind kind, wrg_trace_fn *fn,

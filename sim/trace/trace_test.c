@@ -29,7 +29,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    wrg_trace_fini(&tr);
     return 0;
 }
 

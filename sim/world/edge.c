@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "base/digest.h"
-#include "base/mutex.h"
 #include "world/world_impl.h"
 
 enum { SECTORS_PER_PAGE = WRG_PAGE_SIZE / WRG_SECTOR_SIZE };
@@ -30,7 +29,6 @@ int wrg_edge_init(struct wrg_world_vbd *vbd)
         return -ENOMEM;
     for (uint32_t i = 0; i < WRG_WORLD_IO_SLOTS; i++)
         vbd->edge.slots[i].vec = vecs + (size_t)i * WRG_WORLD_IO_PAGES;
-    wrg_mutex_init(&vbd->edge.lock);
     return 0;
 }
 
@@ -40,7 +38,6 @@ void wrg_edge_fini(struct wrg_world_vbd *vbd)
         return;
     free(vbd->edge.slots[0].vec);
     free(vbd->edge.slots);
-    pthread_mutex_destroy(&vbd->edge.lock);
 }
 
 /* The pages themselves go with the world's memory. */
@@ -65,13 +62,13 @@ void wrg_edge_reset(struct wrg_world_vbd *vbd)
 static void lock(struct wrg_world_vbd *vbd)
 {
     if (vbd->w->xen.parallel)
-        pthread_mutex_lock(&vbd->edge.lock);
+        wrg_mutex_lock(&vbd->edge.lock);
 }
 
 static void unlock(struct wrg_world_vbd *vbd)
 {
     if (vbd->w->xen.parallel)
-        pthread_mutex_unlock(&vbd->edge.lock);
+        wrg_mutex_unlock(&vbd->edge.lock);
 }
 
 uint32_t wrg_edge_completed(struct wrg_world_vbd *vbd)

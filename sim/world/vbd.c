@@ -128,7 +128,6 @@ void wrg_vbd_demolish(struct wrg_world_vbd *vbd)
     if (!vbd->built)
         return;
     vbd->built = false;
-    wrg_disk_queue_fini(&vbd->disk);
     wrg_cache_disk_fini(&vbd->cache_disk);
     wrg_memory_disk_fini(&vbd->memory_disk);
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++)

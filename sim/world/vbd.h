@@ -16,7 +16,6 @@
 #ifndef WRG_WORLD_VBD_H
 #define WRG_WORLD_VBD_H
 
-#include <pthread.h>
 
 #include "disk/block.h"
 #include "disk/cache.h"
@@ -68,7 +67,7 @@ struct wrg_edge_above {
     int waiter;           /* the task that sleeps until something completes */
     bool waiting;         /* there is one */
     bool given_up;        /* nothing will, so the op that it waits in is over */
-    pthread_mutex_t lock; /* thread engine */
+    struct wrg_mutex lock; /* thread engine */
 };
 
 /* ---- the device ---- */

@@ -168,7 +168,6 @@ void wrg_world_destroy(struct wrg_world *w)
             wrg_vbd_fini(w->others[i]);
         free(w->others[i]);
     }
-    wrg_trace_fini(&w->trace);
     free(w->snapshot.sched);
     free(w);
 }

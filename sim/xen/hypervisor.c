@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mutex.h"
 
 /* Frames of the domains that are not the front's, which gets the rest. */
 #define BACK_FRAMES      256
@@ -127,7 +126,6 @@ int wrg_xen_init(struct wrg_xen *xen, const struct wrg_xen_limits *limits)
 {
     int result;
 
-    wrg_mutex_init(&xen->lock);
     result = wrg_memory_init(&xen->memory, limits->frames, limits->prefault);
     if (!result)
         result = shape(xen, limits);
@@ -148,7 +146,6 @@ void wrg_xen_fini(struct wrg_xen *xen)
         domain_fini(&xen->domains[i]);
     wrg_memory_fini(&xen->memory);
     free(xen->store);
-    pthread_mutex_destroy(&xen->lock);
 }
 
 /* ---- snapshot ---- */

@@ -11,7 +11,6 @@
 #ifndef WRG_XEN_HYPERVISOR_H
 #define WRG_XEN_HYPERVISOR_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include <wringer/port.h>
 
 #include "base/base.h"
+#include "base/mutex.h"
 #include "base/slots.h"
 #include "fault/fault.h"
 #include "sched/sched.h"
@@ -67,8 +67,8 @@ struct wrg_xen {
     struct wrg_trace *trace;
     struct wrg_fault *fault;
     bool parallel;
-    bool faults_for_all;  /* they hit tasks that speak for any device, not for the first alone */
-    pthread_mutex_t lock; /* thread engine */
+    bool faults_for_all;   /* they hit tasks that speak for any device, not for the first alone */
+    struct wrg_mutex lock; /* thread engine */
 };
 
 struct wrg_xen_limits {
@@ -109,12 +109,12 @@ WRG_MUST_USE int wrg_xen_build_back(struct wrg_xen *xen);
 static inline void wrg_xen_lock(struct wrg_xen *xen)
 {
     if (xen->parallel)
-        pthread_mutex_lock(&xen->lock);
+        wrg_mutex_lock(&xen->lock);
 }
 static inline void wrg_xen_unlock(struct wrg_xen *xen)
 {
     if (xen->parallel)
-        pthread_mutex_unlock(&xen->lock);
+        wrg_mutex_unlock(&xen->lock);
 }
 
 static inline struct wrg_domain *wrg_xen_domain(struct wrg_xen *xen, uint16_t domid)

@@ -93,7 +93,6 @@ BENCH int teardown_xen(void **state)
 {
     (void)state;
     wrg_xen_fini(&t.xen);
-    wrg_trace_fini(&t.trace);
     wrg_sched_fini(&t.sched);
     return 0;
 }
