@@ -3,8 +3,8 @@
  * A fuzz target: one world, and bytes that become a case which attacks one driver.
  *
  * What it is  target.c is compiled once a target (WRG_FUZZ_TARGET: "back", "front" or
- *             "xenstore") and linked
- *             twice: with libFuzzer, and with replay_main.c, which replays files.
+ *             "xenstore") and linked twice: with libFuzzer, and with replay_main.c, which
+ *             replays files.
  * Layer       above sim/; may have mutable statics, as engines call it without a context
  * Errors      a finding aborts under an engine, after `DEDUP_TOKEN: RULE--role.place`; a case can
  *             do nothing else to end the process

@@ -13,8 +13,8 @@
  * Bounds        WRG_DURABLE_VERSIONS versions and WRG_DATA_IOS I/Os; beyond them nothing is judged
  *               any more, and it is counted. Costs nothing where the disk has no volatile cache
  * Source        xen/io/blkif.h: BLKIF_OP_FLUSH_DISKCACHE, BLKIF_OP_WRITE_BARRIER
- * Left out      what was discarded; a sector of which nothing was
- *               flushed: any content may be left of it
+ * Left out      what was discarded; a sector of which nothing was flushed: any content may be left
+ *               of it
  */
 #include <errno.h>
 #include <inttypes.h>

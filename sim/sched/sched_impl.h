@@ -6,8 +6,8 @@
  * tasks that run or could), timed waits, timers. On the thread engine all of it changes under the
  * engine's lock only; `state` and `pending` are also read without it.
  */
-#ifndef WRG_SCHED_IMPL_H
-#define WRG_SCHED_IMPL_H
+#ifndef WRG_SCHED_SCHED_IMPL_H
+#define WRG_SCHED_SCHED_IMPL_H
 
 #include "sched/sched.h"
 #include "vocab/events.h"

@@ -62,8 +62,8 @@
  * memory of replies and transactions does not count for the memory quota; oxenstored's delays
  * after conflicts, which never change an answer; entries beyond WRG_XS_PERMS_MAX, for domain 0 too.
  */
-#ifndef WRG_XEN_XENSTORE_H
-#define WRG_XEN_XENSTORE_H
+#ifndef WRG_STORE_XENSTORE_H
+#define WRG_STORE_XENSTORE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* For the store's tests: a store in static memory, and one-line operations on it. */
-#ifndef WRG_XEN_XENSTORE_FIXTURE_H
-#define WRG_XEN_XENSTORE_FIXTURE_H
+#ifndef WRG_STORE_XENSTORE_FIXTURE_H
+#define WRG_STORE_XENSTORE_FIXTURE_H
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -15,8 +15,8 @@
  * a copy of the used parts. Each pool element begins with its link word (free list, or as the
  * element says).
  */
-#ifndef WRG_XEN_XENSTORE_IMPL_H
-#define WRG_XEN_XENSTORE_IMPL_H
+#ifndef WRG_STORE_XENSTORE_IMPL_H
+#define WRG_STORE_XENSTORE_IMPL_H
 
 #include "store/xenstore.h"
 

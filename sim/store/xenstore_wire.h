@@ -25,8 +25,8 @@
  * Left out: CONTROL but for its `help`; the shared page (grant reference and port of INTRODUCE are
  * checked for shape and go nowhere); features and quotas of later versions (types 23 to 26).
  */
-#ifndef WRG_XEN_XENSTORE_WIRE_H
-#define WRG_XEN_XENSTORE_WIRE_H
+#ifndef WRG_STORE_XENSTORE_WIRE_H
+#define WRG_STORE_XENSTORE_WIRE_H
 
 #include "store/xenstore.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* For the tests of the store's protocol: one message, and the reply that it must get. */
-#ifndef WRG_XEN_XENSTORE_WIRE_FIXTURE_H
-#define WRG_XEN_XENSTORE_WIRE_FIXTURE_H
+#ifndef WRG_STORE_XENSTORE_WIRE_FIXTURE_H
+#define WRG_STORE_XENSTORE_WIRE_FIXTURE_H
 
 #include "store/xenstore_fixture.h"
 #include "store/xenstore_wire.h"

@@ -14,8 +14,8 @@
  *
  * Errors: 0 or -errno of the store. -EAGAIN of a commit is retried here, a few times, as libxl
  * does; what then remains is returned. A failed call has changed nothing.
- * Threads: none of its own. Source: libxl of Xen 4.17 (libxl_disk.c,
- * libxl_device.c), Linux's hotplug script block.
+ * Threads: none of its own. Source: libxl of Xen 4.17 (libxl_disk.c, libxl_device.c), Linux's
+ * hotplug script block.
  * Left out: /libxl/<domid>, domain building, removal of parents that become empty. What is done
  * when, and how long the toolstack waits for it, is in life.h.
  */

@@ -4,8 +4,8 @@
  *
  * A run goes through stages (stages.c); in stage SAFETY the director (director.c), a task of the
  * scheduler, carries out the ops of the case; the block edge (edge.c) stands above the frontend and
- * hands the disk to the backend; connect.c sets the device up, snapshot.c
- * keeps the connected world for the next run.
+ * hands the disk to the backend; connect.c sets the device up, snapshot.c keeps the connected world
+ * for the next run.
  */
 #ifndef WRG_WORLD_WORLD_IMPL_H
 #define WRG_WORLD_WORLD_IMPL_H
