@@ -90,11 +90,16 @@ bool wrg_hostile_back_disconnect(struct hostile_back *back);
 /* The ring's task (back_queue.c). */
 void wrg_hostile_back_work(void *channel);
 
+/* What a request holds (back_task.c); under the lock. NULL: no memory. */
+struct back_task *wrg_hostile_back_alloc(struct back_queue *queue, uint32_t nseg);
+void wrg_hostile_back_free(struct back_task *task);
+/* Maps the pages of its segments, and makes vectors of them. -EFAULT: not all are mapped. */
+int wrg_hostile_back_map(struct back_task *task);
+void wrg_hostile_back_unmap(struct back_task *task);
+
 /* Requests (back_request.c); under the lock. */
 void wrg_hostile_back_dispatch(struct back_queue *queue, const struct wrg_blkif_request *wire,
                                const struct wrg_hostile_answer *answer);
-void wrg_hostile_back_unmap(struct back_task *task);
-void wrg_hostile_back_free(struct back_task *task);
 
 /* What a request must satisfy (back_check.c). BLKIF_RSP_* */
 int16_t wrg_hostile_back_check(const struct hostile_back *back,

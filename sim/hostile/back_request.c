@@ -7,33 +7,7 @@
 
 #include "hostile/back.h"
 
-enum { MAP_BATCH = 32, GNTST_OKAY = 0, SEGMENT_BYTES = 8 };
-
-static struct back_task *alloc_task(struct back_queue *queue, uint32_t nseg)
-{
-    struct hostile_back *back = queue->back;
-    size_t each = sizeof(struct wrg_blkif_segment) + sizeof(struct wrg_vec) + sizeof(uint32_t);
-    struct wrg_alloc alloc = { .size = sizeof(struct back_task) + nseg * each,
-                               .kind = WRG_ALLOC_POOL };
-
-    if (wrg_port_alloc(back->peer.port, &alloc))
-        return NULL;
-    struct back_task *task = alloc.ptr;
-    memset(task, 0, sizeof(*task));
-    task->back = back;
-    task->queue = queue;
-    task->nseg = (uint16_t)nseg;
-    task->nvec = nseg;
-    task->segs = (struct wrg_blkif_segment *)(void *)(task + 1);
-    task->vecs = (struct wrg_vec *)(void *)(task->segs + nseg);
-    task->pages = (uint32_t *)(void *)(task->vecs + nseg);
-    return task;
-}
-
-void wrg_hostile_back_free(struct back_task *task)
-{
-    wrg_hostile_free(task->back->peer.port, task);
-}
+enum { GNTST_OKAY = 0, SEGMENT_BYTES = 8 };
 
 /* ---- segments ---- */
 
@@ -78,57 +52,6 @@ static void remember_data(struct back_link *link, const struct back_task *task)
     link->ndata = task->nseg < BACK_POKE_GREFS ? task->nseg : BACK_POKE_GREFS;
     for (uint32_t i = 0; i < link->ndata; i++)
         link->data[i] = task->segs[i].gref;
-}
-
-/* ---- data pages ---- */
-
-void wrg_hostile_back_unmap(struct back_task *task)
-{
-    struct wrg_gnttab_unmap unmap = { .count = task->nmapped, .pages = task->pages };
-
-    if (task->nmapped)
-        (void)wrg_port_gnttab_unmap(task->back->peer.port, &unmap);
-    task->nmapped = 0;
-}
-
-static int map_batch(struct back_task *task, uint32_t first, uint32_t count)
-{
-    struct wrg_gnttab_map_op ops[MAP_BATCH];
-    struct wrg_gnttab_map map = { .domid = task->back->peer.bus.other_domid,
-                                  .readonly = task->io_op == WRG_IO_WRITE,
-                                  .count = count,
-                                  .ops = ops };
-    int result = 0;
-
-    for (uint32_t i = 0; i < count; i++)
-        ops[i] = (struct wrg_gnttab_map_op){ .gref = task->segs[first + i].gref };
-    if (wrg_port_gnttab_map(task->back->peer.port, &map))
-        return -EFAULT;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct wrg_blkif_segment *seg = &task->segs[first + i];
-        if (ops[i].status != GNTST_OKAY) {
-            result = -EFAULT;
-            continue;
-        }
-        task->pages[task->nmapped++] = ops[i].page;
-        task->vecs[first + i] = (struct wrg_vec){
-            .page = ops[i].page,
-            .off = (uint16_t)(seg->first_sect * WRG_SECTOR_SIZE),
-            .len = (uint16_t)((seg->last_sect - seg->first_sect + 1) * (int)WRG_SECTOR_SIZE),
-        };
-    }
-    return result;
-}
-
-static int map_data(struct back_task *task)
-{
-    int result = 0;
-
-    for (uint32_t first = 0; first < task->nseg && !result; first += MAP_BATCH) {
-        uint32_t left = task->nseg - first;
-        result = map_batch(task, first, left < MAP_BATCH ? left : MAP_BATCH);
-    }
-    return result;
 }
 
 /* ---- the disk ---- */
@@ -204,7 +127,7 @@ static int16_t prepare(struct hostile_back *back, const struct wrg_blkif_request
         return WRG_BLKIF_RSP_ERROR;
     remember_data(task->queue->link, task);
     status = wrg_hostile_back_check_segments(back, task);
-    if (status == WRG_BLKIF_RSP_OKAY && map_data(task))
+    if (status == WRG_BLKIF_RSP_OKAY && wrg_hostile_back_map(task))
         status = WRG_BLKIF_RSP_ERROR;
     if (status == WRG_BLKIF_RSP_OKAY)
         wrg_hostile_back_spoil(task);
@@ -221,7 +144,7 @@ void wrg_hostile_back_dispatch(struct back_queue *queue, const struct wrg_blkif_
 
     if (answer->misdeed == WRG_HOSTILE_DROP)
         return; /* it is read, and nothing is held of it */
-    task = alloc_task(queue, valid ? wire->nr_segments : 0);
+    task = wrg_hostile_back_alloc(queue, valid ? wire->nr_segments : 0);
     if (!task) {
         wrg_hostile_back_refuse(queue, wire);
         return;

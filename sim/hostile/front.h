@@ -112,7 +112,13 @@ struct front_queue *wrg_hostile_front_queue(struct hostile_front *front, uint32_
 /* Publication (front_publish.c). */
 void wrg_hostile_front_work(void *channel);
 
-/* Grants (front_grant.c). */
+/* Of the request that was put last. */
+static inline struct front_slot *wrg_hostile_front_last_slot(struct front_link *link)
+{
+    return &link->slots[link->last.index & (link->ring.ring.entries - 1)];
+}
+
+/* Grants (front_grant.c). Which data page a segment of the last request uses. */
 uint32_t wrg_hostile_front_data_index(const struct front_link *link, uint32_t segment);
 /* The gref of that kind for a segment of the last request; false: it cannot be had. */
 bool wrg_hostile_front_gref(struct front_queue *queue, uint8_t kind, uint32_t segment,
@@ -130,6 +136,5 @@ bool wrg_hostile_front_share_indirect(struct front_queue *queue, struct front_sl
 void wrg_hostile_front_reclaim(struct front_queue *queue, struct front_slot *slot);
 /* Of all requests that were put since the last time. */
 void wrg_hostile_front_reclaim_all(struct front_queue *queue);
-struct front_slot *wrg_hostile_front_last_slot(struct front_link *link);
 
 #endif

@@ -9,11 +9,6 @@
 
 enum { SEGMENT_BYTES = 8 };
 
-struct front_slot *wrg_hostile_front_last_slot(struct front_link *link)
-{
-    return &link->slots[link->last.index & (link->ring.ring.entries - 1)];
-}
-
 static uint32_t written_segments(uint32_t nseg)
 {
     return nseg < WRG_BLKIF_MAX_INDIRECT_SEGMENTS ? nseg : WRG_BLKIF_MAX_INDIRECT_SEGMENTS;

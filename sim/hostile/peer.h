@@ -108,7 +108,7 @@ bool wrg_hostile_ring_place(const struct wrg_ring *ring, const struct wrg_hostil
 /* Writes the index; true if the peer has asked for an event. */
 bool wrg_hostile_show(struct wrg_port *port, const struct hostile_index *index);
 
-/* Of the seats (front_poke.c, back_poke.c); the peer's lock is held. */
+/* Of the seats (front_poke.c, back_poke.c), for script.c; the peer's lock is held. */
 bool wrg_hostile_front_poke(struct hostile_peer *peer, const struct wrg_hostile_poke *args);
 bool wrg_hostile_back_poke(struct hostile_peer *peer, const struct wrg_hostile_poke *args);
 

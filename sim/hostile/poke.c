@@ -76,15 +76,3 @@ bool wrg_hostile_show(struct wrg_port *port, const struct hostile_index *index)
     /* The peer's event index lies in (from, to], modulo 2^32. */
     return index->to - event < index->to - index->from;
 }
-
-bool wrg_hostile_poke(void *self, const struct wrg_hostile_poke *args)
-{
-    struct hostile_peer *peer = self;
-    bool effect;
-
-    wrg_hostile_peer_lock(peer);
-    effect = peer->seat == WRG_SEAT_FRONT ? wrg_hostile_front_poke(peer, args)
-                                          : wrg_hostile_back_poke(peer, args);
-    wrg_hostile_peer_unlock(peer);
-    return effect;
-}
