@@ -23,6 +23,7 @@ struct slot {
     int id;
     bool made;
     bool started;
+    bool abandoned; /* its frames are of a dead task, and its next job is another's */
 };
 
 struct wrg_sched_fibers {
@@ -47,6 +48,7 @@ int wrg_sched_fiber_prepare(struct wrg_sched *s, int id)
     struct slot *slot = &s->fibers->slots[id];
     int rc;
 
+    slot->abandoned = wrg_set_has(&s->frames, id);
     if (slot->made)
         return 0;
     slot->s = s;
@@ -94,7 +96,7 @@ static void to_controller(struct wrg_sched *s, struct slot *slot)
 /* Suspended frames of fn come back to life here, or not at all. */
 static void back_in_task(struct wrg_sched *s, struct slot *slot)
 {
-    if (WRG_UNLIKELY(s->unwinding))
+    if (WRG_UNLIKELY(s->unwinding || slot->abandoned))
         longjmp(slot->base, 1);
 }
 
@@ -295,6 +297,7 @@ static void do_job(struct slot *slot)
 {
     struct wrg_task *t = &slot->s->tasks[slot->id];
 
+    slot->abandoned = false;
     wrg_set_add(&slot->s->frames, slot->id);
     if (t->worker)
         t->pending = false;
@@ -330,7 +333,7 @@ static bool next_job(struct slot *slot)
 {
     struct wrg_sched *s = slot->s;
 
-    if (!s->unwinding)
+    if (!s->unwinding && !slot->abandoned)
         end_job(s, slot);
     while (s->unwinding) {
         wrg_set_del(&s->frames, slot->id);

@@ -205,8 +205,8 @@ static void sleep_until_ready(struct wrg_thread *self)
     struct wrg_sched *s = self->s;
     struct wrg_sched_threads *all = s->threads;
 
-    while (!all->quitting && !(wrg_set_has(&s->ready, self->task) &&
-                               (all->going || wrg_thread_must_leave(s, self->task))))
+    while (!all->quitting && wrg_task_state(&s->tasks[self->task]) != WRG_TASK_DEAD &&
+           !(wrg_set_has(&s->ready, self->task) && (all->going || wrg_thread_is_stopping(s))))
         wrg_thread_stand(self);
 }
 

@@ -370,6 +370,35 @@ static void pause__nobody_else_moves_until_it_is_over(void **state)
     assert_int_equal(b->count[3], 50);
 }
 
+/* They stand in the midst of a wait when they die; their slots are needed more than once. */
+static void replace_the_dead(void *arg)
+{
+    const struct wrg_task_args waits = {
+        .fn = wait_for_ever, .arg = (void *)1, .role = BACK, .worker = false
+    };
+    int made = 0;
+
+    (void)arg;
+    while (made <= 3 * WRG_SCHED_TASKS) {
+        while (wrg_sched_task_create(&b->sched, &waits) >= 0)
+            made++;
+        wrg_sched_yield(&b->sched);
+        wrg_sched_pause(&b->sched);
+        wrg_sched_kill_role(&b->sched, BACK);
+        wrg_sched_unpause(&b->sched);
+    }
+    b->rc[0] = made;
+}
+
+static void no_free_slot__those_of_the_dead_are_used(void **state)
+{
+    (void)state;
+    make(replace_the_dead, 0, FRONT, false);
+    assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
+    assert_true(b->rc[0] > 3 * WRG_SCHED_TASKS);
+    assert_int_equal(b->count[1], 0);
+}
+
 static void kill_while_paused(void *arg)
 {
     (void)arg;
@@ -544,7 +573,8 @@ int main(void)
         T(deadline_passed__budget_and_reset_joins),                                                \
         T(task_created_by_a_task__runs_in_the_same_run), T(exit_from_within__ends_the_job),        \
         T(worker_retired__never_runs_again), T(pause__nobody_else_moves_until_it_is_over),         \
-        T(killed_in_a_pause__has_left_when_kill_returns), T(stop_beside_a_pause__run_ends),        \
+        T(killed_in_a_pause__has_left_when_kill_returns),                                          \
+        T(no_free_slot__those_of_the_dead_are_used), T(stop_beside_a_pause__run_ends),             \
         T(snapshot__refused),
     const struct CMUnitTest tests[] = {
         ALL(T) ALL(S) ALL(O) O(shared__a_pthread_begins_what_it_has_woken),

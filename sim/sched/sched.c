@@ -176,23 +176,40 @@ static void fill_task(struct wrg_sched *s, int id, const struct wrg_task_args *a
         wrg_sched_ready(s, id);
 }
 
+static bool is_buried(const struct wrg_sched *s, int id)
+{
+    return wrg_task_state(&s->tasks[id]) == WRG_TASK_DEAD &&
+           (s->engine == WRG_ENGINE_FIBER ? s->cur != &s->tasks[id]
+                                          : !wrg_sched_thread_runs(s, id));
+}
+
+/* That of a dead task is the last choice: in what is said about a run an id means one task. */
+static int find_slot(const struct wrg_sched *s)
+{
+    for (int id = 0; (uint32_t)id < s->tasks_max; id++)
+        if (wrg_task_state(&s->tasks[id]) == WRG_TASK_FREE)
+            return id;
+    for (int id = 0; (uint32_t)id < s->tasks_max; id++)
+        if (is_buried(s, id))
+            return id;
+    return -ENOSPC;
+}
+
 static int create(struct wrg_sched *s, const struct wrg_task_args *args)
 {
-    for (int id = 0; (uint32_t)id < s->tasks_max; id++) {
-        int rc;
+    int id = find_slot(s);
+    int rc;
 
-        if (wrg_task_state(&s->tasks[id]) != WRG_TASK_FREE)
-            continue;
-        if (s->engine == WRG_ENGINE_THREAD)
-            rc = wrg_sched_thread_prepare(s, id);
-        else
-            rc = wrg_sched_fiber_prepare(s, id);
-        if (rc != 0)
-            return rc;
-        fill_task(s, id, args);
+    if (id < 0)
         return id;
-    }
-    return -ENOSPC;
+    if (s->engine == WRG_ENGINE_THREAD)
+        rc = wrg_sched_thread_prepare(s, id);
+    else
+        rc = wrg_sched_fiber_prepare(s, id);
+    if (rc != 0)
+        return rc;
+    fill_task(s, id, args);
+    return id;
 }
 
 int wrg_sched_task_create(struct wrg_sched *s, const struct wrg_task_args *args)

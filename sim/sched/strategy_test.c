@@ -256,6 +256,32 @@ static void role_killed_at_an_alarm__never_runs_again(void **state)
     run_three(WRG_STRATEGY_STAY, 0);
 }
 
+/* Some are in the midst of something, some have nothing to do, some have not begun. */
+static void no_free_slot__those_of_the_dead_are_used(void **state)
+{
+    struct wrg_task_args args = { .fn = count_run, .role = FRONT, .worker = true };
+
+    (void)state;
+    make(four_points, 'a', FRONT, false);
+    make(wait_once, -1, FRONT, false);
+    make(four_points, 'c', FRONT, false);
+    for (int i = 3; i < WRG_SCHED_TASKS; i++)
+        assert_int_equal(wrg_sched_task_create(&b.sched, &args), i);
+    begin(WRG_STRATEGY_ROUND_ROBIN, 0);
+    wrg_sched_alarm(&b.sched, 3);
+    assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_ALARM);
+    assert_int_equal(wrg_sched_task_create(&b.sched, &args), -ENOSPC);
+    wrg_sched_kill_role(&b.sched, FRONT);
+    clear_trace();
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(make(four_points, 'p' + i, BACK, false), i);
+    begin(WRG_STRATEGY_STAY, 0);
+    assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_IDLE);
+    assert_string_equal(b.trace, "ppppqqqqrrrrssss");
+    wrg_sched_reset(&b.sched);
+    run_three(WRG_STRATEGY_STAY, 0);
+}
+
 static void kill_own(void *arg)
 {
     (void)arg;
@@ -334,6 +360,7 @@ int main(void)
         T(task_that_waits_now_and_then__keeps_within_the_task_budget),
         T(alarm_at_a_step__returns_there_and_goes_on_there),
         T(role_killed_at_an_alarm__never_runs_again),
+        T(no_free_slot__those_of_the_dead_are_used),
         T(role_that_kills_itself__does_not_return),
         T(stop_from_within__ends_the_run_and_reset_makes_it_whole),
         T(yield__lets_the_next_runnable_go_first),
