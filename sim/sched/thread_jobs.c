@@ -153,11 +153,11 @@ static bool look_for_job(struct wrg_thread *self)
 {
     struct wrg_sched *s = self->s;
     struct wrg_sched_threads *all = s->threads;
+
+    if (!all->going || wrg_thread_is_stopping(s) || (s->run.share && all->looking))
+        return false;
     uint32_t looks = WRG_FEW_LOOKS + s->run.spin;
     bool share = s->run.share;
-
-    if (!all->going || wrg_thread_is_stopping(s) || (share && all->looking))
-        return false;
     all->looking++;
     wrg_sched_unlock(s);
     for (uint32_t i = 0; i < looks; i++) {
