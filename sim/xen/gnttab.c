@@ -195,8 +195,7 @@ __attribute__((noinline)) static int map_any(struct wrg_xen *xen, struct wrg_dom
 
 int wrg_gnttab_map(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_map *args)
 {
-    if (args->count == 1 && !args->flags && !args->contiguous && !xen->parallel &&
-        wrg_gnttab_map_one(xen, dom, args))
+    if (args->count == 1 && !args->flags && !args->contiguous && wrg_gnttab_map_one(xen, dom, args))
         return 0;
     return map_any(xen, dom, args);
 }
@@ -234,8 +233,7 @@ __attribute__((noinline)) static void unmap_any(struct wrg_xen *xen, struct wrg_
 
 void wrg_gnttab_unmap(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_unmap *args)
 {
-    if (args->count == 1 && !args->flags && !xen->parallel &&
-        wrg_gnttab_unmap_one(xen, dom, args->pages[0]))
+    if (args->count == 1 && !args->flags && wrg_gnttab_unmap_one(xen, dom, args->pages[0]))
         return;
     unmap_any(xen, dom, args);
 }

@@ -110,12 +110,6 @@ __attribute__((noinline)) static int grant_any(struct wrg_xen *xen, struct wrg_d
     return 0;
 }
 
-/* A single page has a way of its own, unless others may do the same at this moment. */
-static inline bool is_usual(const struct wrg_xen *xen, const struct wrg_domain *dom)
-{
-    return dom->gnttab.version == 1 && !xen->parallel;
-}
-
 static inline bool is_quiet(const struct wrg_xen *xen, const struct wrg_domain *dom)
 {
     return dom->gnttab.version == 1 && wrg_gnttab_is_quiet(xen);
@@ -123,7 +117,7 @@ static inline bool is_quiet(const struct wrg_xen *xen, const struct wrg_domain *
 
 int wrg_gnttab_grant(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_grant *args)
 {
-    if (args->count == 1 && is_usual(xen, dom) && wrg_gnttab_grant_one(xen, dom, args))
+    if (args->count == 1 && dom->gnttab.version == 1 && wrg_gnttab_grant_one(xen, dom, args))
         return 0;
     return grant_any(xen, dom, args);
 }
@@ -208,7 +202,7 @@ __attribute__((noinline)) static void end_any(struct wrg_xen *xen, struct wrg_do
 void wrg_gnttab_end(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_end *args)
 {
     args->still_in_use = 0;
-    if (args->count != 1 || !is_usual(xen, dom) || !wrg_gnttab_end_one(xen, dom, args->grefs))
+    if (args->count != 1 || dom->gnttab.version != 1 || !wrg_gnttab_end_one(xen, dom, args->grefs))
         end_any(xen, dom, args);
 }
 

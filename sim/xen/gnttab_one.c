@@ -2,7 +2,8 @@
 /*
  * What is usual of a single page, whether anybody listens or not: the four calls of a request of
  * one segment (gnttab_quiet.h). They look at everything before they change anything, so that
- * whatever is not usual is left to the general code as it was.
+ * whatever is not usual is left to the general code as it was. On threads they have Xen's lock, and
+ * nobody else reads or writes an entry without it.
  */
 #include "xen/gnttab_impl.h"
 #include "xen/gnttab_quiet.h"
