@@ -13,8 +13,8 @@
 
 /*
  * The thread engine: tasks on pthreads, in real parallel; thread_jobs.c says which one runs where.
- * One lock guards states, timers and the clock; it is held for a few instructions, never while fn runs, and a wake of a task that has one
- * pending does not take it.
+ * One lock guards states, timers and the clock; it is held for a few instructions, never while fn
+ * runs, and a wake of a task that has one pending does not take it.
  *
  * `ready` is the set of tasks that run or could. When it is empty the world is quiet, for only a
  * running task can wake another; then the controller moves the clock or ends the run. Pthreads

@@ -15,8 +15,9 @@
  *   preemption point of any task; an event is a point counted from the start of its section, so
  *   that the first point in a section is event 1.
  * Threads: fiber engine: everything in the thread that calls wrg_sched_run. Thread engine: as many
- *   pthreads as tasks, each for its own task, or for any with `share`; wait, wake, timers and create are thread-safe, and no lock is held while fn
- *   runs. There, steps, budgets in steps, alarms, strategies, preempts and snapshots do not apply.
+ *   pthreads as tasks, each for its own task, or for any with `share`; wait, wake, timers and
+ *   create are thread-safe, and no lock is held while fn runs. There, steps, budgets in steps,
+ *   alarms, strategies, preempts and snapshots do not apply.
  * Errors: -ENOSPC and -ENOMEM from create and timer_set; misuse is WRG_ASSERT.
  * Source of the design: sticky scheduling and keyed deviations (task, section, event).
  * Left out: store buffers as actors; priorities (PCT, POS).

@@ -16,7 +16,6 @@
 #ifndef WRG_WORLD_VBD_H
 #define WRG_WORLD_VBD_H
 
-
 #include "disk/block.h"
 #include "disk/cache.h"
 #include "disk/delay.h"
@@ -63,10 +62,10 @@ struct wrg_edge_above {
     uint32_t next;             /* slot to try first */
     uint32_t high;             /* no slot at or above it was used in this run */
     uint32_t outstanding, submitted, completed, failed;
-    uint32_t lost_pages;  /* of buffers that the peer might still write */
-    int waiter;           /* the task that sleeps until something completes */
-    bool waiting;         /* there is one */
-    bool given_up;        /* nothing will, so the op that it waits in is over */
+    uint32_t lost_pages;   /* of buffers that the peer might still write */
+    int waiter;            /* the task that sleeps until something completes */
+    bool waiting;          /* there is one */
+    bool given_up;         /* nothing will, so the op that it waits in is over */
     struct wrg_mutex lock; /* thread engine */
 };
 

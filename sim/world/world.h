@@ -43,8 +43,10 @@ struct wrg_world_options {
     bool prefault;      /* guest memory is touched when it is made, with huge pages */
     bool prefault_disk; /* the disk's too: 128 MiB, for benchmarks that move as much */
     uint32_t spin;      /* thread engine: more looks for a wake before a task sleeps */
-    bool share;         /* thread engine: a pthread runs whatever is ready; hides races from TSan */
-    bool snapshot;      /* start from the connected world where possible */
+    /* Thread engine: a pthread runs whatever is ready. Not where races are looked for, nor where
+     * tasks wait for the host, whose processors then seem busy. */
+    bool share;
+    bool snapshot;                           /* start from the connected world where possible */
     const struct wrg_endpoint *front, *back; /* NULL: the reference drivers */
     wrg_trace_fn *tap;                       /* sees every event, or NULL */
     void *tap_ctx;
