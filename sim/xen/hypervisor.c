@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 /* Frames of the domains that are not the front's, which gets the rest. */
 #define BACK_FRAMES      256
 #define STRANGER_FRAMES  16
