@@ -289,21 +289,27 @@ WRG_NORETURN void wrg_sched_stop(struct wrg_sched *s);
 
 void wrg_sched_point_slow(struct wrg_sched *s, enum wrg_point kind);
 
-/* A preemption point; stands before the action. In the controller it does nothing. */
-static inline void wrg_sched_point(struct wrg_sched *s, enum wrg_point kind)
+/* A point, if there is nothing to choose and nobody must look; false: it is still to be made. */
+static inline bool wrg_sched_pass(struct wrg_sched *s, enum wrg_point kind)
 {
     if (WRG_LIKELY(!__atomic_load_n(&s->points_on, __ATOMIC_RELAXED)))
-        return;
+        return true;
     struct wrg_task *t = s->cur;
-    /* Counted here, where there is nothing to choose and nobody must look. */
     if (WRG_LIKELY(t && (s->strategy == WRG_STRATEGY_STAY || s->ready_count == 1) &&
                    s->steps + 1 < s->stop_at && t->points + 1 < t->watch)) {
         s->point = kind;
         s->steps++;
         t->points++;
-        return;
+        return true;
     }
-    wrg_sched_point_slow(s, kind);
+    return false;
+}
+
+/* A preemption point; stands before the action. In the controller it does nothing. */
+static inline void wrg_sched_point(struct wrg_sched *s, enum wrg_point kind)
+{
+    if (WRG_UNLIKELY(!wrg_sched_pass(s, kind)))
+        wrg_sched_point_slow(s, kind);
 }
 
 /* Points the task has made since it opened its section. */

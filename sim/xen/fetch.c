@@ -194,6 +194,22 @@ struct wrg_tamper *wrg_fetch_find_due(struct wrg_fetch *fetch, uint8_t lane,
     return NULL;
 }
 
+bool wrg_fetch_mark(uint64_t *seen, uint32_t off, uint32_t len)
+{
+    bool again = false;
+
+    while (len) {
+        uint32_t bit = off % 64;
+        uint32_t n = len < 64 - bit ? len : 64 - bit;
+        uint64_t mask = UINT64_MAX >> (64 - n) << bit;
+        again |= (seen[off / 64] & mask) != 0;
+        seen[off / 64] |= mask;
+        off += n;
+        len -= n;
+    }
+    return again;
+}
+
 static struct wrg_fetch_result load_slot(struct wrg_fetch *fetch, uint8_t seat,
                                          const struct wrg_fetch_place *place)
 {

@@ -175,23 +175,32 @@ struct wrg_fetch_at { /* by value, so that it stays in a register */
     uint32_t lane;    /* 0 where there is no ring */
 };
 
-/* As below, among several rings. */
+/* Among the others. */
 struct wrg_fetch_at wrg_fetch_search(const struct wrg_fetch_spots *spots, uint32_t page,
                                      uint32_t off);
 
-/* Where in which ring the byte `off` behind the start of handle `page` lies. */
-static inline struct wrg_fetch_at wrg_fetch_find(const struct wrg_fetch_spots *spots, uint32_t page,
-                                                 uint32_t off)
+/* Where in which ring the byte `off` behind the start of handle `page` lies: of the first one. */
+static inline struct wrg_fetch_at wrg_fetch_find_first(const struct wrg_fetch_spots *spots,
+                                                       uint32_t page, uint32_t off)
 {
     const struct wrg_fetch_spot *spot = &spots->at[0];
     uint32_t nth = page - spot->page + (off >> WRG_PAGE_SHIFT);
 
-    if (WRG_LIKELY(nth < spot->npages))
-        return (struct wrg_fetch_at){ .off = nth << WRG_PAGE_SHIFT | (off & (WRG_PAGE_SIZE - 1)),
-                                      .lane = spot->lane };
-    if (WRG_LIKELY(spots->count <= 1))
+    if (WRG_UNLIKELY(nth >= spot->npages))
         return (struct wrg_fetch_at){ .off = WRG_FETCH_NOT_IN_RING };
-    return wrg_fetch_search(spots, page, off);
+    return (struct wrg_fetch_at){ .off = nth << WRG_PAGE_SHIFT | (off & (WRG_PAGE_SIZE - 1)),
+                                  .lane = spot->lane };
+}
+
+/* Of any. */
+static inline struct wrg_fetch_at wrg_fetch_find(const struct wrg_fetch_spots *spots, uint32_t page,
+                                                 uint32_t off)
+{
+    const struct wrg_fetch_at at = wrg_fetch_find_first(spots, page, off);
+
+    return at.off != WRG_FETCH_NOT_IN_RING || spots->count <= 1
+               ? at
+               : wrg_fetch_search(spots, page, off);
 }
 
 /* What `seat` loads now; marks the bytes and counts the fetch. */

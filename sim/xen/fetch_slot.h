@@ -39,19 +39,15 @@ static inline struct wrg_fetch_scope *wrg_fetch_scope_of(struct wrg_fetch_ring *
 }
 
 /* Marks bits [off, off + len) and tells whether one was marked before. */
-static inline bool wrg_fetch_mark(uint64_t *seen, uint32_t off, uint32_t len)
-{
-    bool again = false;
+bool wrg_fetch_mark(uint64_t *seen, uint32_t off, uint32_t len);
 
-    while (len) {
-        uint32_t bit = off % 64;
-        uint32_t n = len < 64 - bit ? len : 64 - bit;
-        uint64_t mask = UINT64_MAX >> (64 - n) << bit;
-        again |= (seen[off / 64] & mask) != 0;
-        seen[off / 64] |= mask;
-        off += n;
-        len -= n;
-    }
+/* As above, where all of them are marked in one word. */
+static inline bool wrg_fetch_mark_word(uint64_t *seen, uint32_t off, uint32_t len)
+{
+    uint64_t mask = ((UINT64_C(1) << len) - 1) << off % 64;
+    bool again = (seen[off / 64] & mask) != 0;
+
+    seen[off / 64] |= mask;
     return again;
 }
 
@@ -111,9 +107,12 @@ static inline struct wrg_fetch_slot wrg_fetch_load_slot(struct wrg_fetch_ring *r
     slot.scope = wrg_fetch_scope_of(ring, number);
     slot.scope->fetches++;
     slot.len = wrg_min_u32(len, ring->stride - slot.within);
-    slot.again = slot.len == sizeof(slot.scope->bytes)
-                     ? wrg_fetch_mark_whole(slot.scope)
-                     : wrg_fetch_mark(slot.scope->seen, slot.within, slot.len);
+    if (WRG_LIKELY(slot.len == sizeof(slot.scope->bytes)))
+        slot.again = wrg_fetch_mark_whole(slot.scope);
+    else if (WRG_LIKELY(slot.len < 64 && slot.within % 64 + slot.len <= 64))
+        slot.again = wrg_fetch_mark_word(slot.scope->seen, slot.within, slot.len);
+    else
+        slot.again = wrg_fetch_mark(slot.scope->seen, slot.within, slot.len);
     return slot;
 }
 

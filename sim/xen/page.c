@@ -415,22 +415,15 @@ __attribute__((noinline)) static void store_page(struct wrg_xen *xen, const stru
     store_bytes(xen, dom, access, view, WRG_SHARED_NONE, nowhere, access->len);
 }
 
-/* One that lies within a page, of this view, which allows it. Calls stand last: they are jumps. */
-__attribute__((always_inline)) static inline void access_page(struct wrg_xen *xen,
+/* ---- both ---- */
+
+__attribute__((always_inline)) static inline void access_ring(struct wrg_xen *xen,
                                                               const struct wrg_domain *dom,
                                                               const struct wrg_access *access,
-                                                              const struct wrg_view *view)
+                                                              const struct wrg_view *view,
+                                                              struct wrg_fetch_at at)
 {
-    struct wrg_fetch_at at = { .off = WRG_FETCH_NOT_IN_RING };
-
-    if (WRG_LIKELY(dom->role <= WRG_ROLE_BACK))
-        at = wrg_fetch_find(&dom->spots, access->page, access->off);
-    if (WRG_UNLIKELY(at.off == WRG_FETCH_NOT_IN_RING)) {
-        if (access->write)
-            store_page(xen, dom, access, view);
-        else
-            load_page(xen, dom, access, view);
-    } else if (at.off >= WRG_WIRE_RING) {
+    if (at.off >= WRG_WIRE_RING) {
         if (access->write)
             store_slot(xen, dom, access, view, at);
         else
@@ -442,7 +435,37 @@ __attribute__((always_inline)) static inline void access_page(struct wrg_xen *xe
     }
 }
 
-/* ---- both ---- */
+/* Not to the first ring of its domain. */
+__attribute__((noinline)) static void access_elsewhere(struct wrg_xen *xen,
+                                                       const struct wrg_domain *dom,
+                                                       const struct wrg_access *access,
+                                                       const struct wrg_view *view)
+{
+    struct wrg_fetch_at at = { .off = WRG_FETCH_NOT_IN_RING };
+
+    if (dom->role <= WRG_ROLE_BACK)
+        at = wrg_fetch_find(&dom->spots, access->page, access->off);
+    if (at.off != WRG_FETCH_NOT_IN_RING)
+        access_ring(xen, dom, access, view, at);
+    else if (access->write)
+        store_page(xen, dom, access, view);
+    else
+        load_page(xen, dom, access, view);
+}
+
+/* One that lies within a page, of this view, which allows it. */
+__attribute__((always_inline)) static inline void access_page(struct wrg_xen *xen,
+                                                              const struct wrg_domain *dom,
+                                                              const struct wrg_access *access,
+                                                              const struct wrg_view *view)
+{
+    const struct wrg_fetch_at at = wrg_fetch_find_first(&dom->spots, access->page, access->off);
+
+    if (WRG_LIKELY(dom->role <= WRG_ROLE_BACK && at.off != WRG_FETCH_NOT_IN_RING))
+        access_ring(xen, dom, access, view, at);
+    else
+        access_elsewhere(xen, dom, access, view);
+}
 
 /* Straddling, or wrong. */
 __attribute__((noinline)) static void access_pieces(struct wrg_xen *xen, struct wrg_domain *dom,
@@ -478,18 +501,39 @@ __attribute__((noinline)) static void ask_asan(const struct wrg_access *access)
         __asan_storeN(access->buf, access->len);
 }
 
-void wrg_xen_access(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_access *access)
+/* Nearly all lie within a page, and are right. An empty one is neither. */
+__attribute__((always_inline)) static inline void access_now(struct wrg_xen *xen,
+                                                             struct wrg_domain *dom,
+                                                             const struct wrg_access *access)
 {
-    uint32_t within = access->off & (WRG_PAGE_SIZE - 1);
-
-    wrg_sched_point(xen->sched, access->write ? WRG_POINT_STORE : WRG_POINT_LOAD);
-    if (__asan_loadN) /* and the other one with it */
-        ask_asan(access);
-    /* Nearly all lie within a page, and are right. An empty one is neither. */
     const struct wrg_view *view = wrg_xen_view(dom, access->page + (access->off >> WRG_PAGE_SHIFT));
-    if (WRG_LIKELY(view && access->len - 1 < WRG_PAGE_SIZE - within &&
+
+    if (WRG_LIKELY(view && access->len - 1 < WRG_PAGE_SIZE - off_of(access) &&
                    (!access->write || (view->flags & WRG_VIEW_WRITE))))
         access_page(xen, dom, access, view);
     else
         access_pieces(xen, dom, access);
+}
+
+static inline enum wrg_point point_of(const struct wrg_access *access)
+{
+    return access->write ? WRG_POINT_STORE : WRG_POINT_LOAD;
+}
+
+__attribute__((noinline)) static void access_later(struct wrg_xen *xen, struct wrg_domain *dom,
+                                                   const struct wrg_access *access)
+{
+    wrg_sched_point(xen->sched, point_of(access));
+    if (__asan_loadN) /* and the other one with it */
+        ask_asan(access);
+    access_now(xen, dom, access);
+}
+
+/* Calls stand last: they are jumps, and nothing needs to be saved. */
+void wrg_xen_access(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_access *access)
+{
+    if (WRG_UNLIKELY(__asan_loadN || !wrg_sched_pass(xen->sched, point_of(access))))
+        access_later(xen, dom, access);
+    else
+        access_now(xen, dom, access);
 }
