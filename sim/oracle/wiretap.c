@@ -44,27 +44,28 @@ void wrg_tap_fini(struct wrg_tap *tap)
 
 void wrg_tap_listen(struct wrg_tap *tap, enum wrg_tap_note_kind kind, wrg_tap_fn *fn, void *ctx)
 {
-    uint8_t n = tap->nlisteners[kind];
+    struct wrg_tap_listener *at = tap->listeners[kind];
+    struct wrg_tap_listener *end = at + WRG_TAP_LISTENERS;
 
-    WRG_ASSERT(n < WRG_TAP_LISTENERS);
-    tap->listeners[kind][n].fn = fn;
-    tap->listeners[kind][n].ctx = ctx;
-    tap->nlisteners[kind] = (uint8_t)(n + 1);
+    while (at < end && at->fn)
+        at++;
+    WRG_ASSERT(at < end);
+    *at = (struct wrg_tap_listener){ .fn = fn, .ctx = ctx };
 }
 
-static void tell(struct wrg_tap *tap, const struct wrg_tap_note *note)
+static inline void tell(const struct wrg_tap *tap, struct wrg_tap_note *note,
+                        enum wrg_tap_note_kind kind)
 {
-    const struct wrg_tap_listener *at = tap->listeners[note->kind];
-
-    for (const struct wrg_tap_listener *end = at + tap->nlisteners[note->kind]; at < end; at++)
+    note->kind = kind;
+    for (const struct wrg_tap_listener *at = tap->listeners[kind]; at->fn; at++)
         at->fn(at->ctx, note);
 }
 
 static void tell_flag(struct wrg_tap *tap, enum wrg_tap_note_kind kind, const struct wrg_event *ev)
 {
-    const struct wrg_tap_note note = { .kind = kind, .ev = ev };
+    struct wrg_tap_note note = { .ev = ev };
 
-    tell(tap, &note);
+    tell(tap, &note, kind);
 }
 
 static uint32_t lane_bit(const struct wrg_tap_lane *lane)
@@ -147,19 +148,19 @@ static inline struct wrg_tap_ring *ring_of(struct wrg_tap_lane *lane, uint8_t se
     return ring;
 }
 
-/* Not through the handle that was declared: then the frame tells the lane. */
+/* In a later page; or not through the handle that was declared: then the frame tells the lane. */
 __attribute__((noinline)) static struct wrg_tap_ring *search_ring(struct wrg_tap *tap,
                                                                   const struct wrg_event *ev,
                                                                   struct wrg_tap_lane **lane,
                                                                   uint32_t *off)
 {
-    for (uint32_t i = 0; i < tap->facts.nlanes; i++) {
-        struct wrg_tap_ring *ring = ring_of(&tap->lanes[i], ev->role, ev, off);
+    struct wrg_tap_ring *ring = ring_of(*lane, ev->role, ev, off);
+
+    for (uint32_t i = 0; !ring && i < tap->facts.nlanes; i++) {
         *lane = &tap->lanes[i];
-        if (ring)
-            return ring;
+        ring = ring_of(*lane, ev->role, ev, off);
     }
-    return NULL;
+    return ring;
 }
 
 static inline struct wrg_tap_ring *ring_at(struct wrg_tap *tap, const struct wrg_event *ev,
@@ -168,8 +169,13 @@ static inline struct wrg_tap_ring *ring_at(struct wrg_tap *tap, const struct wrg
     if (!(tap->ring_frames >> (ev->a & 63) & 1))
         return NULL;
     *lane = &tap->lanes[wrg_event_lane(ev)];
-    struct wrg_tap_ring *ring = ring_of(*lane, ev->role, ev, off);
-    return WRG_LIKELY(ring) ? ring : search_ring(tap, ev, lane, off);
+    struct wrg_tap_ring *ring = &(*lane)->facts.rings[ev->role];
+    /* Nearly all rings have one page, and are declared. */
+    if (WRG_LIKELY(ring->live && ring->frames[0] == ev->a)) {
+        *off = wrg_event_off(ev);
+        return ring;
+    }
+    return search_ring(tap, ev, lane, off);
 }
 
 static void mark_frames(struct wrg_tap *tap)
@@ -188,16 +194,11 @@ static void mark_frames(struct wrg_tap *tap)
     }
 }
 
-/* Quotients of offsets in a ring, which are below 2^18: a product is cheaper than a division. */
-#define INVERSE(size) (UINT32_MAX / (size) + 1)
-
-/* The slot that an offset within the ring falls into. */
-static uint32_t slot_at(const struct wrg_tap_ring *ring, uint32_t off, uint32_t *within)
+/* The slot that an offset within the ring falls into. Offsets are below 2^18. */
+static inline uint32_t slot_at(const struct wrg_tap_ring *ring, uint32_t off, uint32_t *within)
 {
     uint32_t at = off - WRG_WIRE_RING;
-    uint64_t inverse = ring->abi == WRG_ABI_X86_32 ? INVERSE(WRG_WIRE_SIZE32_blkif_request)
-                                                   : INVERSE(WRG_WIRE_SIZE64_blkif_request);
-    uint32_t slot = (uint32_t)(at * inverse >> 32);
+    uint32_t slot = (uint32_t)((uint64_t)at * ring->inverse >> 32);
 
     *within = at - slot * ring->stride;
     return slot;
@@ -213,13 +214,13 @@ static bool covers(uint32_t off, uint32_t len, uint32_t word)
 static void load_index(struct wrg_tap *tap, struct wrg_tap_lane *lane, const struct wrg_event *ev,
                        const struct wrg_tap_ring *ring, const uint8_t *word)
 {
-    struct wrg_tap_note note = { .kind = WRG_TAP_PROD_LOAD,
-                                 .seat = ev->role,
-                                 .lane = lane,
-                                 .ev = ev,
-                                 .ring = ring,
-                                 .value = wrg_wire_load32(word) };
+    struct wrg_tap_note note; /* only what its kind has is filled in */
 
+    note.seat = ev->role;
+    note.lane = lane;
+    note.ev = ev;
+    note.ring = ring;
+    note.value = wrg_wire_load32(word);
     if (ev->role == BACK) {
         struct wrg_tap_lane_facts *facts = &lane->facts;
         facts->seen = true;
@@ -230,7 +231,7 @@ static void load_index(struct wrg_tap *tap, struct wrg_tap_lane *lane, const str
             facts->rings[FRONT].known = true;
         }
     }
-    tell(tap, &note);
+    tell(tap, &note, WRG_TAP_PROD_LOAD);
 }
 
 static void load_request(struct wrg_tap *tap, struct wrg_tap_lane *lane, struct wrg_tap_note *at,
@@ -253,7 +254,7 @@ static void load_request(struct wrg_tap *tap, struct wrg_tap_lane *lane, struct 
     request->scope = wrg_event_request(at->ev);
     wrg_tap_feed(tap, request, at->within, bytes, at->len);
     at->request = request;
-    tell(tap, at);
+    tell(tap, at, WRG_TAP_FETCH);
     if ((int32_t)(at->position + 1 - lane->facts.next_fetch) > 0)
         lane->facts.next_fetch = at->position + 1;
 }
@@ -275,14 +276,12 @@ static void load_slot(struct wrg_tap *tap, struct wrg_tap_lane *lane, const stru
     note.within = within;
     note.len = wrg_min_u32(len, ring->stride - within);
     if (ev->role == BACK) {
-        note.kind = WRG_TAP_FETCH;
         note.position = ring->prod + ((slot - ring->prod) & (ring->entries - 1));
         load_request(tap, lane, &note, slot, bytes);
         return;
     }
-    note.kind = WRG_TAP_TAKE;
     note.position = ring->prod - ring->entries + ((slot - ring->prod) & (ring->entries - 1));
-    tell(tap, &note);
+    tell(tap, &note, WRG_TAP_TAKE);
 }
 
 static void load(struct wrg_tap *tap, const struct wrg_event *ev, const void *payload, uint32_t len)
@@ -332,20 +331,20 @@ static void publish_one(struct wrg_tap *tap, struct wrg_tap_lane *lane, struct w
             return;
         note->match = WRG_TAP_NOT_PUT;
         note->response = (struct wrg_blkif_response){ .id = 0 };
-        tell(tap, note);
+        note->request = NULL;
+        tell(tap, note, WRG_TAP_ANSWER);
         return;
     }
     wrg_wire_get_response(stored->bytes, &note->response);
     note->match = wrg_tap_answer(tap, lane, &note->response, &request, &done);
     note->request = request;
-    tell(tap, note);
+    tell(tap, note, WRG_TAP_ANSWER);
     if (done && request)
         wrg_tap_close(tap, request);
 }
 
 static void publish(struct wrg_tap *tap, struct wrg_tap_lane *lane, struct wrg_tap_note *note)
 {
-    note->kind = WRG_TAP_ANSWER;
     for (uint32_t position = note->before;
          position != note->value && !(tap->unsure & lane_bit(lane)); position++) {
         note->position = position;
@@ -357,16 +356,16 @@ static void store_index(struct wrg_tap *tap, struct wrg_tap_lane *lane, const st
                         const struct wrg_tap_ring *ring, const uint8_t *word)
 {
     struct wrg_tap_ring *own = &lane->facts.rings[ev->role];
-    struct wrg_tap_note note = { .kind = WRG_TAP_PROD_STORE,
-                                 .seat = ev->role,
-                                 .lane = lane,
-                                 .ev = ev,
-                                 .ring = ring,
-                                 .known = own->known,
-                                 .before = own->prod,
-                                 .value = wrg_wire_load32(word) };
+    struct wrg_tap_note note; /* only what its kind has is filled in */
 
-    tell(tap, &note);
+    note.seat = ev->role;
+    note.lane = lane;
+    note.ev = ev;
+    note.ring = ring;
+    note.known = own->known;
+    note.before = own->prod;
+    note.value = wrg_wire_load32(word);
+    tell(tap, &note, WRG_TAP_PROD_STORE);
     if (ev->role == BACK) {
         if (!note.known || note.value - note.before > ring->entries)
             tap->unsure |= lane_bit(lane);
@@ -412,12 +411,14 @@ static void store_slot(struct wrg_tap *tap, struct wrg_tap_lane *lane, const str
     note.ring = ring;
     note.bytes = payload;
     note.old = payload + len;
-    note.kind = ev->role == BACK ? WRG_TAP_PUT_RESPONSE : WRG_TAP_PUT_REQUEST;
     note.len = wrg_min_u32(len, ring->stride - note.within);
     note.position = own->prod + ((slot - own->prod) & (ring->entries - 1));
-    if (ev->role == BACK)
+    if (ev->role == BACK) {
         keep_response(lane, slot, &note);
-    tell(tap, &note);
+        tell(tap, &note, WRG_TAP_PUT_RESPONSE);
+    } else {
+        tell(tap, &note, WRG_TAP_PUT_REQUEST);
+    }
 }
 
 /* The own producer index after a store that may cover a part of it only; false: not touched. */
@@ -512,6 +513,7 @@ static void on_declare(void *ctx, const struct wrg_event *ev, const void *payloa
                                    .index = (uint32_t)ev->d };
     ring->entries = wrg_wire_ring_entries((enum wrg_abi)abi, npages);
     ring->stride = wrg_wire_request_size((enum wrg_abi)abi);
+    ring->inverse = UINT32_MAX / ring->stride + 1;
     memcpy(ring->frames, payload, npages * sizeof(uint32_t));
     mark_frames(tap);
     if (seat == BACK)
@@ -560,7 +562,7 @@ void wrg_tap_begin(struct wrg_tap *tap, struct wrg_trace *trace, bool accesses)
         memset(&tap->lanes[i].facts, 0, sizeof(tap->lanes[i].facts));
     memset(&tap->facts, 0, sizeof(tap->facts));
     tap->facts.nlanes = 1;
-    memset(tap->nlisteners, 0, sizeof(tap->nlisteners));
+    memset(tap->listeners, 0, sizeof(tap->listeners));
     tap->ring_frames = 0;
     tap->backs = 0;
     tap->serial = 0;

@@ -76,8 +76,9 @@ struct wrg_tap_ring { /* as one seat has declared it */
     bool known; /* prod is */
     uint8_t abi, npages;
     uint32_t entries, stride;
-    uint32_t prod;  /* own producer index, as stored last */
-    uint32_t index; /* of the consumer when it was declared */
+    uint32_t inverse; /* of stride: a product is cheaper than a division */
+    uint32_t prod;    /* own producer index, as stored last */
+    uint32_t index;   /* of the consumer when it was declared */
     uint32_t frames[WRG_BLKIF_MAX_RING_PAGES];
 };
 
@@ -214,11 +215,10 @@ struct wrg_tap {
     struct wrg_tap_request *records;
     struct wrg_tap_page *pages; /* 8 a record */
     struct wrg_tap_gref *grefs;
-    uint8_t nlisteners[WRG_TAP_NOTES];
     struct wrg_tap_listener {
-        wrg_tap_fn *fn;
+        wrg_tap_fn *fn; /* NULL: those before it are all */
         void *ctx;
-    } listeners[WRG_TAP_NOTES][WRG_TAP_LISTENERS];
+    } listeners[WRG_TAP_NOTES][WRG_TAP_LISTENERS + 1];
 };
 
 WRG_MUST_USE int wrg_tap_init(struct wrg_tap *tap);
