@@ -60,6 +60,19 @@ static bool hinted(struct wrg_tap *tap, uint32_t gref, struct wrg_tap_request **
     return true;
 }
 
+/* All segments of a direct request are known at once, mostly. */
+static enum wrg_tap_named named_by_slot(const struct wrg_tap_request *request, uint32_t gref,
+                                        uint32_t *place)
+{
+    for (uint32_t i = 0; i < request->nr_segments; i++) {
+        if (request->wire.seg[i].gref == gref) {
+            *place = i;
+            return WRG_TAP_NAMED;
+        }
+    }
+    return WRG_TAP_NOT_NAMED;
+}
+
 static enum wrg_tap_named named_by(struct wrg_tap *tap, struct wrg_tap_request *request,
                                    uint32_t gref, uint32_t *place)
 {
@@ -69,6 +82,8 @@ static enum wrg_tap_named named_by(struct wrg_tap *tap, struct wrg_tap_request *
 
     if (!wrg_tap_has_header(request))
         return WRG_TAP_MAYBE_NAMED;
+    if (request->segments == UINT16_MAX && request->wire.operation != WRG_BLKIF_OP_INDIRECT)
+        return named_by_slot(request, gref, place);
     for (uint32_t i = 0; (reading = gref_of(tap, request, i, &named)) != AT_END; i++) {
         if (reading == NOT_KNOWN) {
             result = WRG_TAP_MAYBE_NAMED;
@@ -120,8 +135,9 @@ static enum wrg_tap_named next_named(struct wrg_tap *tap, uint32_t gref,
     }
     enum wrg_tap_named named = find_namer(tap, gref, NULL, request, place);
     if (named == WRG_TAP_NAMED) {
+        bool last = *place + 1 == page_count(*request) + wrg_tap_segments(*request);
         tap->hint_record = (uint16_t)(*request - tap->records);
-        tap->hint_serial = (*request)->serial;
+        tap->hint_serial = last ? 0 : (*request)->serial;
         tap->hint_next = *place + 1;
     }
     return named;

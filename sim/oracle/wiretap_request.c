@@ -14,7 +14,7 @@ WRG_STATIC_ASSERT(WRG_TAP_IDS == 1u << (64 - 54), "an id falls into one of them"
 
 /* ---- bytes ---- */
 
-static uint64_t word_mask(uint32_t bit, uint32_t n)
+static inline uint64_t word_mask(uint32_t bit, uint32_t n)
 {
     return (n == 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1) << bit;
 }
@@ -169,13 +169,15 @@ static uint32_t id_offset(const struct wrg_tap_request *request)
 void wrg_tap_feed(struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t within,
                   const uint8_t *bytes, uint32_t len)
 {
-    bool had_id = request->has_id;
+    const bool had_id = request->has_id;
+    bool whole = false;
 
     len = wrg_min_u32(len, WRG_BLKIF_MAX_REQUEST_BYTES - within);
     if (WRG_LIKELY(len == WRG_BLKIF_MAX_REQUEST_BYTES && !(request->have[0] | request->have[1]))) {
         memcpy(request->bytes, bytes, WRG_BLKIF_MAX_REQUEST_BYTES);
         request->have[0] = UINT64_MAX;
         request->have[1] = word_mask(0, WRG_BLKIF_MAX_REQUEST_BYTES - 64);
+        whole = true;
     } else {
         if (!(request->have[0] | request->have[1]))
             memset(request->bytes, 0, sizeof(request->bytes));
@@ -184,7 +186,7 @@ void wrg_tap_feed(struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t
     request->stale = true;
     if (had_id)
         return;
-    request->has_id = wrg_tap_has(request, id_offset(request), 8);
+    request->has_id = whole || wrg_tap_has(request, id_offset(request), 8);
     tap->active_id[request->place] = wrg_wire_load64(request->bytes + id_offset(request));
     if (request->has_id) {
         tap->lanes[request->lane].nunseen--;
@@ -240,12 +242,19 @@ static void scale(struct wrg_tap_request *request)
         wrg_segment_to_sectors(&wire->seg[i], units->segment);
 }
 
+/* Most are loaded at once. */
+static inline bool is_whole(const struct wrg_tap_request *request, enum wrg_abi abi)
+{
+    uint64_t rest = word_mask(0, wrg_wire_request_size(abi) - 64);
+
+    return request->have[0] == UINT64_MAX && (request->have[1] & rest) == rest;
+}
+
 void wrg_tap_decode(struct wrg_tap_request *request)
 {
     const struct wrg_blkif_request *wire = &request->wire;
     enum wrg_abi abi = (enum wrg_abi)request->abi;
-    /* Most are loaded as a whole. */
-    bool whole = wrg_tap_has(request, 0, wrg_wire_request_size(abi));
+    bool whole = is_whole(request, abi);
 
     wrg_wire_get_request(abi, request->bytes, &request->wire);
     if (WRG_UNLIKELY(request->units.number))
