@@ -358,11 +358,11 @@ int wrg_sched_find(const struct wrg_sched *s, uint8_t actor)
     return WRG_TASK_NONE;
 }
 
-void wrg_sched_section(struct wrg_sched *s, uint32_t section)
+void wrg_sched_section_slow(struct wrg_sched *s, uint32_t section)
 {
     struct wrg_task *t = s->cur;
 
-    if (WRG_UNLIKELY(s->engine == WRG_ENGINE_THREAD)) {
+    if (s->engine == WRG_ENGINE_THREAD) {
         int id = wrg_sched_thread_current(s);
         t = id < 0 ? NULL : &s->tasks[id];
     }
@@ -370,7 +370,7 @@ void wrg_sched_section(struct wrg_sched *s, uint32_t section)
         return;
     t->section = section;
     t->section_base = t->points;
-    if (WRG_UNLIKELY(s->run.preempts_count) && s->engine == WRG_ENGINE_FIBER)
+    if (s->run.preempts_count && s->engine == WRG_ENGINE_FIBER)
         wrg_sched_watch(s, t);
 }
 

@@ -274,7 +274,7 @@ WRG_MUST_USE int wrg_sched_wait(struct wrg_sched *s, uint64_t timeout_ns);
 /* The next runnable task goes first. */
 void wrg_sched_yield(struct wrg_sched *s);
 /* Opens a section of the running task: its events count from 1 again. No-op in the controller. */
-void wrg_sched_section(struct wrg_sched *s, uint32_t section);
+static inline void wrg_sched_section(struct wrg_sched *s, uint32_t section);
 /*
  * No other task runs until unpause: what has to happen to a world in one piece happens between the
  * two. Tasks that are killed meanwhile have left when kill_role returns. Fiber engine: nothing, for
@@ -310,6 +310,21 @@ static inline void wrg_sched_point(struct wrg_sched *s, enum wrg_point kind)
 {
     if (WRG_UNLIKELY(!wrg_sched_pass(s, kind)))
         wrg_sched_point_slow(s, kind);
+}
+
+/* On threads, where a preempt may stand, and outside of tasks. */
+void wrg_sched_section_slow(struct wrg_sched *s, uint32_t section);
+
+static inline void wrg_sched_section(struct wrg_sched *s, uint32_t section)
+{
+    struct wrg_task *t = s->cur; /* NULL on threads */
+
+    if (WRG_UNLIKELY(!t || s->run.preempts_count)) {
+        wrg_sched_section_slow(s, section);
+        return;
+    }
+    t->section = section;
+    t->section_base = t->points;
 }
 
 /* Points the task has made since it opened its section. */

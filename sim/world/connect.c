@@ -213,18 +213,30 @@ static void on_response(void *ctx, const struct wrg_event *ev, const void *paylo
 }
 
 #define DIGEST_FACTOR UINT64_C(0xd6e8feb86659fd93)
+/* Of all sectors of a page. */
+#define PAGE_DIGESTS (WRG_PAGE_SIZE / WRG_SECTOR_SIZE * (uint32_t)sizeof(uint64_t))
+
+/* They are mixed already. */
+__attribute__((always_inline)) static inline uint64_t join_digests(uint64_t sum, const uint8_t *at,
+                                                                   uint32_t len)
+{
+    for (uint32_t i = 0; i < len; i += (uint32_t)sizeof(sum)) {
+        uint64_t digest;
+        memcpy(&digest, at + i, sizeof(digest));
+        sum = sum * DIGEST_FACTOR + digest;
+    }
+    return sum;
+}
 
 static void on_digests(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_world_vbd *vbd = ctx;
-    const uint8_t *at = payload;
-    uint64_t sum = ev->c;
+    uint64_t sum;
 
-    for (const uint8_t *end = at + len; at < end; at += sizeof(sum)) { /* they are mixed already */
-        uint64_t digest;
-        memcpy(&digest, at, sizeof(digest));
-        sum = sum * DIGEST_FACTOR + digest;
-    }
+    if (WRG_LIKELY(len == PAGE_DIGESTS)) /* the same, without a loop */
+        sum = join_digests(ev->c, payload, PAGE_DIGESTS);
+    else
+        sum = join_digests(ev->c, payload, len);
     vbd->peer_hash = wrg_digest_words(vbd->peer_hash, sum, len);
 }
 

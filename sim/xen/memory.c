@@ -147,8 +147,13 @@ void wrg_memory_set_digests(struct wrg_memory *mem, uint32_t frame,
 void wrg_memory_fill_secret(void *dst, size_t len)
 {
     const uint64_t secret = WRG_SECRET;
+    const struct {
+        uint64_t word[8];
+    } secrets = { { secret, secret, secret, secret, secret, secret, secret, secret } };
     uint8_t *at = dst;
 
+    for (; len >= sizeof(secrets); at += sizeof(secrets), len -= sizeof(secrets))
+        memcpy(at, &secrets, sizeof(secrets));
     for (; len >= sizeof(secret); at += sizeof(secret), len -= sizeof(secret))
         memcpy(at, &secret, sizeof(secret));
     memcpy(at, &secret, len);
