@@ -280,9 +280,12 @@ int wrg_disk_queue_submit(struct wrg_disk_queue *queue, const struct wrg_disk_su
     queued->ctx = args->ctx;
     queued->ticket = ++queue->tickets;
     emit_submit(queue, queued);
+    /* A worker that has something to do looks at the ring again before it sleeps. */
+    bool sleeps = queue->head == queue->tail;
     queue->tail++;
     unlock_ring(queue);
-    wrg_sched_wake(queue->xen->sched, queue->task);
+    if (sleeps)
+        wrg_sched_wake(queue->xen->sched, queue->task);
     return 0;
 }
 
