@@ -58,11 +58,11 @@ static inline uint8_t *wrg_page_fast(const struct wrg_port *port, uint32_t page,
     uint32_t handle = page + (off >> WRG_PAGE_SHIFT);
     uint32_t slot = handle & WRG_VIEW_MASK;
     uint32_t within = off & (WRG_PAGE_SIZE - 1);
-    const struct wrg_view *view = &port->views[slot < port->nviews ? slot : 0];
 
-    if (__builtin_expect(port->hooks || view->handle != handle || !view->base ||
-                             within + len > WRG_PAGE_SIZE,
-                         0))
+    if (__builtin_expect(slot >= port->reach || within + len > WRG_PAGE_SIZE, 0))
+        return NULL;
+    const struct wrg_view *view = &port->views[slot];
+    if (__builtin_expect(view->handle != handle || !view->base, 0))
         return NULL;
     /* The first store to a frame goes the long way, which puts it on the list of dirty frames. */
     if (write && (!(view->flags & WRG_VIEW_WRITE) ||

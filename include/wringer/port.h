@@ -480,10 +480,12 @@ struct wrg_port {
     void (*fence)(struct wrg_port *port, int kind);
     struct wrg_view *views; /* read by the inline accessors of page.h only */
     uint8_t *dirty;         /* one byte a frame, 0: untouched; same */
-    uint32_t nviews;
-    uint32_t hooks; /* nonzero: every access goes the long way */
-    bool parallel;  /* tasks run at the same time: fences and locks are real ones */
-    bool *held;     /* a lock each, WRG_LOCKS_MAX of them; read by the inline locks only */
+    uint32_t reach;         /* how many views may be used at once: 0 with hooks; same */
+    uint32_t hooks;         /* nonzero: every access goes the long way */
+    bool parallel;          /* tasks run at the same time: fences and locks are real ones */
+    /* A lock each, WRG_LOCKS_MAX of them; NULL: with hooks, or parallel. Read by the inline locks
+     * only. */
+    bool *held;
     uint16_t domid, peer_domid;
     uint16_t device;
     struct wrg_params params;
@@ -506,8 +508,7 @@ static inline void wrg_port_lock(struct wrg_port *port, uint32_t lock)
 {
     struct wrg_lock_take take = { .lock = lock };
 
-    if (__builtin_expect(!port->hooks && !port->parallel && lock < WRG_LOCKS_MAX, 1) &&
-        !port->held[lock])
+    if (__builtin_expect(port->held && lock < WRG_LOCKS_MAX, 1) && !port->held[lock])
         port->held[lock] = true;
     else
         (void)wrg_port_lock_take(port, &take);
@@ -517,7 +518,7 @@ static inline void wrg_port_unlock(struct wrg_port *port, uint32_t lock)
 {
     struct wrg_lock_drop drop = { .lock = lock };
 
-    if (__builtin_expect(!port->hooks && !port->parallel && lock < WRG_LOCKS_MAX, 1))
+    if (__builtin_expect(port->held && lock < WRG_LOCKS_MAX, 1))
         port->held[lock] = false;
     else
         (void)wrg_port_lock_drop(port, &drop);

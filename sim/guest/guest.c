@@ -28,6 +28,15 @@ static void on_access(struct wrg_port *port, struct wrg_access *access)
     wrg_xen_access(guest->xen, guest->dom, access);
 }
 
+/* Where nothing listens, pages are accessed at once; locks only if one task runs at a time. */
+static void set_short_ways(struct wrg_guest *guest)
+{
+    struct wrg_port *port = &guest->port;
+
+    port->reach = port->hooks ? 0 : guest->dom->nviews;
+    port->held = port->hooks || port->parallel ? NULL : guest->locks_held;
+}
+
 int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_args *args)
 {
     memset(guest, 0, sizeof(*guest));
@@ -40,16 +49,15 @@ int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_args *args)
     guest->port.section = on_section;
     guest->port.fence = on_fence;
     guest->port.views = guest->dom->views;
-    guest->port.nviews = guest->dom->nviews;
     guest->port.dirty = args->xen->memory.dirty;
     guest->port.parallel = args->xen->parallel;
-    guest->port.held = guest->locks_held;
     guest->device = args->device;
     guest->role = (uint8_t)(guest->dom->role | args->device << WRG_TRACE_ROLE_BITS);
     guest->fault_row =
         wrg_fault_row(args->xen->faults_for_all ? 0 : args->device, guest->dom->role);
     guest->port.domid = args->domid;
     guest->port.peer_domid = args->peer_domid;
+    set_short_ways(guest);
     return wrg_pool_init(&guest->pool);
 }
 
@@ -71,7 +79,7 @@ void wrg_guest_drop_locks(struct wrg_guest *guest)
 void wrg_guest_reset(struct wrg_guest *guest)
 {
     wrg_pool_reset(&guest->pool);
-    guest->port.nviews = guest->dom->nviews; /* its domain may have another share of the memory */
+    set_short_ways(guest); /* its domain may have another share of the memory */
     memset(&guest->state, 0, sizeof(guest->state));
     wrg_deferred_reset(&guest->deferred);
     wrg_guest_drop_locks(guest);
@@ -83,6 +91,7 @@ void wrg_guest_set_hooks(struct wrg_guest *guest, bool on)
     const struct wrg_xen *xen = guest->xen;
 
     guest->port.hooks = on;
+    set_short_ways(guest);
     guest->port.calls =
         on || xen->parallel || xen->fault->armed ? wrg_guest_calls : wrg_guest_quiet_calls;
 }

@@ -19,7 +19,7 @@ static struct wrg_view views[1] = {
 
 static struct wrg_port make_port(void)
 {
-    return (struct wrg_port){ .views = views, .nviews = 1, .dirty = dirty };
+    return (struct wrg_port){ .views = views, .reach = 1, .dirty = dirty };
 }
 
 static void *produce(void *arg)
