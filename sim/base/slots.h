@@ -34,6 +34,12 @@ static inline size_t wrg_slots_words(uint32_t count)
     return (count + 63) / 64;
 }
 
+/* The lowest n bits of a word, 1..64. */
+static inline uint64_t wrg_slots_mask(uint32_t n)
+{
+    return UINT64_MAX >> (64 - n);
+}
+
 void wrg_slots_init(struct wrg_slots *slots, uint64_t *words, uint32_t count);
 /* Takes `run` neighbours; 1 is the fast and usual case. */
 uint32_t wrg_slots_take_run(struct wrg_slots *slots, uint32_t run);
@@ -65,12 +71,16 @@ static inline uint32_t wrg_slots_take_many(struct wrg_slots *slots, uint32_t *ou
 
     for (; got < max && word < nwords; word++) {
         uint64_t bits = ~slots->words[word];
-        if (!bits)
-            continue;
-        do {
-            out[got++] = word * 64 + (uint32_t)__builtin_ctzll(bits);
-            bits &= bits - 1;
-        } while (bits && got < max);
+        while (bits && got < max) { /* the next neighbours that are free */
+            uint32_t first = (uint32_t)__builtin_ctzll(bits);
+            uint64_t taken = ~(bits >> first);
+            uint32_t run = taken ? (uint32_t)__builtin_ctzll(taken) : 64;
+            run = wrg_min_u32(run, max - got);
+            for (uint32_t i = 0; i < run; i++)
+                out[got + i] = word * 64 + first + i;
+            got += run;
+            bits &= ~(wrg_slots_mask(run) << first);
+        }
         slots->words[word] = ~bits;
         if (slots->touched <= word)
             slots->touched = word + 1;
@@ -85,6 +95,19 @@ static inline uint32_t wrg_slots_take_many(struct wrg_slots *slots, uint32_t *ou
 static inline bool wrg_slots_is_taken(const struct wrg_slots *slots, uint32_t slot)
 {
     return slot < slots->count && (slots->words[slot / 64] >> (slot % 64) & 1);
+}
+
+/* Whether all of n neighbours are, 1..64 of them. */
+static inline bool wrg_slots_are_taken(const struct wrg_slots *slots, uint32_t first, uint32_t n)
+{
+    uint32_t word = first / 64, bit = first % 64;
+
+    if (first >= slots->count || slots->count - first < n)
+        return false;
+    uint64_t bits = slots->words[word] >> bit;
+    if (bit + n > 64)
+        bits |= slots->words[word + 1] << (64 - bit);
+    return (~bits & wrg_slots_mask(n)) == 0;
 }
 
 static inline void wrg_slots_put(struct wrg_slots *slots, uint32_t slot)
@@ -127,6 +150,19 @@ static inline void wrg_slots_put_next(struct wrg_slots_putting *putting, uint32_
         wrg_slots_put_flush(putting);
     putting->word = slot / 64;
     putting->bits |= 1ull << (slot % 64);
+}
+
+/* n neighbours, 1..64. */
+static inline void wrg_slots_put_run(struct wrg_slots_putting *putting, uint32_t first, uint32_t n)
+{
+    uint32_t bit = first % 64, here = wrg_min_u32(n, 64 - bit);
+
+    if (first / 64 != putting->word)
+        wrg_slots_put_flush(putting);
+    putting->word = first / 64;
+    putting->bits |= wrg_slots_mask(here) << bit;
+    if (here < n)
+        wrg_slots_put_run(putting, first + here, n - here);
 }
 
 /* count: how many there were. */

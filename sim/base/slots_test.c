@@ -183,6 +183,66 @@ static void random_walk__agrees_with_a_plain_array(void **state)
         assert_true(model_step(model, sizeof(model), &seed));
 }
 
+/* The lowest free ones, in order. */
+static void model_take_many(uint8_t *model, uint32_t count, uint32_t max)
+{
+    uint32_t got[100], slot = 0;
+    uint32_t n = wrg_slots_take_many(&slots, got, max);
+
+    for (uint32_t i = 0; i < n; i++, slot++) {
+        while (slot < count && model[slot])
+            slot++;
+        assert_int_equal(got[i], slot);
+        model[slot] = 1;
+    }
+    for (; slot < count && n < max; slot++)
+        assert_int_equal(model[slot], 1);
+}
+
+/* Some runs that are taken all over, given back together. */
+static void model_put_runs(uint8_t *model, uint32_t count, unsigned *seed)
+{
+    struct wrg_slots_putting putting = wrg_slots_put_begin(&slots);
+    uint32_t given = 0;
+
+    for (uint32_t first = 0; first < count;) {
+        uint32_t n = 1 + (uint32_t)rand_r(seed) % 64, taken = 0;
+        while (taken < n && first + taken < count && model[first + taken])
+            taken++;
+        assert_int_equal(wrg_slots_are_taken(&slots, first, n), taken == n);
+        if (taken == n && rand_r(seed) % 2) {
+            wrg_slots_put_run(&putting, first, n);
+            memset(model + first, 0, n);
+            given += n;
+        }
+        first += taken == n ? n : 1;
+    }
+    wrg_slots_put_end(&putting, given);
+}
+
+static void runs_at_random__agree_with_a_plain_array(void **state)
+{
+    uint8_t model[330] = { 0 };
+    unsigned seed = 7;
+
+    (void)state;
+    fresh(sizeof(model));
+    for (unsigned i = 0; i < 5000; i++) {
+        uint32_t lone = (uint32_t)rand_r(&seed) % sizeof(model), taken = 0;
+        model_take_many(model, sizeof(model), (uint32_t)rand_r(&seed) % 101);
+        if (model[lone]) /* a hole */
+            wrg_slots_put(&slots, lone);
+        model[lone] = 0;
+        if (rand_r(&seed) % 2)
+            model_put_runs(model, sizeof(model), &seed);
+        for (uint32_t k = 0; k < sizeof(model); k++) {
+            assert_int_equal(wrg_slots_is_taken(&slots, k), model[k]);
+            taken += model[k];
+        }
+        assert_int_equal(slots.taken, taken);
+    }
+}
+
 static void take_many__same_slots_as_one_by_one(void **state)
 {
     static const uint32_t holes[] = { 3, 62, 63, 64, 130, 190 };
@@ -254,6 +314,7 @@ int main(void)
         cmocka_unit_test(take_many__same_slots_as_one_by_one),
         cmocka_unit_test(take_many_of_few__what_there_is),
         cmocka_unit_test(put_many__same_as_one_by_one),
+        cmocka_unit_test(runs_at_random__agree_with_a_plain_array),
         cmocka_unit_test(restore__is_the_state_at_save),
         cmocka_unit_test(random_walk__agrees_with_a_plain_array),
     };

@@ -365,8 +365,8 @@ static uint32_t count_neighbours(const struct run *run, const struct wrg_disk_co
 
     for (count = wrg_min_u32(count, room); i < count; i++) {
         const struct wrg_view *view = &first[i];
-        if (vec[i].page != vec->page + i || vec[i].len != BLOCK_BYTES || vec[i].off ||
-            view->handle != vec->page + i || view->base != first->base + (size_t)i * BLOCK_BYTES)
+        if (view->handle != vec[i].page || vec[i].len != BLOCK_BYTES || vec[i].off ||
+            view->base != first->base + (size_t)i * BLOCK_BYTES)
             break;
         if (!run->write && (!(view->flags & WRG_VIEW_WRITE) || !dirty[i]))
             break;

@@ -9,7 +9,7 @@
  *               frames of its own
  * Files         gnttab_table.c the table: frames, growth, version; gnttab_guest.c the guest's
  *               kernel; gnttab_pin.c what Xen checks and records; gnttab.c map and unmap;
- *               gnttab_copy.c copy; gnttab_quiet.c the usual case of big requests, fast
+ *               gnttab_copy.c copy; gnttab_quiet*.c the usual case of big requests, fast
  * Layer         xen
  * Bounds        up to 64 grant frames of 512 (version 2: 256) entries, one at first and more when
  *               they are needed; refs 0..7 are reserved; 128 pins of a kind

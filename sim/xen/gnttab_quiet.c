@@ -1,27 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/* What is usual of Xen's side: pages are mapped, and mappings end. */
 #include "xen/gnttab_quiet.h"
+#include "xen/gnttab_run.h"
 
-#include "xen/gnttab_impl.h"
-
-/* Entries, pins and mappings are read and written as one word each. */
-WRG_STATIC_ASSERT(sizeof(struct wrg_grant_pin) == 8 && sizeof(struct wrg_maptrack) == 8 &&
-                      sizeof(struct wrg_view) == 16,
-                  "one store each");
-
-#define IN_USE (GTF_reading | GTF_writing)
-
-static inline uint64_t word_of(const void *at)
-{
-    uint64_t word;
-
-    memcpy(&word, at, sizeof(word));
-    return word;
-}
-
-static inline void put_word(void *at, uint64_t word)
-{
-    memcpy(at, &word, sizeof(word));
-}
+#define IN_USE    (GTF_reading | GTF_writing)
+#define FRAME     (UINT64_C(0xffffffff) << 32) /* of an entry */
+#define PINS      (UINT64_C(0xffffffff) << 32) /* of a pin */
+#define NEXT_PAGE (UINT64_C(1) << 32)
 
 /* Whether an entry has one mapping, a host's. */
 static inline bool is_one(uint32_t pins)
@@ -29,107 +14,11 @@ static inline bool is_one(uint32_t pins)
     return pins == 1u << 8 * WRG_PIN_HOST_READ || pins == 1u << 8 * WRG_PIN_HOST_WRITE;
 }
 
-/* What the loops need, kept out of the way of their stores. */
-struct quiet {
-    struct wrg_xen *xen;
-    struct wrg_frame *frames;
-    const uint8_t *dirty;
-    uint8_t *base;
-    struct wrg_grant_entry *table; /* of the granter */
-    uint32_t table_frame;
-    uint32_t marked; /* the frame of the table that was marked last */
-};
-
-static inline struct quiet quiet_on(struct wrg_xen *xen, const struct wrg_domain *granter)
+static uint64_t one_mapping(void)
 {
-    return (struct quiet){ .xen = xen,
-                           .frames = xen->memory.frames,
-                           .dirty = xen->memory.dirty,
-                           .base = xen->memory.base,
-                           .table = wrg_gnttab_entry(xen, granter, 0),
-                           .table_frame = granter->gnttab.first_frame,
-                           .marked = UINT32_MAX };
-}
+    const struct wrg_frame frame = { .mapped = 1 };
 
-/* Before a change of what is known of a frame. */
-static inline void mark(const struct quiet *q, uint32_t frame)
-{
-    if (WRG_UNLIKELY(!q->dirty[frame]))
-        wrg_memory_mark_meta(&q->xen->memory, frame);
-}
-
-static inline void mark_entry(struct quiet *q, uint32_t gref)
-{
-    uint32_t frame = q->table_frame + gref / WRG_GNTTAB_PER_FRAME;
-
-    if (WRG_LIKELY(frame == q->marked))
-        return;
-    q->marked = frame;
-    wrg_memory_mark(&q->xen->memory, frame);
-}
-
-/* The view at a handle's place, NULL if the handle is not valid. */
-static inline struct wrg_view *view_at(struct wrg_view *views, uint32_t nviews, uint32_t page)
-{
-    uint32_t at = page & WRG_VIEW_MASK;
-
-    return at < nviews && views[at].handle == page && views[at].base ? &views[at] : NULL;
-}
-
-uint32_t wrg_gnttab_grant_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
-                                const struct wrg_gnttab_grant *args, uint32_t first, uint32_t count)
-{
-    struct quiet q = quiet_on(xen, dom);
-    struct wrg_view *views = dom->views;
-    const uint32_t *pages = args->pages + first;
-    const uint32_t *grefs = args->grefs + first;
-    uint32_t nviews = dom->nviews;
-    uint64_t head =
-        (uint64_t)args->domid << 16 | GTF_permit_access | (args->readonly ? GTF_readonly : 0);
-    uint32_t i;
-
-    for (i = 0; i < count; i++) {
-        const struct wrg_view *view = view_at(views, nviews, pages[i]);
-        if (!view)
-            break;
-        uint32_t frame = view->frame, gref = grefs[i];
-        mark_entry(&q, gref);
-        mark(&q, frame);
-        q.frames[frame].granted++;
-        put_word(&q.table[gref], head | (uint64_t)frame << 32);
-    }
-    dom->gnttab.given += i;
-    return i;
-}
-
-uint32_t wrg_gnttab_end_quiet(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t *grefs,
-                              uint32_t count)
-{
-    struct quiet q = quiet_on(xen, dom);
-    struct wrg_slots *refs = &dom->gnttab.refs;
-    struct wrg_slots_putting putting = wrg_slots_put_begin(refs);
-    uint32_t nframes = xen->memory.nframes;
-    uint32_t i;
-
-    for (i = 0; i < count; i++) {
-        uint32_t gref = grefs[i];
-        if (gref < WRG_GNTTAB_RESERVED || !wrg_slots_is_taken(refs, gref))
-            break;
-        uint64_t word = word_of(&q.table[gref]);
-        uint32_t frame = (uint32_t)(word >> 32);
-        /* Of a ref that comes twice, the entry is empty the second time. */
-        if ((word & (IN_USE | GTF_type_mask)) != GTF_permit_access || frame >= nframes ||
-            !q.frames[frame].granted)
-            break;
-        mark_entry(&q, gref);
-        q.table[gref].flags = 0;
-        q.frames[frame].granted--;
-        wrg_slots_put_next(&putting, gref);
-        grefs[i] = WRG_NO_GREF;
-    }
-    wrg_slots_put_end(&putting, i);
-    dom->gnttab.given -= i;
-    return i;
+    return wrg_word(&frame);
 }
 
 /* Entries of version 1, that nobody plays with. */
@@ -162,8 +51,131 @@ static struct mapping mapping_of(const struct wrg_domain *dom, const struct wrg_
                              .mask = UINT32_C(0xffff) << 16 | mask,
                              .bits = write ? IN_USE : GTF_reading,
                              .flags = write ? WRG_VIEW_WRITE : 0,
-                             .pin = word_of(&pin),
-                             .track = word_of(&track) };
+                             .pin = wrg_word(&pin),
+                             .track = wrg_word(&track) };
+}
+
+struct mappings {
+    struct wrg_quiet q;
+    struct mapping m;
+    struct wrg_grant_pin *pins;
+    struct wrg_maptrack *tracks;
+    struct wrg_view *views; /* of mappings: by slot */
+    uint32_t own;           /* views before them */
+    uint32_t nrefs;
+    uint32_t low, frames; /* of the granter */
+};
+
+static struct mappings mappings_of(struct wrg_xen *xen, struct wrg_domain *dom,
+                                   const struct wrg_gnttab_map *args,
+                                   const struct wrg_domain *granter)
+{
+    return (struct mappings){ .q = wrg_quiet_on(xen, granter),
+                              .m = mapping_of(dom, args),
+                              .pins = granter->gnttab.pins,
+                              .tracks = dom->gnttab.maptrack,
+                              .views = dom->views + dom->nframes,
+                              .own = dom->nframes,
+                              .nrefs = wrg_gnttab_size(&granter->gnttab),
+                              .low = granter->first_frame,
+                              .frames = granter->nframes };
+}
+
+/* Entries that may be mapped, of neighbours in memory, which nobody has mapped. */
+static bool may_map_run(const struct mappings *ms, uint32_t gref, uint32_t frame)
+{
+    struct wrg_row row = wrg_row_of(ms->m.want | (uint64_t)frame << 32, NEXT_PAGE);
+
+    return wrg_run_fits(frame - ms->low, ms->frames) &&
+           wrg_row_is(&ms->q.table[gref], row, FRAME | ms->m.mask) &&
+           wrg_row_is(&ms->pins[gref], wrg_row_of(0, 0), PINS);
+}
+
+/* Whether slots have been used before: then their next handles stand there. */
+static bool have_handles(const struct wrg_view *views)
+{
+    bool none = false;
+
+    for (uint32_t i = 0; i < WRG_RUN; i++)
+        none |= views[i].handle == 0;
+    return !none;
+}
+
+/* Mappings of neighbours in memory, of which this is the first. */
+static void put_views(struct wrg_view *views, const struct wrg_view *first,
+                      struct wrg_gnttab_map_op *ops)
+{
+    const wrg_pair handle = { 0, UINT64_C(0xffffffff) };
+    struct wrg_row row = wrg_view_row(first);
+
+    for (uint32_t i = 0; i < WRG_RUN; i++, row.first += row.step) {
+        wrg_pair view = wrg_pair_at(views, i) & handle;
+        ops[i].page = (uint32_t)view[1];
+        ops[i].status = GNTST_okay;
+        wrg_put_pair(views, i, view | (row.first & ~handle));
+    }
+}
+
+static bool grefs_follow(const struct wrg_gnttab_map_op *ops)
+{
+    uint32_t odd = 0;
+
+    for (uint32_t i = 0; i < WRG_RUN; i++)
+        odd |= ops[i].gref ^ (ops[0].gref + i);
+    return odd == 0;
+}
+
+static bool map_run(struct mappings *ms, struct wrg_gnttab_map_op *ops, const uint32_t *slots)
+{
+    const uint32_t gref = ops[0].gref, slot = slots[0];
+
+    if (!wrg_run_fits(gref, ms->nrefs) || !grefs_follow(ops) || !wrg_numbers_follow(slots))
+        return false;
+    uint32_t frame = ms->q.table[gref].frame;
+    if (!may_map_run(ms, gref, frame) || !have_handles(&ms->views[slot]))
+        return false;
+    const struct wrg_view view = { .base = wrg_memory_at(ms->q.memory, frame),
+                                   .frame = frame & 0xffffff,
+                                   .flags = ms->m.flags };
+    wrg_quiet_mark_entries(&ms->q, gref);
+    wrg_mark_run(ms->q.memory, frame);
+    wrg_row_change(&ms->q.table[gref], UINT64_MAX, ms->m.bits);
+    wrg_row_put(&ms->pins[gref], wrg_row_of(ms->m.pin | frame, 1));
+    wrg_row_put(&ms->tracks[slot], wrg_row_of(ms->m.track | gref, 1));
+    wrg_row_add(&ms->q.frames[frame], one_mapping());
+    put_views(&ms->views[slot], &view, ops);
+    return true;
+}
+
+/* Returns how many of the first are done. */
+static uint32_t map_few(struct mappings *ms, struct wrg_gnttab_map_op *op, const uint32_t *slots,
+                        uint32_t count)
+{
+    const struct mapping *m = &ms->m;
+    uint32_t i;
+
+    for (i = 0; i < count; i++, op++) {
+        uint32_t gref = op->gref, slot = slots[i];
+        if (gref >= ms->nrefs || wrg_gnttab_pins(&ms->pins[gref]))
+            break;
+        uint64_t word = wrg_word(&ms->q.table[gref]);
+        uint32_t frame = (uint32_t)(word >> 32);
+        if ((((uint32_t)word ^ m->want) & m->mask) || frame - ms->low >= ms->frames)
+            break;
+        wrg_quiet_mark_entry(&ms->q, gref);
+        wrg_quiet_mark(&ms->q, frame);
+        ms->q.table[gref].flags = (uint16_t)word | m->bits;
+        wrg_put_word(&ms->pins[gref], m->pin | frame);
+        wrg_put_word(&ms->tracks[slot], m->track | gref);
+        ms->q.frames[frame].mapped++;
+        op->page = wrg_gnttab_generation(&ms->views[slot]) | (ms->own + slot);
+        op->status = GNTST_okay;
+        ms->views[slot] = (struct wrg_view){ .base = wrg_memory_at(ms->q.memory, frame),
+                                             .handle = op->page,
+                                             .frame = frame & 0xffffff,
+                                             .flags = m->flags };
+    }
+    return i;
 }
 
 uint32_t wrg_gnttab_map_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
@@ -171,41 +183,99 @@ uint32_t wrg_gnttab_map_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
                               const uint32_t *slots, uint32_t count)
 {
     struct wrg_domain *granter = wrg_xen_domain(xen, args->domid);
-    const struct mapping m = mapping_of(dom, args);
-    uint32_t i;
+    uint32_t i = 0;
 
     if (!granter || !is_usual(&granter->gnttab))
         return 0;
-    struct quiet q = quiet_on(xen, granter);
-    struct wrg_grant_pin *pins = granter->gnttab.pins;
-    struct wrg_maptrack *tracks = dom->gnttab.maptrack;
-    struct wrg_gnttab_map_op *op = args->ops + first;
-    struct wrg_view *views = dom->views;
-    uint32_t nrefs = wrg_gnttab_size(&granter->gnttab), own = dom->nframes;
-    uint32_t low = granter->first_frame, frames = granter->nframes;
-    for (i = 0; i < count; i++, op++) {
-        uint32_t gref = op->gref, at = own + slots[i];
-        if (gref >= nrefs || wrg_gnttab_pins(&pins[gref]))
-            break;
-        uint64_t word = word_of(&q.table[gref]);
-        uint32_t frame = (uint32_t)(word >> 32);
-        if ((((uint32_t)word ^ m.want) & m.mask) || frame - low >= frames)
-            break;
-        mark_entry(&q, gref);
-        mark(&q, frame);
-        q.table[gref].flags = (uint16_t)word | m.bits;
-        put_word(&pins[gref], m.pin | frame);
-        put_word(&tracks[slots[i]], m.track | gref);
-        q.frames[frame].mapped++;
-        uint32_t handle = wrg_gnttab_generation(&views[at]) | at;
-        op->page = handle;
-        op->status = GNTST_okay;
-        views[at] = (struct wrg_view){ .base = q.base + ((size_t)frame << WRG_PAGE_SHIFT),
-                                       .handle = handle,
-                                       .frame = frame & 0xffffff,
-                                       .flags = m.flags };
+    struct mappings ms = mappings_of(xen, dom, args, granter);
+    for (uint32_t n = 0, done = 0; i < count && done == n; i += done) {
+        struct wrg_gnttab_map_op *ops = args->ops + first + i;
+        n = wrg_min_u32(count - i, WRG_RUN);
+        done = n == WRG_RUN && map_run(&ms, ops, slots + i) ? n : map_few(&ms, ops, slots + i, n);
     }
     granter->gnttab.pinned += i;
+    return i;
+}
+
+/* ---- unmapping ---- */
+
+struct unmapping {
+    struct wrg_quiet q;
+    struct wrg_grant_pin *pins;
+    const struct wrg_maptrack *tracks;
+    struct wrg_view *views; /* of mappings: by slot */
+    struct wrg_slots_putting putting;
+    uint32_t own, mappings;
+    uint64_t granter;
+};
+
+/* Mappings that follow each other in every way, and are all that is mapped of their entries. */
+static bool is_run(const struct unmapping *u, uint32_t slot, const uint32_t *pages)
+{
+    uint64_t track = wrg_word(&u->tracks[slot]);
+
+    if ((uint16_t)(track >> 32) != u->granter || !wrg_views_follow(&u->views[slot], pages) ||
+        !wrg_row_is(&u->tracks[slot], wrg_row_of(track, 1), UINT64_MAX))
+        return false;
+    const struct wrg_grant_pin *pins = &u->pins[(uint32_t)track];
+    return is_one(wrg_gnttab_pins(pins)) &&
+           wrg_row_is(pins, wrg_row_of(wrg_word(pins), 1), UINT64_MAX);
+}
+
+static void retire_views(struct wrg_view *views)
+{
+    const wrg_pair next = { 0, UINT64_C(1) << WRG_VIEW_BITS };
+    const wrg_pair rest = { 0, UINT64_MAX };
+
+    for (uint32_t i = 0; i < WRG_RUN; i++)
+        wrg_put_pair(views, i, (wrg_pair_at(views, i) & rest) + next);
+}
+
+/* Handles that begin anew are not usual. */
+static bool is_last_generation(const uint32_t *pages)
+{
+    bool last = false;
+
+    for (uint32_t i = 0; i < WRG_RUN; i++)
+        last |= pages[i] >= (uint32_t)WRG_VIEW_GENERATION;
+    return last;
+}
+
+static bool unmap_run(struct unmapping *u, const uint32_t *pages)
+{
+    const uint32_t slot = (pages[0] & WRG_VIEW_MASK) - u->own;
+
+    if (!wrg_run_fits(slot, u->mappings) || !is_run(u, slot, pages) || is_last_generation(pages))
+        return false;
+    uint32_t gref = u->tracks[slot].gref;
+    wrg_quiet_mark_entries(&u->q, gref);
+    wrg_row_change(&u->q.table[gref], ~(uint64_t)IN_USE, 0);
+    wrg_row_change(&u->pins[gref], ~PINS, 0);
+    wrg_row_add(&u->q.frames[u->views[slot].frame], -one_mapping());
+    retire_views(&u->views[slot]);
+    wrg_slots_put_run(&u->putting, slot, WRG_RUN);
+    return true;
+}
+
+static uint32_t unmap_few(struct unmapping *u, const uint32_t *pages, uint32_t count)
+{
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        uint32_t slot = (pages[i] & WRG_VIEW_MASK) - u->own;
+        if (slot >= u->mappings || u->views[slot].handle != pages[i] || !u->views[slot].base)
+            break;
+        uint64_t track = wrg_word(&u->tracks[slot]);
+        uint32_t gref = (uint32_t)track;
+        if ((uint16_t)(track >> 32) != u->granter || !is_one(wrg_gnttab_pins(&u->pins[gref])))
+            break;
+        wrg_quiet_mark_entry(&u->q, gref);
+        u->q.table[gref].flags &= (uint16_t)~IN_USE;
+        memset(u->pins[gref].count, 0, sizeof(u->pins[gref].count));
+        u->q.frames[u->views[slot].frame].mapped--;
+        wrg_gnttab_retire(&u->views[slot], slot + u->own);
+        wrg_slots_put_next(&u->putting, slot);
+    }
     return i;
 }
 
@@ -213,36 +283,26 @@ uint32_t wrg_gnttab_map_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
 uint32_t wrg_gnttab_unmap_quiet(struct wrg_xen *xen, struct wrg_domain *dom, const uint32_t *pages,
                                 uint32_t count)
 {
-    const struct wrg_maptrack *tracks = dom->gnttab.maptrack;
-    uint32_t own = dom->nframes, mappings = dom->nviews - own;
-    struct wrg_view *views = dom->views + own;
-    uint32_t i, slot = (pages[0] & WRG_VIEW_MASK) - own;
+    struct unmapping u = { .tracks = dom->gnttab.maptrack,
+                           .views = dom->views + dom->nframes,
+                           .own = dom->nframes,
+                           .mappings = dom->nviews - dom->nframes };
+    uint32_t i = 0, slot = (pages[0] & WRG_VIEW_MASK) - u.own;
 
-    if (slot >= mappings)
+    if (slot >= u.mappings)
         return 0;
-    uint64_t domid = tracks[slot].granter;
-    struct wrg_domain *granter = &xen->domains[domid];
-    struct wrg_grant_pin *pins = granter->gnttab.pins;
+    struct wrg_domain *granter = &xen->domains[u.tracks[slot].granter];
     if (!is_usual(&granter->gnttab))
         return 0;
-    struct quiet q = quiet_on(xen, granter);
-    struct wrg_slots_putting putting = wrg_slots_put_begin(&dom->mappings);
-    for (i = 0; i < count; i++) {
-        slot = (pages[i] & WRG_VIEW_MASK) - own;
-        if (slot >= mappings || views[slot].handle != pages[i] || !views[slot].base)
-            break;
-        uint64_t track = word_of(&tracks[slot]);
-        uint32_t gref = (uint32_t)track;
-        if ((uint16_t)(track >> 32) != domid || !is_one(wrg_gnttab_pins(&pins[gref])))
-            break;
-        mark_entry(&q, gref);
-        q.table[gref].flags &= (uint16_t)~IN_USE;
-        memset(pins[gref].count, 0, sizeof(pins[gref].count));
-        q.frames[views[slot].frame].mapped--;
-        wrg_gnttab_retire(&views[slot], slot + own);
-        wrg_slots_put_next(&putting, slot);
+    u.q = wrg_quiet_on(xen, granter);
+    u.pins = granter->gnttab.pins;
+    u.granter = granter->domid;
+    u.putting = wrg_slots_put_begin(&dom->mappings);
+    for (uint32_t n = 0, done = 0; i < count && done == n; i += done) {
+        n = wrg_min_u32(count - i, WRG_RUN);
+        done = n == WRG_RUN && unmap_run(&u, pages + i) ? n : unmap_few(&u, pages + i, n);
     }
-    wrg_slots_put_end(&putting, i);
+    wrg_slots_put_end(&u.putting, i);
     granter->gnttab.pinned -= i;
     return i;
 }
