@@ -69,7 +69,7 @@ static int take_buffers(struct back_request *req)
         req->pages[req->nmapped++] = alloc.page;
     }
     for (uint32_t i = 0; i < req->nseg; i++)
-        req->vecs[i] = wrg_back_vec(req, i, req->pages[i]);
+        req->vecs[i] = wrg_back_vec(&req->segs[i], req->pages[i]);
     return 0;
 }
 

@@ -62,21 +62,22 @@ static int map_batch(struct back_request *req, uint32_t first, uint32_t count)
                                   .readonly = req->io_op == WRG_IO_WRITE,
                                   .count = count,
                                   .ops = ops };
-    int result = 0;
+    const struct wrg_blkif_segment *segs = req->segs + first;
+    struct wrg_vec *vecs = req->vecs + first;
+    uint32_t *pages = req->pages + req->nmapped;
+    uint32_t mapped = 0;
 
     for (uint32_t i = 0; i < count; i++)
-        ops[i] = (struct wrg_gnttab_map_op){ .gref = req->segs[first + i].gref };
+        ops[i].gref = segs[i].gref;
     if (wrg_port_gnttab_map(req->queue->port, &map))
         return -EFAULT;
     for (uint32_t i = 0; i < count; i++) {
-        if (ops[i].status != BACK_GNTST_OKAY) {
-            result = -EFAULT;
-            continue;
-        }
-        req->pages[req->nmapped++] = ops[i].page;
-        req->vecs[first + i] = wrg_back_vec(req, first + i, ops[i].page);
+        pages[mapped] = ops[i].page;
+        mapped += ops[i].status == BACK_GNTST_OKAY;
+        vecs[i] = wrg_back_vec(&segs[i], ops[i].page); /* of no use if one has failed */
     }
-    return result;
+    req->nmapped += mapped;
+    return mapped == count ? 0 : -EFAULT;
 }
 
 static int acquire(struct back_request *req)

@@ -45,11 +45,9 @@ static inline const struct back_data *wrg_back_data(const struct wrg_back *back)
     return wrg_back_ways[back->way];
 }
 
-/* Where in a page the data of segment i lies; the page is to be filled in. */
-static inline struct wrg_vec wrg_back_vec(const struct back_request *req, uint32_t i, uint32_t page)
+/* Where in this page the data of a segment lies. */
+static inline struct wrg_vec wrg_back_vec(const struct wrg_blkif_segment *seg, uint32_t page)
 {
-    const struct wrg_blkif_segment *seg = &req->segs[i];
-
     return (struct wrg_vec){
         .page = page,
         .off = (uint16_t)(seg->first_sect * WRG_SECTOR_SIZE),

@@ -212,7 +212,7 @@ static uint16_t *pooled_of(const struct back_request *req)
 static void use(struct back_request *req, uint32_t i, const struct entry *entry)
 {
     pooled_of(req)[req->npooled++] = (uint16_t)(entry - pool_of(req->queue)->entries);
-    req->vecs[i] = wrg_back_vec(req, i, entry->page);
+    req->vecs[i] = wrg_back_vec(&req->segs[i], entry->page);
 }
 
 /* A new mapping of segment i goes into the pool, or ends with the request. */
@@ -225,7 +225,7 @@ static void keep(struct back_request *req, uint32_t i, uint32_t page)
         return;
     }
     req->pages[req->nmapped++] = page;
-    req->vecs[i] = wrg_back_vec(req, i, page);
+    req->vecs[i] = wrg_back_vec(&req->segs[i], page);
 }
 
 /* Of this many segments from `first` on, those that the pool does not have; how many. */

@@ -65,17 +65,28 @@ static bool is_aligned(const struct wrg_back *back, struct back_request *req)
     return (all & wrg_block_mask(&back->units)) == 0;
 }
 
+/* False: a segment is none. Looks at all of them, without a branch: there may be 4096. */
+static bool count_sectors(struct back_request *req)
+{
+    const struct wrg_blkif_segment *segs = req->segs;
+    const uint32_t nseg = req->nseg;
+    uint32_t sectors = nseg, bad = 0;
+
+    for (uint32_t i = 0; i < nseg; i++) {
+        uint32_t first = segs[i].first_sect, last = segs[i].last_sect;
+        sectors += last - first;
+        bad |= (first > last) | (last >= WRG_BLKIF_SECTORS_PER_PAGE);
+    }
+    req->nsectors = sectors;
+    return !bad;
+}
+
 int16_t wrg_back_check_segments(const struct wrg_back *back, struct back_request *req)
 {
     if (__builtin_expect(back->units.block != 0, 0) && !is_aligned(back, req))
         return WRG_BLKIF_RSP_ERROR;
-    req->nsectors = 0;
-    for (uint32_t i = 0; i < req->nseg; i++) {
-        const struct wrg_blkif_segment *seg = &req->segs[i];
-        if (seg->first_sect > seg->last_sect || seg->last_sect >= WRG_BLKIF_SECTORS_PER_PAGE)
-            return WRG_BLKIF_RSP_ERROR;
-        req->nsectors += (uint64_t)seg->last_sect - seg->first_sect + 1;
-    }
+    if (!count_sectors(req))
+        return WRG_BLKIF_RSP_ERROR;
     if (req->io_op == WRG_IO_WRITE && back->readonly)
         return WRG_BLKIF_RSP_ERROR;
     if (req->sector > back->sectors || req->nsectors > back->sectors - req->sector)

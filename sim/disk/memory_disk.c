@@ -327,14 +327,17 @@ static void blame_vectors(const struct wrg_disk_request *request,
 static int check(const struct wrg_memory_disk *md, const struct wrg_disk_request *request,
                  const struct wrg_disk_context *context)
 {
-    uint64_t bytes = 0;
-    uint32_t odd = 0;
+    const struct wrg_vec *vec = request->vec;
+    const uint32_t nvec = request->nvec;
+    uint64_t bytes = 0, odd = 0, spare = 0;
 
-    for (uint32_t i = 0; i < request->nvec; i++) {
-        bytes += request->vec[i].len;
-        odd |= request->vec[i].len | (request->vec[i].len > WRG_PAGE_SIZE);
+    for (uint32_t i = 0; i < nvec; i++) {
+        uint64_t len = vec[i].len;
+        bytes += len;
+        odd |= len;
+        spare |= WRG_PAGE_SIZE - len;
     }
-    if (odd % WRG_SECTOR_SIZE) {
+    if (odd % WRG_SECTOR_SIZE || spare >> 63) {
         blame_vectors(request, context);
         return -EINVAL;
     }
@@ -354,21 +357,44 @@ static void emit_data(const struct run *run, const struct wrg_disk_request *requ
                  .payload = run->digests, .len = run->ndigests * (uint32_t)sizeof(uint64_t));
 }
 
+/* The second half of a view: its handle, frame and flags. */
+static uint64_t tail_of(const struct wrg_view *view)
+{
+    uint64_t tail;
+
+    memcpy(&tail, &view->handle, sizeof(tail));
+    return tail;
+}
+
+/* The same of a vector: where in its page the data lie. */
+static uint32_t part_of(const struct wrg_vec *vec)
+{
+    uint32_t part;
+
+    memcpy(&part, &vec->off, sizeof(part));
+    return part;
+}
+
+WRG_STATIC_ASSERT(sizeof(struct wrg_view) == 16 && sizeof(struct wrg_vec) == 8, "two halves each");
+
 /* As many pages as follow each other in memory, from the first of these vectors on. */
 static uint32_t count_neighbours(const struct run *run, const struct wrg_disk_context *context,
                                  const struct wrg_vec *vec, uint32_t count)
 {
-    const struct wrg_view *first = &context->dom->views[vec->page & WRG_VIEW_MASK];
-    const uint8_t *dirty = &context->xen->memory.dirty[first->frame];
-    uint32_t room = context->dom->nviews - (vec->page & WRG_VIEW_MASK);
-    uint32_t i = 0;
+    const struct wrg_view next = { .frame = 1 };
+    const struct wrg_vec whole = { .len = BLOCK_BYTES };
+    const struct wrg_view *view = &context->dom->views[vec->page & WRG_VIEW_MASK];
+    const uint8_t *dirty = &context->xen->memory.dirty[view->frame];
+    const uint8_t *base = view->base;
+    uint64_t tail = tail_of(view) - view->handle;
+    uint32_t i;
 
-    for (count = wrg_min_u32(count, room); i < count; i++) {
-        const struct wrg_view *view = &first[i];
-        if (view->handle != vec[i].page || vec[i].len != BLOCK_BYTES || vec[i].off ||
-            view->base != first->base + (size_t)i * BLOCK_BYTES)
-            break;
-        if (!run->write && (!(view->flags & WRG_VIEW_WRITE) || !dirty[i]))
+    if (!base || (!run->write && !(view->flags & WRG_VIEW_WRITE)))
+        return 0;
+    count = wrg_min_u32(count, context->dom->nviews - (vec->page & WRG_VIEW_MASK));
+    for (i = 0; i < count; i++, view++, base += BLOCK_BYTES, tail += tail_of(&next)) {
+        if (part_of(&vec[i]) != part_of(&whole) || tail_of(view) != (tail | vec[i].page) ||
+            view->base != base || (!run->write && !dirty[i]))
             break;
     }
     return i;
@@ -392,9 +418,9 @@ static uint32_t move_pages(struct run *run, const struct wrg_disk_context *conte
     count = wrg_min_u32(count, (uint32_t)__builtin_ctz(present));
     while (moved < count) {
         uint32_t at = vec[moved].page & WRG_VIEW_MASK;
-        if (at >= context->dom->nviews || !views[at].base)
-            break;
-        uint32_t n = count_neighbours(run, context, vec + moved, count - moved);
+        uint32_t n = at < context->dom->nviews
+                         ? count_neighbours(run, context, vec + moved, count - moved)
+                         : 0;
         if (!n)
             break;
         size_t begin = (size_t)moved * BLOCK_BYTES, len = (size_t)n * BLOCK_BYTES;

@@ -84,8 +84,11 @@ static void write_segments(struct wrg_front *front, const struct front_slot *slo
 
     if (n > WRG_BLKIF_SEGMENTS_PER_PAGE)
         n = WRG_BLKIF_SEGMENTS_PER_PAGE;
+    const struct wrg_vec *vec = part->io->vec + part->first_vec + first;
+    const uint32_t *grefs = slot->grefs + first;
+    const uint32_t shift = part->shift;
     for (uint32_t i = 0; i < n; i++) {
-        const struct wrg_blkif_segment seg = wrg_front_segment(slot, part, first + i);
+        const struct wrg_blkif_segment seg = wrg_front_segment(&vec[i], grefs[i], shift);
         wrg_wire_put_segment(bytes, i, &seg);
     }
     wrg_page_store(front->port, page, 0, bytes, n * SEGMENT_BYTES, WRG_SITE_INDIRECT);

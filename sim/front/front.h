@@ -226,15 +226,14 @@ int wrg_front_share(struct front_queue *queue, struct front_slot *slot,
                     const struct front_part *part);
 /* Takes all of it back; what the backend still maps makes the I/O stuck. */
 void wrg_front_end_share(struct front_queue *queue, struct front_slot *slot);
-static inline struct wrg_blkif_segment wrg_front_segment(const struct front_slot *slot,
-                                                         const struct front_part *part, uint32_t i)
+/* shift: from bytes to what segments are counted in. */
+static inline struct wrg_blkif_segment wrg_front_segment(const struct wrg_vec *vec, uint32_t gref,
+                                                         uint32_t shift)
 {
-    const struct wrg_vec *vec = &part->io->vec[part->first_vec + i];
-
     return (struct wrg_blkif_segment){
-        .gref = slot->grefs[i],
-        .first_sect = (uint8_t)(vec->off >> part->shift),
-        .last_sect = (uint8_t)(((uint32_t)(vec->off + vec->len) >> part->shift) - 1),
+        .gref = gref,
+        .first_sect = (uint8_t)(vec->off >> shift),
+        .last_sect = (uint8_t)(((uint32_t)(vec->off + vec->len) >> shift) - 1),
     };
 }
 

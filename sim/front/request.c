@@ -221,7 +221,8 @@ static void put(struct front_queue *queue, struct front_slot *slot, const struct
     } else {
         wire.operation = slot->operation;
         for (uint32_t i = 0; i < part->nseg; i++)
-            wire.seg[i] = wrg_front_segment(slot, part, i);
+            wire.seg[i] =
+                wrg_front_segment(&part->io->vec[part->first_vec + i], slot->grefs[i], part->shift);
         if (slot->operation == WRG_BLKIF_OP_DISCARD) {
             wire.nr_sectors = wrg_front_block_io(part->io)->nsectors >> front->units.number;
             wire.flag = part->io->op == WRG_IO_SECURE_ERASE ? WRG_BLKIF_DISCARD_SECURE : 0;

@@ -275,16 +275,15 @@ bool wrg_edge_wait_ready(struct wrg_world_vbd *vbd, uint32_t *seen)
 static void fill_vectors(struct wrg_io_slot *slot, const struct wrg_edge_io *args, uint32_t npages)
 {
     struct wrg_vec *vec = npages <= WRG_ARRAY_LEN(slot->few) ? slot->few : slot->vec;
-    uint32_t left = args->count;
-    uint32_t first = args->first;
+    const uint32_t page = slot->page, skipped = args->first * WRG_SECTOR_SIZE;
+    const uint32_t end = skipped + args->count * WRG_SECTOR_SIZE;
 
-    for (uint32_t i = 0; i < npages; i++) {
-        uint32_t sectors = wrg_min_u32(SECTORS_PER_PAGE - first, left);
-        vec[i] = (struct wrg_vec){ .page = slot->page + i,
-                                   .off = (uint16_t)(first * WRG_SECTOR_SIZE),
-                                   .len = (uint16_t)(sectors * WRG_SECTOR_SIZE) };
-        left -= sectors;
-        first = 0;
+    for (uint32_t i = 0; i < npages; i++)
+        vec[i] = (struct wrg_vec){ .page = page + i, .len = WRG_PAGE_SIZE };
+    if (npages) {
+        vec[npages - 1].len = (uint16_t)(end - (npages - 1) * WRG_PAGE_SIZE);
+        vec[0].off = (uint16_t)skipped;
+        vec[0].len = (uint16_t)(vec[0].len - skipped);
     }
     slot->io.nvec = npages;
     slot->io.vec = vec;
