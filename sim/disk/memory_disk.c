@@ -357,47 +357,53 @@ static void emit_data(const struct run *run, const struct wrg_disk_request *requ
                  .payload = run->digests, .len = run->ndigests * (uint32_t)sizeof(uint64_t));
 }
 
-/* The second half of a view: its handle, frame and flags. */
-static uint64_t tail_of(const struct wrg_view *view)
-{
-    uint64_t tail;
-
-    memcpy(&tail, &view->handle, sizeof(tail));
-    return tail;
-}
-
-/* The same of a vector: where in its page the data lie. */
-static uint32_t part_of(const struct wrg_vec *vec)
+/* Where in its page the data of a vector lie. */
+static inline uint32_t part_of(const struct wrg_vec *vec)
 {
     uint32_t part;
 
+    WRG_STATIC_ASSERT(sizeof(*vec) == sizeof(vec->page) + sizeof(part), "two halves");
     memcpy(&part, &vec->off, sizeof(part));
     return part;
 }
 
-WRG_STATIC_ASSERT(sizeof(struct wrg_view) == 16 && sizeof(struct wrg_vec) == 8, "two halves each");
-
-/* As many pages as follow each other in memory, from the first of these vectors on. */
-static uint32_t count_neighbours(const struct run *run, const struct wrg_disk_context *context,
-                                 const struct wrg_vec *vec, uint32_t count)
+/*
+ * Of vectors of whole pages: as many from the first one on as follow each other in memory, and
+ * may be moved. dirty: of the frames of a read, which writes to them.
+ */
+__attribute__((always_inline)) static inline uint32_t count_neighbours(const struct wrg_view *view,
+                                                                       const struct wrg_vec *vec,
+                                                                       uint32_t count,
+                                                                       const uint8_t *dirty)
 {
-    const struct wrg_view next = { .frame = 1 };
     const struct wrg_vec whole = { .len = BLOCK_BYTES };
-    const struct wrg_view *view = &context->dom->views[vec->page & WRG_VIEW_MASK];
-    const uint8_t *dirty = &context->xen->memory.dirty[view->frame];
     const uint8_t *base = view->base;
-    uint64_t tail = tail_of(view) - view->handle;
     uint32_t i;
 
-    if (!base || (!run->write && !(view->flags & WRG_VIEW_WRITE)))
+    if (!base)
         return 0;
-    count = wrg_min_u32(count, context->dom->nviews - (vec->page & WRG_VIEW_MASK));
-    for (i = 0; i < count; i++, view++, base += BLOCK_BYTES, tail += tail_of(&next)) {
-        if (part_of(&vec[i]) != part_of(&whole) || tail_of(view) != (tail | vec[i].page) ||
-            view->base != base || (!run->write && !dirty[i]))
+    for (i = 0; i < count; i++, view++, vec++, base += BLOCK_BYTES) {
+        if (part_of(vec) != part_of(&whole) || view->handle != vec->page || view->base != base)
+            break;
+        if (dirty && (!(view->flags & WRG_VIEW_WRITE) || !dirty[i]))
             break;
     }
     return i;
+}
+
+/* From this vector on. */
+static uint32_t count_movable(const struct run *run, const struct wrg_disk_context *context,
+                              const struct wrg_vec *vec, uint32_t count)
+{
+    const uint32_t at = vec->page & WRG_VIEW_MASK, nviews = context->dom->nviews;
+    const struct wrg_view *view = &context->dom->views[at];
+
+    if (at >= nviews)
+        return 0;
+    count = wrg_min_u32(count, nviews - at);
+    if (run->write)
+        return count_neighbours(view, vec, count, NULL);
+    return count_neighbours(view, vec, count, &context->xen->memory.dirty[view->frame]);
 }
 
 /*
@@ -418,9 +424,7 @@ static uint32_t move_pages(struct run *run, const struct wrg_disk_context *conte
     count = wrg_min_u32(count, (uint32_t)__builtin_ctz(present));
     while (moved < count) {
         uint32_t at = vec[moved].page & WRG_VIEW_MASK;
-        uint32_t n = at < context->dom->nviews
-                         ? count_neighbours(run, context, vec + moved, count - moved)
-                         : 0;
+        uint32_t n = count_movable(run, context, vec + moved, count - moved);
         if (!n)
             break;
         size_t begin = (size_t)moved * BLOCK_BYTES, len = (size_t)n * BLOCK_BYTES;

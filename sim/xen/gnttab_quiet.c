@@ -105,14 +105,13 @@ static bool have_handles(const struct wrg_view *views)
 static void put_views(struct wrg_view *views, const struct wrg_view *first,
                       struct wrg_gnttab_map_op *ops)
 {
-    const wrg_pair handle = { 0, UINT64_C(0xffffffff) };
+    const wrg_pair handle = { 0, UINT32_MAX };
     struct wrg_row row = wrg_view_row(first);
 
     for (uint32_t i = 0; i < WRG_RUN; i++, row.first += row.step) {
-        wrg_pair view = wrg_pair_at(views, i) & handle;
-        ops[i].page = (uint32_t)view[1];
+        ops[i].page = views[i].handle;
         ops[i].status = GNTST_okay;
-        wrg_put_pair(views, i, view | (row.first & ~handle));
+        wrg_put_pair(views, i, (wrg_pair_at(views, i) & handle) | row.first);
     }
 }
 
@@ -209,12 +208,16 @@ struct unmapping {
     uint64_t granter;
 };
 
-/* Mappings that follow each other in every way, and are all that is mapped of their entries. */
+/*
+ * Mappings that are there, one behind the other in every way, and all that is mapped of their
+ * entries. That one comes twice is seen by the second time.
+ */
 static bool is_run(const struct unmapping *u, uint32_t slot, const uint32_t *pages)
 {
     uint64_t track = wrg_word(&u->tracks[slot]);
 
-    if ((uint16_t)(track >> 32) != u->granter || !wrg_views_follow(&u->views[slot], pages) ||
+    if (!wrg_slots_are_taken(u->putting.slots, slot, WRG_RUN) ||
+        (uint16_t)(track >> 32) != u->granter || !wrg_handles_are(&u->views[slot], pages) ||
         !wrg_row_is(&u->tracks[slot], wrg_row_of(track, 1), UINT64_MAX))
         return false;
     const struct wrg_grant_pin *pins = &u->pins[(uint32_t)track];
@@ -224,28 +227,18 @@ static bool is_run(const struct unmapping *u, uint32_t slot, const uint32_t *pag
 
 static void retire_views(struct wrg_view *views)
 {
-    const wrg_pair next = { 0, UINT64_C(1) << WRG_VIEW_BITS };
+    const wrg_pair next = { 0, WRG_GENERATION };
     const wrg_pair rest = { 0, UINT64_MAX };
 
     for (uint32_t i = 0; i < WRG_RUN; i++)
         wrg_put_pair(views, i, (wrg_pair_at(views, i) & rest) + next);
 }
 
-/* Handles that begin anew are not usual. */
-static bool is_last_generation(const uint32_t *pages)
-{
-    bool last = false;
-
-    for (uint32_t i = 0; i < WRG_RUN; i++)
-        last |= pages[i] >= (uint32_t)WRG_VIEW_GENERATION;
-    return last;
-}
-
 static bool unmap_run(struct unmapping *u, const uint32_t *pages)
 {
     const uint32_t slot = (pages[0] & WRG_VIEW_MASK) - u->own;
 
-    if (!wrg_run_fits(slot, u->mappings) || !is_run(u, slot, pages) || is_last_generation(pages))
+    if (!wrg_run_fits(slot, u->mappings) || !is_run(u, slot, pages))
         return false;
     uint32_t gref = u->tracks[slot].gref;
     wrg_quiet_mark_entries(&u->q, gref);

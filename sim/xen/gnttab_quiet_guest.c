@@ -18,19 +18,21 @@ static uint64_t one_grant(void)
 
 struct granting {
     struct wrg_quiet q;
+    const struct wrg_domain *dom;
     const struct wrg_view *views;
     uint32_t nviews;
     uint64_t head; /* of an entry, without its frame */
 };
 
+/* Pages of the guest's own: each place has one frame. */
 static bool grant_run(struct granting *g, const uint32_t *pages, const uint32_t *grefs)
 {
     const uint32_t at = pages[0] & WRG_VIEW_MASK, gref = grefs[0];
 
-    if (!wrg_run_fits(at, g->nviews) || !wrg_numbers_follow(grefs) ||
-        !wrg_views_follow(&g->views[at], pages))
+    if (!wrg_slots_are_taken(&g->dom->own, at, WRG_RUN) || !wrg_numbers_follow(grefs) ||
+        !wrg_handles_are(&g->views[at], pages))
         return false;
-    uint32_t frame = g->views[at].frame;
+    uint32_t frame = g->dom->first_frame + at;
     wrg_quiet_mark_entries(&g->q, gref);
     wrg_mark_run(g->q.memory, frame);
     wrg_row_add(&g->q.frames[frame], one_grant());
@@ -61,6 +63,7 @@ uint32_t wrg_gnttab_grant_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
                                 const struct wrg_gnttab_grant *args, uint32_t first, uint32_t count)
 {
     struct granting g = { .q = wrg_quiet_on(xen, dom),
+                          .dom = dom,
                           .views = dom->views,
                           .nviews = dom->nviews,
                           .head = (uint64_t)args->domid << 16 | GTF_permit_access |

@@ -375,6 +375,26 @@ static void handles_of_the_next_mappings__not_unmapped(void **state)
     }
 }
 
+/* What stood in their slots last is mapped again, elsewhere. */
+static void handles_of_slots_that_are_free__not_unmapped(void **state)
+{
+    uint32_t grefs[2][RUN], pages[2][RUN];
+
+    (void)state;
+    grant_all(page_of(t.front, RUN), grefs[0]);
+    grant_all(page_of(t.front, RUN), grefs[1]);
+    map_all(grefs[0], pages[0]);
+    map_all(grefs[1], pages[1]);
+    unmap_all(pages[0]);
+    unmap_all(pages[1]);
+    map_all(grefs[1], pages[0]);
+    for (uint32_t i = 0; i < RUN; i++)
+        pages[1][i] += 1u << WRG_VIEW_BITS;
+    unmap_all(pages[1]);
+    assert_int_equal(t.back->mappings.taken, RUN);
+    assert_int_equal(t.front->gnttab.pinned, RUN);
+}
+
 static void last_handle_of_a_slot__first_one_follows(void **state)
 {
     uint32_t grefs[RUN], pages[RUN];
@@ -405,6 +425,34 @@ static void entries_with_other_frames__nothing_taken_from_those(void **state)
     for (uint32_t i = 0; i < 2 * RUN; i++)
         assert_int_equal(t.xen.memory.frames[wrg_xen_view(t.front, page + i)->frame].granted,
                          i < RUN);
+}
+
+static int grant_result(const uint32_t pages[RUN])
+{
+    uint32_t grefs[RUN];
+    struct wrg_gnttab_grant args = {
+        .domid = WRG_DOM_BACK, .count = RUN, .pages = pages, .grefs = grefs
+    };
+
+    return wrg_gnttab_grant(&t.xen, t.front, &args);
+}
+
+static void pages_that_are_gone__not_granted(void **state)
+{
+    uint32_t first = page_of(t.front, RUN), pages[RUN];
+
+    (void)state;
+    t.trace.on = false;
+    wrg_xen_page_free(&t.xen, t.front, first, RUN);
+    for (uint32_t i = 0; i < RUN; i++)
+        pages[i] = first + i + (1u << WRG_VIEW_BITS); /* handles that are next */
+    assert_int_equal(grant_result(pages), -EINVAL);
+    first = page_of(t.front, RUN);
+    assert_int_equal(first, pages[0]);
+    assert_int_equal(grant_result(pages), 0);
+    memset(pages, 0, sizeof(pages)); /* where the table lies, and views have no handles */
+    assert_int_equal(grant_result(pages), -EINVAL);
+    assert_int_equal(t.front->gnttab.given, RUN);
 }
 
 /* Neighbours in memory, by refs that are none. */
@@ -442,8 +490,10 @@ int main(void)
         X(refs_on_both_sides_of_a_border__both_frames_marked),
         X(entries_of_refs_nobody_took__not_ended),
         X(handles_of_the_next_mappings__not_unmapped),
+        X(handles_of_slots_that_are_free__not_unmapped),
         X(last_handle_of_a_slot__first_one_follows),
         X(entries_with_other_frames__nothing_taken_from_those),
+        X(pages_that_are_gone__not_granted),
         X(pages_granted_twice__each_ref_is_let_go),
     };
 

@@ -97,32 +97,34 @@ static inline void wrg_row_add(void *at, uint64_t by)
         wrg_put_pair(at, i, wrg_pair_at(at, i) + wrg_both(by));
 }
 
-/* ---- rows of views: neighbours in an address space, of neighbours in memory ---- */
+/* ---- views ---- */
 
-#define WRG_VIEW_GENERATION (UINT64_C(0xffffffff) & ~(uint64_t)WRG_VIEW_MASK)
+#define WRG_GENERATION      (1u << WRG_VIEW_BITS)
+#define WRG_LAST_GENERATION (UINT32_MAX - WRG_VIEW_MASK)
 
-/* What a view is made of, as its handle goes on in a row: of any generation. */
+/* Views of neighbours in memory, but for their handles: those go on as they may. */
 static inline struct wrg_row wrg_view_row(const struct wrg_view *first)
 {
-    const struct wrg_view step = { .handle = 1, .frame = 1 };
+    const struct wrg_view step = { .frame = 1 };
 
     return (struct wrg_row){ .first = wrg_pair_at(first, 0),
                              .step = { WRG_PAGE_SIZE, wrg_word(&step.handle) } };
 }
 
-/* Whether they are, and the handles are these. Views without a page are not: nor is NULL a row. */
-static inline bool wrg_views_follow(const struct wrg_view *views, const uint32_t *pages)
+/*
+ * Whether these are the handles of the views, which shows that the pages are neighbours: a handle
+ * names its place. No handle is of generation 0, and the last one does not count, as what comes
+ * behind it is not one more. It takes more to know that a page is there.
+ */
+static inline bool wrg_handles_are(const struct wrg_view *views, const uint32_t *pages)
 {
-    struct wrg_row row = wrg_view_row(views);
-    wrg_pair odd = { 0 };
-    uint32_t wrong = 0;
+    uint32_t wrong = 0, odd = 0;
 
-    for (uint32_t i = 0; i < WRG_RUN; i++, row.first += row.step) {
-        wrg_pair view = wrg_pair_at(views, i);
-        odd |= view ^ row.first;
-        wrong |= (uint32_t)view[1] ^ pages[i];
-    }
-    return !wrong && wrg_is_zero(odd & (wrg_pair){ UINT64_MAX, ~WRG_VIEW_GENERATION });
+    for (uint32_t i = 0; i < WRG_RUN; i++)
+        odd |= pages[i] - WRG_GENERATION >= WRG_LAST_GENERATION - WRG_GENERATION;
+    for (uint32_t i = 0; i < WRG_RUN; i++)
+        wrong |= views[i].handle ^ pages[i];
+    return !wrong && !odd;
 }
 
 /* ---- numbers: handles, refs, slots ---- */
