@@ -22,6 +22,9 @@
 /* Seven cases of eight keep the connection they start with. */
 #define LIFE_MOST(seed) ((seed) / RAW_SHARE % 8u == 0 ? 3u : 0u)
 
+/* Three of four have one guest: each more connects, and does its I/O, in every run. */
+#define GUESTS_MOST(seed) ((seed) / RAW_SHARE / 8u % 4u == 0 ? 4u : 1u)
+
 static struct wrg_case bounded; /* too large for the stack */
 
 /* One mutation in so many is of raw bytes: what typed ops cannot express, the decoder must bear. */
@@ -75,6 +78,23 @@ static bool bound_life(struct wrg_case *c, unsigned most)
     return beyond;
 }
 
+/* Guests beside the first, one of which may be the neighbour. */
+static bool bound_guests(struct wrg_case *c, unsigned most)
+{
+    bool beyond = false;
+
+    for (unsigned i = 0; i < c->nops; i++) {
+        struct wrg_op_config *config = &c->ops[i].config;
+        if (c->ops[i].kind != WRG_OP_CONFIG ||
+            config->guests + (config->neighbour != WRG_NO) <= most)
+            continue;
+        config->guests = 1;
+        config->neighbour = WRG_NO;
+        beyond = true;
+    }
+    return beyond;
+}
+
 /* True if it was beyond. */
 static bool bound_op(struct wrg_op *op, uint64_t *pages, uint64_t *requests)
 {
@@ -107,6 +127,7 @@ static size_t bound(uint8_t *data, size_t size, size_t max, unsigned seed)
 
     wrg_case_decode(data, size, &bounded);
     bool beyond = bound_life(&bounded, LIFE_MOST(seed));
+    beyond |= bound_guests(&bounded, GUESTS_MOST(seed));
     for (unsigned i = 0; i < bounded.nops; i++)
         beyond |= bound_op(&bounded.ops[i], &pages, &requests);
     return beyond ? wrg_case_encode(&bounded, data, max) : size;
