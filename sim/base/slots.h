@@ -181,7 +181,7 @@ static inline uint32_t wrg_slots_high(const struct wrg_slots *slots)
     return high < slots->count ? high : slots->count;
 }
 
-/* A copy of the used part, for a snapshot: `buf` of wrg_slots_words(count) words. */
+/* A copy of the used part, for a snapshot: `buf` of `touched` words. */
 struct wrg_slots_saved {
     struct wrg_slots slots;
     uint32_t nwords;

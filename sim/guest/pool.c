@@ -187,19 +187,47 @@ struct saved_block {
 
 struct wrg_pool_saved {
     struct wrg_slots_saved slots[WRG_POOL_CLASSES];
-    uint64_t *words[WRG_POOL_CLASSES];
+    uint64_t *words[WRG_POOL_CLASSES]; /* within `memory`, as are the blocks and their bytes */
     uint32_t npool, nheap, nblocks;
     struct saved_block *blocks;
+    uint8_t *memory, *next; /* one piece: snapshots come and go often */
 };
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + 15) & ~(size_t)15;
+}
+
+static void *take_memory(struct wrg_pool_saved *saved, size_t bytes)
+{
+    void *at = saved->next;
+
+    saved->next += aligned(bytes);
+    return at;
+}
+
+/* What a snapshot takes, and a word more: a copy of nothing is made from somewhere, too. */
+static size_t saved_bytes(const struct wrg_pool *pool)
+{
+    size_t bytes = aligned((pool->npool + pool->nheap + 1) * sizeof(struct saved_block)) + 16;
+
+    for (unsigned class = 0; class < WRG_POOL_CLASSES; class ++) {
+        const struct wrg_pool_class *cls = &pool->classes[class];
+        bytes += aligned(cls->slots.touched * sizeof(uint64_t));
+        for (uint32_t slot = 0; slot < wrg_slots_high(&cls->slots); slot++)
+            if (wrg_slots_is_taken(&cls->slots, slot))
+                bytes += aligned(cls->sizes[slot]);
+    }
+    for (uint32_t i = 0; i < WRG_POOL_HEAP_MAX; i++)
+        bytes += pool->heap[i].ptr ? aligned(pool->heap[i].size) : 0;
+    return bytes;
+}
 
 static struct saved_block *save_block(struct wrg_pool_saved *saved, void *at, size_t size)
 {
     struct saved_block *block = &saved->blocks[saved->nblocks++];
 
-    block->at = at;
-    block->size = size;
-    block->bytes = malloc(size);
-    WRG_ASSERT(block->bytes);
+    *block = (struct saved_block){ .at = at, .size = size, .bytes = take_memory(saved, size) };
     memcpy(block->bytes, at, size);
     return block;
 }
@@ -208,8 +236,7 @@ static void save_class(struct wrg_pool *pool, unsigned class, struct wrg_pool_sa
 {
     struct wrg_pool_class *cls = &pool->classes[class];
 
-    saved->words[class] = calloc(wrg_slots_words(cls->slots.count), sizeof(uint64_t));
-    WRG_ASSERT(saved->words[class]);
+    saved->words[class] = take_memory(saved, cls->slots.touched * sizeof(uint64_t));
     wrg_slots_save(&cls->slots, &saved->slots[class], saved->words[class]);
     for (uint32_t slot = 0; slot < wrg_slots_high(&cls->slots); slot++) {
         if (!wrg_slots_is_taken(&cls->slots, slot))
@@ -226,8 +253,9 @@ struct wrg_pool_saved *wrg_pool_save(struct wrg_pool *pool)
     struct wrg_pool_saved *saved = calloc(1, sizeof(*saved));
 
     WRG_ASSERT(saved);
-    saved->blocks = calloc(pool->npool + pool->nheap + 1, sizeof(*saved->blocks));
-    WRG_ASSERT(saved->blocks);
+    saved->memory = saved->next = malloc(saved_bytes(pool));
+    WRG_ASSERT(saved->memory);
+    saved->blocks = take_memory(saved, (pool->npool + pool->nheap + 1) * sizeof(*saved->blocks));
     saved->npool = pool->npool;
     saved->nheap = pool->nheap;
     for (unsigned class = 0; class < WRG_POOL_CLASSES; class ++)
@@ -243,13 +271,8 @@ struct wrg_pool_saved *wrg_pool_save(struct wrg_pool *pool)
 
 void wrg_pool_saved_free(struct wrg_pool_saved *saved)
 {
-    if (!saved)
-        return;
-    for (unsigned class = 0; class < WRG_POOL_CLASSES; class ++)
-        free(saved->words[class]);
-    for (uint32_t i = 0; i < saved->nblocks; i++)
-        free(saved->blocks[i].bytes);
-    free(saved->blocks);
+    if (saved)
+        free(saved->memory);
     free(saved);
 }
 

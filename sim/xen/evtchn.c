@@ -355,7 +355,7 @@ void wrg_evtchn_configure(struct wrg_domain *dom, uint32_t max_port, bool words3
 struct wrg_evtchns_saved {
     struct wrg_evtchns evtchns;
     struct wrg_slots_saved slots;
-    uint64_t *words;
+    uint64_t *words; /* behind the ports */
     uint32_t nports;
     struct wrg_evtchn ports[];
 };
@@ -364,11 +364,13 @@ struct wrg_evtchns_saved *wrg_evtchn_save(const struct wrg_domain *dom)
 {
     const struct wrg_evtchns *evtchns = &dom->evtchns;
     uint32_t nports = wrg_slots_high(&evtchns->slots);
-    struct wrg_evtchns_saved *saved = malloc(sizeof(*saved) + nports * sizeof(saved->ports[0]));
+    size_t ports = nports * sizeof(evtchns->ports[0]);
+    size_t words = evtchns->slots.touched * sizeof(uint64_t);
+    struct wrg_evtchns_saved *saved = malloc(sizeof(*saved) + ports + sizeof(uint64_t) + words);
 
     WRG_ASSERT(saved); /* while a world is being built, out of memory ends the program */
-    saved->words = malloc(wrg_slots_words(evtchns->slots.count) * sizeof(*saved->words));
-    WRG_ASSERT(saved->words);
+    uintptr_t behind = (uintptr_t)saved->ports + ports;
+    saved->words = (uint64_t *)((behind + 7) & ~(uintptr_t)7);
     saved->evtchns = *evtchns;
     saved->nports = nports;
     wrg_slots_save(&evtchns->slots, &saved->slots, saved->words);
@@ -399,7 +401,5 @@ void wrg_evtchn_restore(struct wrg_domain *dom, const struct wrg_evtchns_saved *
 
 void wrg_evtchn_saved_free(struct wrg_evtchns_saved *saved)
 {
-    if (saved)
-        free(saved->words);
     free(saved);
 }

@@ -150,6 +150,7 @@ void wrg_xen_fini(struct wrg_xen *xen)
 /* ---- snapshot ---- */
 
 struct saved_domain {
+    uint8_t *memory, *next; /* one piece, for all that is pointed to below */
     bool alive;
     uint16_t xs_conn;
     struct wrg_fetch_spots spots;
@@ -171,22 +172,57 @@ struct wrg_xen_saved {
     uint64_t store_mark;
 };
 
-static void *copy_of(const void *src, size_t bytes)
+static size_t aligned(size_t bytes)
 {
-    void *copy = malloc(bytes ? bytes : 1);
+    return (bytes + 15) & ~(size_t)15;
+}
 
-    WRG_ASSERT(copy); /* while a world is being built, out of memory ends the program */
+static size_t slots_bytes(const struct wrg_slots *slots)
+{
+    return aligned(slots->touched * sizeof(uint64_t));
+}
+
+/* Snapshots come and go often: a domain's takes its memory at once. */
+static void take_memory(const struct wrg_domain *dom, struct saved_domain *saved)
+{
+    size_t bytes = slots_bytes(&dom->own) + slots_bytes(&dom->mappings) +
+                   slots_bytes(&dom->gnttab.refs) + aligned(saved->nown * sizeof(*dom->views)) +
+                   aligned(saved->nmappings * sizeof(*dom->views)) +
+                   aligned(saved->nmappings * sizeof(*saved->maptrack)) +
+                   aligned(saved->nmappings * sizeof(*saved->pins));
+
+    saved->memory = saved->next = malloc(bytes + 16);
+    WRG_ASSERT(saved->memory); /* while a world is being built, out of memory ends the program */
+}
+
+static void *copy_of(struct saved_domain *saved, const void *src, size_t bytes)
+{
+    void *copy = saved->next;
+
     memcpy(copy, src, bytes);
+    saved->next += aligned(bytes);
     return copy;
 }
 
-static uint64_t *save_slots(const struct wrg_slots *slots, struct wrg_slots_saved *saved)
+static uint64_t *save_slots(struct saved_domain *domain, const struct wrg_slots *slots,
+                            struct wrg_slots_saved *saved)
 {
-    uint64_t *words = malloc(wrg_slots_words(slots->count) * sizeof(*words));
+    uint64_t *words = (uint64_t *)(void *)domain->next;
 
-    WRG_ASSERT(words);
     wrg_slots_save(slots, saved, words);
+    domain->next += slots_bytes(slots);
     return words;
+}
+
+static void save_pins(struct wrg_xen *xen, const struct wrg_domain *dom, struct saved_domain *saved)
+{
+    saved->pins = (struct wrg_grant_pin *)(void *)saved->next;
+    saved->next += aligned(saved->nmappings * sizeof(*saved->pins));
+    for (uint32_t slot = 0; slot < saved->nmappings; slot++) {
+        const struct wrg_maptrack *track = &dom->gnttab.maptrack[slot];
+        if (wrg_slots_is_taken(&dom->mappings, slot))
+            saved->pins[slot] = xen->domains[track->granter].gnttab.pins[track->gref];
+    }
 }
 
 static void save_domain(struct wrg_xen *xen, const struct wrg_domain *dom,
@@ -195,23 +231,19 @@ static void save_domain(struct wrg_xen *xen, const struct wrg_domain *dom,
     saved->alive = dom->alive;
     saved->xs_conn = dom->xs_conn;
     saved->spots = dom->spots;
-    saved->own_words = save_slots(&dom->own, &saved->own);
-    saved->mapping_words = save_slots(&dom->mappings, &saved->mappings);
-    saved->ref_words = save_slots(&dom->gnttab.refs, &saved->refs);
     saved->nown = wrg_slots_high(&dom->own);
     saved->nmappings = wrg_slots_high(&dom->mappings);
-    saved->own_views = copy_of(dom->views, saved->nown * sizeof(*dom->views));
+    take_memory(dom, saved);
+    saved->own_words = save_slots(saved, &dom->own, &saved->own);
+    saved->mapping_words = save_slots(saved, &dom->mappings, &saved->mappings);
+    saved->ref_words = save_slots(saved, &dom->gnttab.refs, &saved->refs);
+    saved->own_views = copy_of(saved, dom->views, saved->nown * sizeof(*dom->views));
     saved->mapping_views =
-        copy_of(dom->views + dom->nframes, saved->nmappings * sizeof(*dom->views));
-    saved->maptrack = copy_of(dom->gnttab.maptrack, saved->nmappings * sizeof(*saved->maptrack));
+        copy_of(saved, dom->views + dom->nframes, saved->nmappings * sizeof(*dom->views));
+    saved->maptrack =
+        copy_of(saved, dom->gnttab.maptrack, saved->nmappings * sizeof(*saved->maptrack));
+    save_pins(xen, dom, saved);
     saved->evtchns = wrg_evtchn_save(dom);
-    saved->pins = calloc(saved->nmappings + 1, sizeof(*saved->pins));
-    WRG_ASSERT(saved->pins);
-    for (uint32_t slot = 0; slot < saved->nmappings; slot++) {
-        const struct wrg_maptrack *track = &dom->gnttab.maptrack[slot];
-        if (wrg_slots_is_taken(&dom->mappings, slot))
-            saved->pins[slot] = xen->domains[track->granter].gnttab.pins[track->gref];
-    }
     saved->gnttab = dom->gnttab;
 }
 
@@ -238,12 +270,8 @@ void wrg_xen_saved_free(struct wrg_xen_saved *saved)
     if (!saved)
         return;
     for (unsigned i = 0; i < WRG_DOMAINS; i++) {
-        struct saved_domain *dom = &saved->domains[i];
-        void *parts[] = { dom->own_words,     dom->mapping_words, dom->ref_words, dom->own_views,
-                          dom->mapping_views, dom->maptrack,      dom->pins };
-        for (unsigned k = 0; k < WRG_ARRAY_LEN(parts); k++)
-            free(parts[k]);
-        wrg_evtchn_saved_free(dom->evtchns);
+        free(saved->domains[i].memory);
+        wrg_evtchn_saved_free(saved->domains[i].evtchns);
     }
     free(saved->store);
     free(saved);
