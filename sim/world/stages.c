@@ -201,11 +201,7 @@ static void enter_safety(struct wrg_world *w)
     w->closing |= !wrg_world_connected(w);
     if (!w->from_snapshot && !w->early) {
         note_baselines(w);
-        /* The second world of a profile is worth a snapshot: the first might stay the only one. */
-        bool again = memcmp(&w->seen, &w->profile, sizeof(w->seen)) == 0;
-        w->seen = w->profile;
-        if (w->options.snapshot && again && wrg_world_connected(w) && !anything_fired(w) &&
-            !case_spoils(w))
+        if (w->options.snapshot && wrg_world_connected(w) && !anything_fired(w) && !case_spoils(w))
             wrg_world_take_snapshot(w);
     }
     if (!w->early) {

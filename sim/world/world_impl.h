@@ -107,7 +107,6 @@ struct wrg_world {
     struct wrg_world_toolstack toolstack;
     struct wrg_world_program program;
     struct wrg_snapshot snapshot;
-    struct wrg_profile seen; /* of the last fresh connect: a snapshot is taken at the second one */
     struct wrg_store_driver *store; /* of cases whose victim is the store, from the first one on */
     uint32_t store_calls;
     bool built; /* xen exists */
