@@ -93,6 +93,7 @@ struct wrg_version { /* of a sector: what one write put there */
     uint32_t next;         /* place in the table, from 1; 0: none */
     bool failed;
     bool kept; /* of a barrier that is done */
+    bool barrier;
 };
 struct wrg_durable_io {
     uint32_t epoch;
@@ -109,6 +110,11 @@ struct wrg_durable {
     uint32_t flushed; /* what ended before is durable */
     uint32_t answers; /* flushes and barriers that the backend has answered with success */
     uint32_t barriers;
+    struct {              /* during a cut */
+        uint32_t reached; /* when the latest barrier began whose data are left; 0: none */
+        uint32_t lost;    /* when the first write ended that is not; UINT32_MAX: none */
+        uint64_t sector;  /* of that write */
+    } cut;
     struct wrg_version *versions;
     uint32_t *buckets;
     struct wrg_durable_io *ios;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * DATA-002 after a power cut: what was flushed, and reported so, is there; or what was written over
- * it since.
+ * it since. DATA-006 after it: where the data of a barrier are left, so is all that was done when
+ * the barrier was submitted, by whatever ring.
  *
  * What it is    All versions of a sector that a power cut may leave: each write of the block layer
  *               adds one, and a version goes when one that was written after it has been flushed.
@@ -162,6 +163,7 @@ static void on_data(void *ctx, const struct wrg_event *ev, const void *payload, 
         if (!version)
             return;
         version->tag = ev->a;
+        version->barrier = ev->b == BARRIER;
         version->began = o->durable.now;
         memcpy(&version->digest, (const uint8_t *)payload + i * sizeof(version->digest),
                sizeof(version->digest));
@@ -237,6 +239,63 @@ static bool may_be_left(const struct wrg_durable *durable, uint64_t sector, uint
     return floor == 0; /* nothing was promised */
 }
 
+/* Whether nothing with this digest can be left once this version is on the medium. */
+static bool is_lost_behind(const struct wrg_durable *durable, const struct wrg_version *version,
+                           uint64_t digest)
+{
+    uint32_t at = *bucket_of(durable, version->sector);
+
+    if (!version->ended || version->failed)
+        return false;
+    for (; at; at = version_at(durable, at)->next) {
+        const struct wrg_version *other = version_at(durable, at);
+        if (other->sector == version->sector && other->digest == digest &&
+            !is_over(other, version->began))
+            return false;
+    }
+    return true;
+}
+
+/* What is left of a sector, and what is not, for the order among all sectors. */
+static void note_order(struct wrg_durable *durable, uint64_t sector, uint64_t digest)
+{
+    uint32_t at = *bucket_of(durable, sector);
+
+    for (; at; at = version_at(durable, at)->next) {
+        const struct wrg_version *version = version_at(durable, at);
+        if (version->sector != sector)
+            continue;
+        /* Also of one that failed: in flight when the power went, say. */
+        if (version->barrier && version->digest == digest)
+            durable->cut.reached = wrg_max_u32(durable->cut.reached, version->began);
+        if (!is_lost_behind(durable, version, digest) || version->ended >= durable->cut.lost)
+            continue;
+        durable->cut.lost = version->ended;
+        durable->cut.sector = sector;
+    }
+}
+
+static void begin_cut(struct wrg_durable *durable)
+{
+    durable->cut.reached = 0;
+    durable->cut.lost = UINT32_MAX;
+}
+
+/* A frontend may do without barriers where they are not offered. */
+static void judge_order(struct wrg_oracles *o, const struct wrg_event *ev)
+{
+    const struct wrg_durable *durable = &o->durable;
+    const struct wrg_tap_facts *facts = &o->tap.facts;
+
+    if (durable->lost || durable->cut.lost >= durable->cut.reached || facts->refused ||
+        facts->barrier != WRG_TAP_OFFERED || !(o->config.judged & WRG_JUDGE_BACK))
+        return;
+    wrg_trace_report(o->trace, WRG_RULE_DATA_006, ev,
+                     "data of a barrier outlived a power cut, but not what was written to sector "
+                     "%" PRIu64 " before it",
+                     durable->cut.sector);
+}
+
 static void on_left(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_oracles *o = ctx;
@@ -252,6 +311,7 @@ static void on_left(void *ctx, const struct wrg_event *ev, const void *payload, 
                              ev->c + i);
             return;
         }
+        note_order(&o->durable, ev->c + i, digest);
         /* From now on it is the only one; `began` and `ended` lie before all that is to come. */
         prune(&o->durable, ev->c + i, true);
         struct wrg_version *left = add(o, ev->c + i);
@@ -282,12 +342,15 @@ static void on_discard(void *ctx, const struct wrg_event *ev, const void *payloa
 /* What the disk did not tell of was durable long ago, and now all of it is. */
 static void on_cut(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
-    struct wrg_durable *durable = &((struct wrg_oracles *)ctx)->durable;
+    struct wrg_oracles *o = ctx;
+    struct wrg_event event = *ev;
 
-    (void)ev;
     (void)payload;
     (void)len;
-    durable->flushed = ++durable->now;
+    event.role = WRG_ROLE_BACK; /* nobody else knows of the disk */
+    judge_order(o, &event);
+    begin_cut(&o->durable);
+    o->durable.flushed = ++o->durable.now;
 }
 
 void wrg_durable_begin(struct wrg_oracles *o)
@@ -300,6 +363,7 @@ void wrg_durable_begin(struct wrg_oracles *o)
     durable->now = durable->flushed = durable->answers = durable->barriers = 0;
     durable->used = durable->free = 0;
     memset(durable->buckets, 0, BUCKETS * sizeof(*durable->buckets));
+    begin_cut(durable);
     durable->epoch += 2; /* one apart is an I/O that is over */
     wrg_trace_subscribe(o->trace, WRG_EV_BLK_SUBMIT, on_submit, o);
     wrg_trace_subscribe(o->trace, WRG_EV_BLK_DATA, on_data, o);

@@ -11,15 +11,21 @@ static void begin_volatile(struct bench *t)
     connect_ring(t);
 }
 
-static void submit(struct bench *t, uint32_t tag, uint8_t op, uint64_t digest)
+static void submit_at(struct bench *t, uint32_t tag, uint8_t op, uint64_t sector, uint64_t digest)
 {
     bool data = op == WRITE || op == BARRIER;
 
-    emit(t, .kind = WRG_EV_BLK_SUBMIT, .role = FRONT, .a = tag, .b = op, .c = 8, .d = data);
+    emit(t, .kind = WRG_EV_BLK_SUBMIT, .role = FRONT, .a = tag, .b = op, .c = sector, .d = data);
     if (data)
         emit_bytes(
-            t, (struct spec){ .kind = WRG_EV_BLK_DATA, .role = FRONT, .a = tag, .b = op, .c = 8 },
+            t,
+            (struct spec){ .kind = WRG_EV_BLK_DATA, .role = FRONT, .a = tag, .b = op, .c = sector },
             &digest, sizeof(digest));
+}
+
+static void submit(struct bench *t, uint32_t tag, uint8_t op, uint64_t digest)
+{
+    submit_at(t, tag, op, 8, digest);
 }
 
 static void complete(struct bench *t, uint32_t tag, int error)
@@ -50,15 +56,15 @@ static void barrier(struct bench *t, uint32_t tag, uint64_t digest, bool answere
     complete(t, tag, 0);
 }
 
-static void left(struct bench *t, uint64_t digest)
+static void left(struct bench *t, uint64_t sector, uint64_t digest)
 {
-    emit_bytes(t, (struct spec){ .kind = WRG_EV_DISK_LEFT, .role = BACK, .c = 8 }, &digest,
+    emit_bytes(t, (struct spec){ .kind = WRG_EV_DISK_LEFT, .role = BACK, .c = sector }, &digest,
                sizeof(digest));
 }
 
 static void cut(struct bench *t, uint64_t digest)
 {
-    left(t, digest);
+    left(t, 8, digest);
     emit(t, .kind = WRG_EV_DISK_CUT, .role = BACK, .a = 1);
 }
 
@@ -249,7 +255,79 @@ static void barrier_answered_by_a_flush__promises_nothing_of_itself(struct bench
     cut(t, 100);
 }
 
+/* A write to sector 8 that is done, then a barrier to sector 24 that the power interrupts. */
+static void interrupt_barrier(struct bench *t)
+{
+    begin_volatile(t);
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/feature-barrier", "1");
+    write(t, 1, 100);
+    submit_at(t, 2, BARRIER, 24, 200);
+    complete(t, 2, -5);
+}
+
+static void barrier_left_but_not_the_write_before_it__fires(struct bench *t)
+{
+    interrupt_barrier(t);
+    left(t, 24, 200);
+    QUIETLY(t);
+    cut(t, 0);
+}
+
+static void barrier_left_and_the_write_before_it__clean(struct bench *t)
+{
+    interrupt_barrier(t);
+    left(t, 24, 200);
+    cut(t, 100);
+}
+
+static void barrier_lost_and_the_write_before_it__clean(struct bench *t)
+{
+    interrupt_barrier(t);
+    left(t, 24, 0);
+    cut(t, 0);
+}
+
+static void barrier_left_but_not_a_write_beside_it__clean(struct bench *t)
+{
+    begin_volatile(t);
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/feature-barrier", "1");
+    submit(t, 1, WRITE, 100);
+    submit_at(t, 2, BARRIER, 24, 200);
+    complete(t, 1, 0);
+    complete(t, 2, -5);
+    left(t, 24, 200);
+    cut(t, 0);
+}
+
+static void barrier_left_and_what_was_written_over_since__clean(struct bench *t)
+{
+    begin_volatile(t);
+    change(t, BACK, "/local/domain/2/backend/vbd/1/51712/feature-barrier", "1");
+    write(t, 1, 100);
+    submit_at(t, 2, BARRIER, 24, 200);
+    write(t, 3, 300);
+    complete(t, 2, -5);
+    left(t, 24, 200);
+    cut(t, 300);
+}
+
+static void barrier_not_offered__no_order(struct bench *t)
+{
+    begin_volatile(t);
+    write(t, 1, 100);
+    submit_at(t, 2, BARRIER, 24, 200);
+    complete(t, 2, -5);
+    left(t, 24, 200);
+    cut(t, 0);
+}
+
 static const struct scenario scenarios[] = {
+    PLAY(barrier_left_but_not_the_write_before_it__fires, DATA_006),
+    PLAY(barrier_left_and_the_write_before_it__clean, CLEAN),
+    PLAY(barrier_lost_and_the_write_before_it__clean, CLEAN),
+    PLAY(barrier_left_but_not_a_write_beside_it__clean, CLEAN),
+    PLAY(barrier_left_and_what_was_written_over_since__clean, CLEAN),
+    PLAY(barrier_not_offered__no_order, CLEAN),
     PLAY(barrier_done_and_there__clean, CLEAN),
     PLAY(barrier_done_and_lost__fires, DATA_002),
     PLAY(barrier_that_nobody_answered__promises_nothing, CLEAN),
