@@ -83,6 +83,22 @@ struct wrg_data {
     struct wrg_data_io *ios;
 };
 
+#define WRG_FAILURES 64
+
+struct wrg_failure { /* a failed response to a request of an I/O */
+    uint32_t tag;    /* of the I/O */
+    uint32_t position, epoch;
+    uint8_t lane, op;
+    int16_t status;
+    bool taken; /* the frontend has read it as it was published */
+    uint64_t id, sector;
+};
+struct wrg_failures {
+    uint32_t count;
+    bool listening;
+    struct wrg_failure at[WRG_FAILURES];
+};
+
 #define WRG_DURABLE_VERSIONS 65536
 
 struct wrg_version { /* of a sector: what one write put there */
@@ -185,6 +201,7 @@ struct wrg_oracles {
     struct wrg_disk_access disk_access;
     struct wrg_data data;
     struct wrg_durable durable;
+    struct wrg_failures failures;
     struct wrg_liveness liveness;
     struct wrg_states states;
     struct wrg_isolation isolation;
@@ -212,6 +229,14 @@ void wrg_status_begin(struct wrg_oracles *o);
 void wrg_data_begin(struct wrg_oracles *o);
 void wrg_durable_begin(struct wrg_oracles *o);
 void wrg_disk_access_begin(struct wrg_oracles *o);
+void wrg_failures_begin(struct wrg_oracles *o);
+/* BLK_COMPLETE, where something has failed. */
+void wrg_failures_judge(struct wrg_oracles *o, const struct wrg_event *ev);
+static inline void wrg_failures_end_io(struct wrg_oracles *o, const struct wrg_event *ev)
+{
+    if (WRG_UNLIKELY(o->failures.count))
+        wrg_failures_judge(o, ev);
+}
 void wrg_grants_begin(struct wrg_oracles *o);
 void wrg_info_begin(struct wrg_oracles *o);
 void wrg_double_fetch_begin(struct wrg_oracles *o);

@@ -368,6 +368,7 @@ static void on_complete(void *ctx, const struct wrg_event *ev, const void *paylo
     (void)payload;
     (void)len;
     data->now++;
+    wrg_failures_end_io(o, ev);
     if (!io)
         return;
     io->epoch = data->epoch - 1;

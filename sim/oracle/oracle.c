@@ -31,6 +31,7 @@ static const struct checker {
     { "log", false, wrg_logs_begin, FACTS(logs) },
     { "store", false, wrg_store_rules_begin, 0, 0 },
     { "device", false, wrg_device_begin, FACTS(device) },
+    { "failures", true, wrg_failures_begin, 0, 0 },
 };
 
 WRG_STATIC_ASSERT(WRG_ARRAY_LEN(checkers) <= 32, "a bit a checker");

@@ -280,6 +280,7 @@ static void load_slot(struct wrg_tap *tap, struct wrg_tap_lane *lane, const stru
         load_request(tap, lane, &note, slot, bytes);
         return;
     }
+    note.bytes = bytes;
     note.position = ring->prod - ring->entries + ((slot - ring->prod) & (ring->entries - 1));
     tell(tap, &note, WRG_TAP_TAKE);
 }
@@ -339,6 +340,8 @@ static void publish_one(struct wrg_tap *tap, struct wrg_tap_lane *lane, struct w
     note->match = wrg_tap_answer(tap, lane, &note->response, &request, &done);
     note->request = request;
     tell(tap, note, WRG_TAP_ANSWER);
+    if (WRG_UNLIKELY(note->response.status != WRG_BLKIF_RSP_OKAY))
+        tell(tap, note, WRG_TAP_FAILED);
     if (done && request)
         wrg_tap_close(tap, request);
 }

@@ -115,12 +115,13 @@ enum wrg_tap_note_kind {
     WRG_TAP_PROD_LOAD,    /* a seat loads the other's producer index: value */
     WRG_TAP_PROD_STORE,   /* a seat stores its own: before (if known), value */
     WRG_TAP_FETCH,        /* the back opens a slot: position, request */
-    WRG_TAP_TAKE,         /* the front reads a response: position */
+    WRG_TAP_TAKE,         /* the front reads a response: position, within, bytes, len */
     WRG_TAP_PUT_REQUEST,  /* the front writes a slot: position */
     WRG_TAP_PUT_RESPONSE, /* the back writes a slot: position, within, bytes, old, len */
     WRG_TAP_ANSWER,       /* a response is published: position, response, match, request */
     WRG_TAP_AGAIN,        /* a load whose flag is set, behind what else it was; only ev is valid */
     WRG_TAP_SECRET,       /* a store whose flag is set; likewise */
+    WRG_TAP_FAILED,       /* an ANSWER whose status is not OKAY, again */
     WRG_TAP_NOTES
 };
 

@@ -5,6 +5,8 @@
  */
 #include "world/world_fixture.h"
 
+#include <wringer/port.h>
+
 struct answer {
     const char *ops; /* of the case, behind its config */
     unsigned ios, failed;
@@ -78,10 +80,63 @@ static void inner_operation_insisted_on__outer_one_fails(void **state)
     free(c);
 }
 
+/* ---- a frontend that takes every answer for a success ---- */
+
+extern const struct wrg_endpoint wrg_front_endpoint;
+
+static int (*calls[WRG_NR_CALLS])(struct wrg_port *port, void *args);
+static int (*complete)(struct wrg_port *port, void *args);
+
+static int complete_in_any_case(struct wrg_port *port, void *args)
+{
+    struct wrg_blk_complete *done = args;
+
+    done->error = 0;
+    return complete(port, done);
+}
+
+static int start_believer(struct wrg_port *port, void **self)
+{
+    memcpy(calls, port->calls, sizeof(calls));
+    complete = calls[WRG_CALL_BLK_COMPLETE];
+    calls[WRG_CALL_BLK_COMPLETE] = complete_in_any_case;
+    port->calls = calls;
+    return wrg_front_endpoint.start(port, self);
+}
+
+static void believes_what_failed__found(void **state)
+{
+    static const char *const ops[] = {
+        "rsp req=1 status=-1\nio op=read times=3\n",
+        "rsp req=1 status=1\nio op=read times=3\n",
+        "rsp req=1 status=32767\nio op=write count=400\nio op=read\n",
+        "rsp req=2 status=-1\nio op=write count=4096\nio op=read\n",
+        "rsp req=1 status=-1\nio op=barrier count=8\n",
+    };
+    struct wrg_endpoint believer = wrg_front_endpoint;
+    const struct wrg_world_options options = { .oracles = true, .hash = true, .front = &believer };
+
+    (void)state;
+    believer.start = start_believer;
+    for (size_t i = 0; i < WRG_ARRAY_LEN(ops); i++) {
+        char text[256];
+        snprintf(text, sizeof(text), "config victim=front barrier=yes\n%s", ops[i]);
+        struct wrg_case *c = fixture_case(text);
+        struct wrg_world *world = wrg_world_create(&options);
+        struct wrg_verdict verdict = fixture_run(world, c);
+        if (verdict.rule != WRG_RULE_DATA_007)
+            fail_msg("%s: %s", ops[i], wrg_rule_id(verdict.rule));
+        assert_int_equal(verdict.role, WRG_ROLE_FRONT);
+        wrg_world_destroy(world);
+        free(c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_answer__the_block_layer_is_told),
+        cmocka_unit_test(believes_what_failed__found),
         cmocka_unit_test(inner_operation_insisted_on__outer_one_fails),
     };
 
