@@ -12,6 +12,7 @@
 #include <wringer/scan.h>
 #include <wringer/units.h>
 #include <wringer/wire.h>
+#include <wringer/workers.h>
 #include <wringer/xenbus.h>
 
 /*

@@ -191,15 +191,14 @@ static void xenbus_work(void *arg)
 
 static int create_tasks(struct wrg_back *back)
 {
-    struct wrg_task_create bus = {
-        .fn = xenbus_work, .arg = back, .name = "back.xenbus", .worker = true
+    const struct wrg_worker bus = {
+        .fn = xenbus_work, .arg = back, .name = "back.xenbus", .task = &back->xenbus_task
     };
     int result = wrg_back_create_queue(back);
 
     if (result)
         return result;
-    result = wrg_port_task_create(back->port, &bus);
-    back->xenbus_task = bus.task;
+    result = wrg_workers_create(back->port, &bus, 1);
     if (result)
         wrg_back_destroy_queues(back);
     return result;
@@ -207,10 +206,8 @@ static int create_tasks(struct wrg_back *back)
 
 static void exit_tasks(struct wrg_back *back)
 {
-    struct wrg_task_exit bus = { .task = back->xenbus_task };
-
     wrg_back_destroy_queues(back);
-    (void)wrg_port_task_exit(back->port, &bus);
+    wrg_worker_exit(back->port, back->xenbus_task);
 }
 
 static void free_back(struct wrg_back *back)

@@ -17,61 +17,35 @@ static const char *const task_names[BACK_QUEUES] = {
     "back.ring6", "back.ring7", "back.ring8", "back.ring9", "back.ring10", "back.ring11",
 };
 
-static void destroy_locks(struct back_queue *queue)
+static void destroy_locks(const struct back_queue *queue)
 {
-    struct wrg_lock_destroy ring = { .lock = queue->ring_lock };
-    struct wrg_lock_destroy rsp = { .lock = queue->rsp_lock };
-
-    (void)wrg_port_lock_destroy(queue->port, &ring);
-    (void)wrg_port_lock_destroy(queue->port, &rsp);
+    wrg_lock_give_back(queue->port, queue->ring_lock);
+    wrg_lock_give_back(queue->port, queue->rsp_lock);
 }
 
 static int create_locks(struct back_queue *queue)
 {
-    struct wrg_lock_create ring = { .lock = 0 };
-    struct wrg_lock_create rsp = { .lock = 0 };
-    int result = wrg_port_lock_create(queue->port, &ring);
+    uint32_t *const locks[] = { &queue->ring_lock, &queue->rsp_lock };
 
-    if (result)
-        return result;
-    result = wrg_port_lock_create(queue->port, &rsp);
-    if (result) {
-        struct wrg_lock_destroy destroy = { .lock = ring.lock };
-        (void)wrg_port_lock_destroy(queue->port, &destroy);
-    }
-    queue->ring_lock = ring.lock;
-    queue->rsp_lock = rsp.lock;
-    return result;
-}
-
-static void exit_task(struct wrg_port *port, uint32_t task)
-{
-    struct wrg_task_exit exit = { .task = task };
-
-    (void)wrg_port_task_exit(port, &exit);
+    return wrg_locks_create(queue->port, locks, 2);
 }
 
 static int create_tasks(struct back_queue *queue)
 {
-    struct wrg_task_create drain = { .fn = wrg_back_drain,
-                                     .arg = queue,
-                                     .name = task_names[queue - queue->back->queues],
-                                     .worker = true };
-    struct wrg_task_create purge = { .fn = wrg_back_purge,
-                                     .arg = queue,
-                                     .name = "back.purge",
-                                     .worker = true,
-                                     .housekeeping = true };
-    int result = wrg_port_task_create(queue->port, &drain);
+    const struct wrg_worker workers[] = {
+        { .fn = wrg_back_drain,
+          .arg = queue,
+          .name = task_names[queue - queue->back->queues],
+          .task = &queue->task },
+        { .fn = wrg_back_purge,
+          .arg = queue,
+          .name = "back.purge",
+          .housekeeping = true,
+          .task = &queue->purge_task },
+    };
 
-    queue->task = drain.task;
-    if (result || !wrg_back_offers_persistent(queue->back))
-        return result;
-    result = wrg_port_task_create(queue->port, &purge);
-    queue->purge_task = purge.task;
-    if (result)
-        exit_task(queue->port, queue->task);
-    return result;
+    return wrg_workers_create(queue->port, workers,
+                              wrg_back_offers_persistent(queue->back) ? 2 : 1);
 }
 
 int wrg_back_create_queue(struct wrg_back *back)
@@ -95,9 +69,9 @@ void wrg_back_destroy_queues(struct wrg_back *back)
 {
     for (unsigned i = 0; i < back->nqueues; i++) {
         struct back_queue *queue = &back->queues[i];
-        exit_task(back->port, queue->task);
+        wrg_worker_exit(back->port, queue->task);
         if (wrg_back_offers_persistent(back))
-            exit_task(back->port, queue->purge_task);
+            wrg_worker_exit(back->port, queue->purge_task);
         destroy_locks(queue);
     }
     back->nqueues = 0;

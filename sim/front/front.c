@@ -12,15 +12,15 @@ void wrg_front_wake_xenbus(struct wrg_front *front)
 
 static int create_tasks(struct wrg_front *front)
 {
-    struct wrg_task_create bus = {
-        .fn = wrg_front_xenbus_work, .arg = front, .name = "front.xenbus", .worker = true
-    };
+    const struct wrg_worker bus = { .fn = wrg_front_xenbus_work,
+                                    .arg = front,
+                                    .name = "front.xenbus",
+                                    .task = &front->xenbus_task };
     int result = wrg_front_create_queue(front);
 
     if (result)
         return result;
-    result = wrg_port_task_create(front->port, &bus);
-    front->xenbus_task = bus.task;
+    result = wrg_workers_create(front->port, &bus, 1);
     if (result)
         wrg_front_destroy_queues(front);
     return result;
@@ -28,10 +28,8 @@ static int create_tasks(struct wrg_front *front)
 
 static void exit_tasks(struct wrg_front *front)
 {
-    struct wrg_task_exit bus = { .task = front->xenbus_task };
-
     wrg_front_destroy_queues(front);
-    (void)wrg_port_task_exit(front->port, &bus);
+    wrg_worker_exit(front->port, front->xenbus_task);
 }
 
 static void free_front(struct wrg_front *front)

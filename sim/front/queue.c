@@ -23,61 +23,34 @@ static const char *const task_names[FRONT_QUEUES] = {
     "front.ring6", "front.ring7", "front.ring8", "front.ring9", "front.ring10", "front.ring11",
 };
 
-static void destroy_locks(struct front_queue *queue)
+static void destroy_locks(const struct front_queue *queue)
 {
-    struct wrg_lock_destroy ring = { .lock = queue->ring_lock };
-    struct wrg_lock_destroy list = { .lock = queue->list_lock };
-
-    (void)wrg_port_lock_destroy(queue->port, &ring);
-    (void)wrg_port_lock_destroy(queue->port, &list);
+    wrg_lock_give_back(queue->port, queue->ring_lock);
+    wrg_lock_give_back(queue->port, queue->list_lock);
 }
 
 static int create_locks(struct front_queue *queue)
 {
-    struct wrg_lock_create ring = { .lock = 0 };
-    struct wrg_lock_create list = { .lock = 0 };
-    int result = wrg_port_lock_create(queue->port, &ring);
+    uint32_t *const locks[] = { &queue->ring_lock, &queue->list_lock };
 
-    if (result)
-        return result;
-    result = wrg_port_lock_create(queue->port, &list);
-    if (result) {
-        struct wrg_lock_destroy destroy = { .lock = ring.lock };
-        (void)wrg_port_lock_destroy(queue->port, &destroy);
-    }
-    queue->ring_lock = ring.lock;
-    queue->list_lock = list.lock;
-    return result;
-}
-
-static void exit_task(struct wrg_port *port, uint32_t task)
-{
-    struct wrg_task_exit exit = { .task = task };
-
-    (void)wrg_port_task_exit(port, &exit);
+    return wrg_locks_create(queue->port, locks, 2);
 }
 
 static int create_tasks(struct front_queue *queue)
 {
-    struct wrg_task_create work = { .fn = wrg_front_work,
-                                    .arg = queue,
-                                    .name = task_names[queue - queue->front->queues],
-                                    .worker = true };
-    struct wrg_task_create purge = { .fn = wrg_front_purge,
-                                     .arg = queue,
-                                     .name = "front.purge",
-                                     .worker = true,
-                                     .housekeeping = true };
-    int result = wrg_port_task_create(queue->port, &work);
+    const struct wrg_worker workers[] = {
+        { .fn = wrg_front_work,
+          .arg = queue,
+          .name = task_names[queue - queue->front->queues],
+          .task = &queue->task },
+        { .fn = wrg_front_purge,
+          .arg = queue,
+          .name = "front.purge",
+          .housekeeping = true,
+          .task = &queue->purge_task },
+    };
 
-    queue->task = work.task;
-    if (result || !queue->port->params.persistent)
-        return result;
-    result = wrg_port_task_create(queue->port, &purge);
-    queue->purge_task = purge.task;
-    if (result)
-        exit_task(queue->port, queue->task);
-    return result;
+    return wrg_workers_create(queue->port, workers, queue->port->params.persistent ? 2 : 1);
 }
 
 int wrg_front_create_queue(struct wrg_front *front)
@@ -101,9 +74,9 @@ void wrg_front_destroy_queues(struct wrg_front *front)
 {
     for (unsigned i = 0; i < front->nqueues; i++) {
         struct front_queue *queue = &front->queues[i];
-        exit_task(front->port, queue->task);
+        wrg_worker_exit(front->port, queue->task);
         if (front->port->params.persistent)
-            exit_task(front->port, queue->purge_task);
+            wrg_worker_exit(front->port, queue->purge_task);
         destroy_locks(queue);
     }
     front->nqueues = 0;

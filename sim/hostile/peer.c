@@ -6,35 +6,18 @@
 
 /* ---- life ---- */
 
-static void exit_task(struct hostile_peer *peer, uint32_t task)
-{
-    struct wrg_task_exit exit = { .task = task };
-
-    (void)wrg_port_task_exit(peer->port, &exit);
-}
-
-static int create_task(struct hostile_peer *peer, struct wrg_task_create *create, uint32_t *task)
-{
-    int result;
-
-    create->worker = true;
-    result = wrg_port_task_create(peer->port, create);
-    *task = create->task;
-    return result;
-}
-
 int wrg_hostile_peer_grow(struct hostile_peer *peer, unsigned nqueues)
 {
     int result = 0;
 
     while (peer->nchannels < nqueues && !result) {
         struct hostile_channel *channel = &peer->channels[peer->nchannels];
-        struct wrg_task_create create = { .fn = peer->ring_fn,
-                                          .arg = channel,
-                                          .name = peer->ring_name };
+        const struct wrg_worker ring = {
+            .fn = peer->ring_fn, .arg = channel, .name = peer->ring_name, .task = &channel->task
+        };
         channel->peer = peer;
         channel->queue = peer->nchannels;
-        result = create_task(peer, &create, &channel->task);
+        result = wrg_workers_create(peer->port, &ring, 1);
         if (!result)
             peer->nchannels++;
     }
@@ -44,19 +27,20 @@ int wrg_hostile_peer_grow(struct hostile_peer *peer, unsigned nqueues)
 static void exit_tasks(struct hostile_peer *peer)
 {
     for (unsigned i = 0; i < peer->nchannels; i++)
-        exit_task(peer, peer->channels[i].task);
+        wrg_worker_exit(peer->port, peer->channels[i].task);
 }
 
 static int create_tasks(struct hostile_peer *peer, const struct hostile_peer_args *args)
 {
-    struct wrg_task_create create = { .fn = args->xenbus_fn,
-                                      .arg = args->self,
-                                      .name = args->xenbus_name };
+    const struct wrg_worker bus = { .fn = args->xenbus_fn,
+                                    .arg = args->self,
+                                    .name = args->xenbus_name,
+                                    .task = &peer->xenbus_task };
     int result = wrg_hostile_peer_grow(peer, 1);
 
     if (result)
         return result;
-    result = create_task(peer, &create, &peer->xenbus_task);
+    result = wrg_workers_create(peer->port, &bus, 1);
     if (result) {
         exit_tasks(peer);
         return result;
@@ -64,14 +48,14 @@ static int create_tasks(struct hostile_peer *peer, const struct hostile_peer_arg
     result = wrg_xenbus_watch_state(&peer->bus, peer->xenbus_task);
     if (result) {
         exit_tasks(peer);
-        exit_task(peer, peer->xenbus_task);
+        wrg_worker_exit(peer->port, peer->xenbus_task);
     }
     return result;
 }
 
 int wrg_hostile_peer_init(struct hostile_peer *peer, const struct hostile_peer_args *args)
 {
-    struct wrg_lock_create lock = { .lock = 0 };
+    uint32_t *const lock = &peer->lock;
     int result;
 
     peer->port = args->port;
@@ -82,28 +66,23 @@ int wrg_hostile_peer_init(struct hostile_peer *peer, const struct hostile_peer_a
     if (!result && args->found)
         args->found(args->self);
     if (!result)
-        result = wrg_port_lock_create(peer->port, &lock);
+        result = wrg_locks_create(peer->port, &lock, 1);
     if (result)
         return result;
-    peer->lock = lock.lock;
     result = create_tasks(peer, args);
-    if (result) {
-        struct wrg_lock_destroy destroy = { .lock = peer->lock };
-        (void)wrg_port_lock_destroy(peer->port, &destroy);
-    }
+    if (result)
+        wrg_lock_give_back(peer->port, peer->lock);
     return result;
 }
 
 void wrg_hostile_peer_fini(struct hostile_peer *peer)
 {
-    struct wrg_lock_destroy destroy = { .lock = peer->lock };
-
     for (unsigned i = 0; i < peer->nchannels; i++)
         wrg_hostile_close_evtchn(&peer->channels[i]);
     wrg_xenbus_fini(&peer->bus);
     exit_tasks(peer);
-    exit_task(peer, peer->xenbus_task);
-    (void)wrg_port_lock_destroy(peer->port, &destroy);
+    wrg_worker_exit(peer->port, peer->xenbus_task);
+    wrg_lock_give_back(peer->port, peer->lock);
 }
 
 void wrg_hostile_peer_lock(struct hostile_peer *peer)
