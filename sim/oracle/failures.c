@@ -21,7 +21,7 @@
 
 enum { READ = WRG_CASE_IO_READ, WRITE = WRG_CASE_IO_WRITE };
 
-#define TAG_STEP       1025u /* from one tag to the next, mostly; odd, so that no place is left out */
+#define TAG_STEP       1025u /* from one tag to the next, mostly; odd: no place is left out */
 #define RESPONSE_BYTES 12u   /* up to the end of its status */
 
 /* ---- the I/Os, where the shadow disk does not follow them ---- */

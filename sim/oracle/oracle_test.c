@@ -195,7 +195,7 @@ static void names__dense_and_distinct(void **state)
     (void)state;
     while (wrg_oracle_name(n))
         n++;
-    assert_int_equal(n, 15);
+    assert_int_equal(n, 16);
     assert_null(wrg_oracle_name(n + 1));
     for (unsigned i = 1; i < n; i++)
         assert_string_not_equal(wrg_oracle_name(i - 1), wrg_oracle_name(i));
