@@ -114,7 +114,6 @@ static bool count_run(struct row *row, uint32_t divide, uint64_t *sent, uint32_t
     wrg_bench_subject_init(&subject, row->bench, row->plan->name, false);
     subject.runner.options.engine = (enum wrg_engine)row->plan->engine;
     subject.runner.options.spin = row->plan->spin;
-    subject.runner.options.share = true;
     subject.runner.options.tap = on_event;
     subject.runner.options.tap_ctx = sent;
     *sent = 0;
@@ -177,7 +176,6 @@ static void init_subjects(struct row *row)
     wrg_bench_subject_init(&row->map, bench, plan->name, false);
     row->plain.runner.options.engine = (enum wrg_engine)plan->engine;
     row->plain.runner.options.spin = plan->spin;
-    row->plain.runner.options.share = true;
     row->plain.ios = row->checked.ios = wrg_bench_case(plan, bench->args->shorter, &bench->c);
 }
 

@@ -206,7 +206,7 @@ static void reset__next_block_is_the_first_again(void **state)
 
 /* ---- ASan ---- */
 
-#ifdef HAS_ASAN
+#if WRG_HAS_ASAN
 static volatile char sink;
 
 static void read_byte(void *at)
@@ -277,7 +277,7 @@ int main(void)
         L(heap_block_of_snapshot_freed__restore_refuses),
         L(reset__gives_all_back_and_spoils_a_snapshot_with_heap),
         L(reset__next_block_is_the_first_again),
-#ifdef HAS_ASAN
+#if WRG_HAS_ASAN
         L(read_of_freed_or_foreign_bytes__ends_the_process),
         L(read_of_freed_heap__ends_the_process),
         L(restore__poisons_what_came_after_the_save),

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/sanitizers.h"
 #include "case/codec.h"
 #include "runner/sanitized.h"
 
@@ -34,7 +35,11 @@ void wrg_assert_hook(void)
 void wrg_runner_init(struct wrg_runner *runner, const struct wrg_endpoint *driver)
 {
     *runner = (struct wrg_runner){
-        .options = { .engine = WRG_ENGINE_FIBER, .oracles = true, .hash = true, .snapshot = true },
+        .options = { .engine = WRG_ENGINE_FIBER,
+                     .oracles = true,
+                     .hash = true,
+                     .snapshot = true,
+                     .share = !WRG_HAS_TSAN },
     };
     if (driver && driver->seat == WRG_SEAT_FRONT)
         runner->options.front = driver;

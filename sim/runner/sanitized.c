@@ -8,31 +8,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__has_feature)
-#define HAS(feature) __has_feature(feature)
-#else
-#define HAS(feature) 0
-#endif
-
-#if HAS(address_sanitizer) || defined(__SANITIZE_ADDRESS__)
-#define HAS_ASAN 1
-#else
-#define HAS_ASAN 0
-#endif
-#if HAS(thread_sanitizer) || defined(__SANITIZE_THREAD__)
-#define HAS_TSAN 1
-#else
-#define HAS_TSAN 0
-#endif
+#include "base/sanitizers.h"
 
 /* What a report holds, "" where the sanitizer is not in this program. */
 static const char *mark_of(enum wrg_rule rule)
 {
     switch (rule) {
-    case WRG_RULE_SAN_ASAN: return HAS_ASAN ? "ERROR: AddressSanitizer" : "";
-    case WRG_RULE_SAN_LEAK: return HAS_ASAN ? "ERROR: LeakSanitizer" : "";
-    case WRG_RULE_SAN_TSAN: return HAS_TSAN ? "WARNING: ThreadSanitizer" : "";
-    case WRG_RULE_SAN_UBSAN: return HAS(undefined_behavior_sanitizer) ? ": runtime error: " : "";
+    case WRG_RULE_SAN_ASAN: return WRG_HAS_ASAN ? "ERROR: AddressSanitizer" : "";
+    case WRG_RULE_SAN_LEAK: return WRG_HAS_ASAN ? "ERROR: LeakSanitizer" : "";
+    case WRG_RULE_SAN_TSAN: return WRG_HAS_TSAN ? "WARNING: ThreadSanitizer" : "";
+    case WRG_RULE_SAN_UBSAN: return WRG_HAS_UBSAN ? ": runtime error: " : "";
     default: return "";
     }
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/sanitizers.h"
 #include "sched/sched.h"
 
 #include <setjmp.h>
@@ -17,20 +18,6 @@
  * process of its own, this program with the name of the plant. Without ASan they are skipped. The
  * last one is for TSan, on the thread engine.
  */
-
-#ifndef __has_feature
-#define __has_feature(x) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
-#define ASAN 1
-#else
-#define ASAN 0
-#endif
-#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
-#define TSAN 1
-#else
-#define TSAN 0
-#endif
 
 #define NOINLINE __attribute__((noinline))
 
@@ -322,7 +309,7 @@ static void check_named(const char *name)
 {
     size_t count = 0;
 
-    if (strcmp(name, "race") == 0 ? !TSAN : !ASAN)
+    if (strcmp(name, "race") == 0 ? !WRG_HAS_TSAN : !WRG_HAS_ASAN)
         skip();
     for (size_t i = 0; i < WRG_ARRAY_LEN(plants); i++) {
         if (strcmp(plants[i].name, name) != 0)

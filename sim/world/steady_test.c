@@ -11,15 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/sanitizers.h"
 #include "world/world_fixture.h"
-
-#if defined(__has_feature)
-#define HAS_ASAN __has_feature(address_sanitizer)
-#define HAS_TSAN __has_feature(thread_sanitizer)
-#else
-#define HAS_ASAN 0
-#define HAS_TSAN 0
-#endif
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -100,7 +93,7 @@ static long minor_faults(void)
 static void after_warm_up__no_page_fault(void **state)
 {
     (void)state;
-    if (HAS_ASAN || HAS_TSAN) /* their shadows grow and fault on their own */
+    if (WRG_HAS_ASAN || WRG_HAS_TSAN) /* their shadows grow and fault on their own */
         skip();
     for (size_t i = 0; i < WRG_ARRAY_LEN(cases); i++) {
         struct wrg_case *c = fixture_case(cases[i]);
@@ -123,7 +116,7 @@ static void after_warm_up__no_page_fault(void **state)
 static void after_warm_up__no_system_call(void **state)
 {
     (void)state;
-    if (HAS_TSAN)
+    if (WRG_HAS_TSAN)
         skip();
     for (size_t i = 0; i < WRG_ARRAY_LEN(cases); i++) {
         struct wrg_case *c = fixture_case(cases[i]);
@@ -157,7 +150,7 @@ static long resident_kib(void)
 static void ten_thousand_runs__process_does_not_grow(void **state)
 {
     (void)state;
-    if (HAS_ASAN || HAS_TSAN)
+    if (WRG_HAS_ASAN || WRG_HAS_TSAN)
         skip();
     struct wrg_case *c = fixture_case(cases[1]);
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);

@@ -315,7 +315,7 @@ static void dma__bytes_or_violation(void **state)
     }
 }
 
-#ifdef HAS_ASAN
+#if WRG_HAS_ASAN
 static void store_from_freed(void *page)
 {
     char *gone = malloc(16);
@@ -360,7 +360,7 @@ int main(void)
         X(secret_stored_into_granted_page__flagged),
         X(secret_stored_before_the_grant__grant_tells),
         X(dma__bytes_or_violation),
-#ifdef HAS_ASAN
+#if WRG_HAS_ASAN
         X(access_with_freed_buffer__asan_ends_the_process),
 #endif
     };

@@ -6,6 +6,7 @@
 #ifndef WRG_XEN_TEST_XEN_H
 #define WRG_XEN_TEST_XEN_H
 
+#include "base/sanitizers.h"
 #include "xen/hypervisor.h"
 
 #include <errno.h>
@@ -100,14 +101,6 @@ BENCH int teardown_xen(void **state)
 #define X(f) cmocka_unit_test_setup_teardown(f, setup_xen, teardown_xen)
 
 /* ---- what ASan catches ---- */
-
-#if defined(__SANITIZE_ADDRESS__)
-#define HAS_ASAN
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_ASAN
-#endif
-#endif
 
 /* Whether fn ends the process with a report of ASan; runs in a child. */
 BENCH bool dies_of_asan(void (*fn)(void *arg), void *arg)
