@@ -82,6 +82,7 @@ void wrg_sched_fiber_fini(struct wrg_sched *s)
 static void enter(struct wrg_sched *s, struct wrg_fiber *from, int id)
 {
     s->cur = &s->tasks[id];
+    wrg_sched_disturb(s);
     wrg_sched_restamp(s);
     wrg_fiber_switch(from, &s->fibers->slots[id].fiber);
 }
@@ -158,6 +159,7 @@ static void meet_limit(struct wrg_sched *s, int id)
     if (alarm)
         s->alarm_at = UINT64_MAX;
     s->stop_at = wrg_min_u64(s->alarm_at, s->budget_steps);
+    wrg_sched_disturb(s);
     report(s, id, alarm ? WRG_SCHED_ALARM : WRG_SCHED_BUDGET);
     wrg_sched_alarm(s, s->alarm_at);
 }
@@ -207,6 +209,13 @@ static void switch_if_chosen(struct wrg_sched *s, struct wrg_task *t, int by_def
     back_in_task(s, &s->fibers->slots[id]);
 }
 
+/* For how long there is nothing to choose, and no limit is near. */
+static inline void calm_down(struct wrg_sched *s, const struct wrg_task *t)
+{
+    if (s->strategy == WRG_STRATEGY_STAY || s->ready_count == 1)
+        s->calm_until = s->steps + wrg_min_u64(s->stop_at - s->steps, t->watch - t->points);
+}
+
 /* ---- what tasks call ---- */
 
 void wrg_sched_point_slow(struct wrg_sched *s, enum wrg_point kind)
@@ -220,6 +229,7 @@ void wrg_sched_point_slow(struct wrg_sched *s, enum wrg_point kind)
     }
     s->point = kind;
     due = count(s, t);
+    calm_down(s, t);
     if (WRG_LIKELY(s->ready_count == 1))
         return;
     if (due || s->strategy != WRG_STRATEGY_STAY)

@@ -63,7 +63,7 @@ void wrg_sched_reset(struct wrg_sched *s)
     wrg_sched_begin(s, &quiet);
 }
 
-static void renew_limit(const struct wrg_sched *s, struct wrg_task *t)
+static void renew_limit(struct wrg_sched *s, struct wrg_task *t)
 {
     uint64_t budget = s->run.budget_task_points;
 
@@ -112,6 +112,7 @@ void wrg_sched_alarm(struct wrg_sched *s, uint64_t step)
 {
     s->alarm_at = step;
     s->stop_at = wrg_min_u64(step, s->budget_steps);
+    wrg_sched_disturb(s);
 }
 
 /* ---- tasks ---- */
@@ -229,6 +230,7 @@ void wrg_sched_ready(struct wrg_sched *s, int id)
     wrg_set_del(&s->timed, id);
     wrg_set_add(&s->ready, id);
     s->ready_count++;
+    wrg_sched_disturb(s);
     if (s->engine == WRG_ENGINE_THREAD)
         wrg_sched_thread_ready(s, id);
 }
@@ -238,6 +240,7 @@ void wrg_sched_unready(struct wrg_sched *s, int id, enum wrg_task_state state)
     wrg_task_set_state(&s->tasks[id], state);
     wrg_set_del(&s->ready, id);
     s->ready_count--;
+    wrg_sched_disturb(s);
     if (s->engine == WRG_ENGINE_THREAD)
         wrg_sched_thread_unready(s, id);
 }

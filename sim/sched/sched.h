@@ -157,11 +157,12 @@ struct wrg_sched {
     uint32_t points_on;
     uint32_t ready_count;
     struct wrg_task *cur; /* NULL in the controller */
-    uint32_t stamp;   /* engine fiber: id and voice of who runs, as the head of an event has them */
-    uint64_t steps;   /* since begin */
-    uint64_t stop_at; /* min of alarm and budget */
+    uint32_t stamp; /* engine fiber: id and voice of who runs, as the head of an event has them */
+    uint64_t steps; /* since begin */
+    uint64_t calm_until; /* of steps: before it nobody chooses or looks while cur runs; or 0 */
+    uint64_t stop_at;    /* min of alarm and budget */
     enum wrg_strategy strategy;
-    enum wrg_point point; /* what the current task is about to do */
+    enum wrg_point point; /* that had to be looked at last */
 
     /* free to read; the budget is free to be raised while a run goes on, by += */
     uint64_t budget_steps;
@@ -290,16 +291,13 @@ WRG_NORETURN void wrg_sched_stop(struct wrg_sched *s);
 void wrg_sched_point_slow(struct wrg_sched *s, enum wrg_point kind);
 
 /* A point, if there is nothing to choose and nobody must look; false: it is still to be made. */
-static inline bool wrg_sched_pass(struct wrg_sched *s, enum wrg_point kind)
+static inline bool wrg_sched_pass(struct wrg_sched *s)
 {
     if (WRG_LIKELY(!__atomic_load_n(&s->points_on, __ATOMIC_RELAXED)))
         return true;
-    struct wrg_task *t = s->cur;
-    if (WRG_LIKELY(t && (s->strategy == WRG_STRATEGY_STAY || s->ready_count == 1) &&
-                   s->steps + 1 < s->stop_at && t->points + 1 < t->watch)) {
-        s->point = kind;
+    if (WRG_LIKELY(s->steps + 1 < s->calm_until)) {
         s->steps++;
-        t->points++;
+        s->cur->points++;
         return true;
     }
     return false;
@@ -308,7 +306,7 @@ static inline bool wrg_sched_pass(struct wrg_sched *s, enum wrg_point kind)
 /* A preemption point; stands before the action. In the controller it does nothing. */
 static inline void wrg_sched_point(struct wrg_sched *s, enum wrg_point kind)
 {
-    if (WRG_UNLIKELY(!wrg_sched_pass(s, kind)))
+    if (WRG_UNLIKELY(!wrg_sched_pass(s)))
         wrg_sched_point_slow(s, kind);
 }
 

@@ -56,6 +56,13 @@ static inline void wrg_task_set_state(struct wrg_task *t, enum wrg_task_state st
     __atomic_store_n(&t->state, (uint8_t)state, __ATOMIC_RELAXED);
 }
 
+/* Something has changed that a point depends on. On threads it is never calm. */
+static inline void wrg_sched_disturb(struct wrg_sched *s)
+{
+    if (s->calm_until)
+        s->calm_until = 0;
+}
+
 /* The stamp follows who runs, and for whom. */
 static inline void wrg_sched_restamp(struct wrg_sched *s)
 {
@@ -80,7 +87,7 @@ void wrg_sched_cancel_timers_of(struct wrg_sched *s, int id);
 
 /* ---- strategy.c ---- */
 /* Recomputes when somebody must look at t again: its point limit, or its next preempt. */
-void wrg_sched_watch(const struct wrg_sched *s, struct wrg_task *t);
+void wrg_sched_watch(struct wrg_sched *s, struct wrg_task *t);
 /*
  * Who runs next; writes the log. `due`: t has reached its watch, so look for a preempt of this
  * very event. It is looked for here and not earlier, because a clock jump may have come between.

@@ -10,7 +10,7 @@
 
 #define STICKY_BOUND 8 /* a switch with p = 1/8 finds most: long runs, and now and then a cut */
 
-void wrg_sched_watch(const struct wrg_sched *s, struct wrg_task *t)
+void wrg_sched_watch(struct wrg_sched *s, struct wrg_task *t)
 {
     uint64_t watch = t->points_limit;
 
@@ -22,6 +22,7 @@ void wrg_sched_watch(const struct wrg_sched *s, struct wrg_task *t)
             watch = wrg_min_u64(watch, at);
     }
     t->watch = watch;
+    wrg_sched_disturb(s);
 }
 
 /* The task a preempt sends control to at this very event of t, or WRG_TASK_NONE. */

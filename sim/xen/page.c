@@ -532,7 +532,7 @@ __attribute__((noinline)) static void access_later(struct wrg_xen *xen, struct w
 /* Calls stand last: they are jumps, and nothing needs to be saved. */
 void wrg_xen_access(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_access *access)
 {
-    if (WRG_UNLIKELY(__asan_loadN || !wrg_sched_pass(xen->sched, point_of(access))))
+    if (WRG_UNLIKELY(__asan_loadN || !wrg_sched_pass(xen->sched)))
         access_later(xen, dom, access);
     else
         access_now(xen, dom, access);
