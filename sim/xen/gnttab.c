@@ -182,22 +182,13 @@ static void map_batch(struct wrg_xen *xen, struct wrg_domain *dom,
         wrg_slots_put(&dom->mappings, slots[--got]);
 }
 
-/* Apart from the common case, which needs fewer registers. */
-__attribute__((noinline)) static int map_any(struct wrg_xen *xen, struct wrg_domain *dom,
-                                             struct wrg_gnttab_map *args)
+int wrg_gnttab_map_any(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_map *args)
 {
     if (args->contiguous)
         return map_window(xen, dom, args);
     for (uint32_t first = 0; first < args->count; first += BATCH)
         map_batch(xen, dom, args, first, wrg_min_u32(args->count - first, BATCH));
     return 0;
-}
-
-int wrg_gnttab_map(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_map *args)
-{
-    if (args->count == 1 && !args->flags && !args->contiguous && wrg_gnttab_map_one(xen, dom, args))
-        return 0;
-    return map_any(xen, dom, args);
 }
 
 /* One handle, or a part of it; false: there is no such thing. */
@@ -215,8 +206,8 @@ static bool unmap_one(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t page
     return true;
 }
 
-__attribute__((noinline)) static void unmap_any(struct wrg_xen *xen, struct wrg_domain *dom,
-                                                struct wrg_gnttab_unmap *args)
+void wrg_gnttab_unmap_any(struct wrg_xen *xen, struct wrg_domain *dom,
+                          struct wrg_gnttab_unmap *args)
 {
     bool quiet = args->flags == 0 && wrg_gnttab_is_quiet(xen);
 
@@ -229,13 +220,6 @@ __attribute__((noinline)) static void unmap_any(struct wrg_xen *xen, struct wrg_
             wrg_xen_emit(xen, .kind = WRG_EV_VIEW_FAULT, .role = dom->role, .a = args->pages[i],
                          .c = WRG_RULE_GNT_001);
     }
-}
-
-void wrg_gnttab_unmap(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_unmap *args)
-{
-    if (args->count == 1 && !args->flags && wrg_gnttab_unmap_one(xen, dom, args->pages[0]))
-        return;
-    unmap_any(xen, dom, args);
 }
 
 void wrg_gnttab_release_all(struct wrg_xen *xen, struct wrg_domain *dom)

@@ -94,8 +94,7 @@ static int grant_batch(struct wrg_xen *xen, struct wrg_domain *dom,
     return result || used == count ? result : -ENOSPC;
 }
 
-__attribute__((noinline)) static int grant_any(struct wrg_xen *xen, struct wrg_domain *dom,
-                                               struct wrg_gnttab_grant *args)
+int wrg_gnttab_grant_any(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_grant *args)
 {
     uint32_t done = 0;
 
@@ -113,13 +112,6 @@ __attribute__((noinline)) static int grant_any(struct wrg_xen *xen, struct wrg_d
 static inline bool is_quiet(const struct wrg_xen *xen, const struct wrg_domain *dom)
 {
     return dom->gnttab.version == 1 && wrg_gnttab_is_quiet(xen);
-}
-
-int wrg_gnttab_grant(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_grant *args)
-{
-    if (args->count == 1 && dom->gnttab.version == 1 && wrg_gnttab_grant_one(xen, dom, args))
-        return 0;
-    return grant_any(xen, dom, args);
 }
 
 /* Version 1: flags become 0 in one atomic step, unless the peer is in it: then nothing changes. */
@@ -169,11 +161,11 @@ static bool end_one(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t gref)
     return true;
 }
 
-__attribute__((noinline)) static void end_any(struct wrg_xen *xen, struct wrg_domain *dom,
-                                              struct wrg_gnttab_end *args)
+void wrg_gnttab_end_any(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_end *args)
 {
     bool quiet = is_quiet(xen, dom);
 
+    args->still_in_use = 0;
     for (uint32_t i = 0; i < args->count; i++) {
         if (quiet)
             i += wrg_gnttab_end_quiet(xen, dom, args->grefs + i, args->count - i);
@@ -197,13 +189,6 @@ __attribute__((noinline)) static void end_any(struct wrg_xen *xen, struct wrg_do
     }
     if (args->abandon && args->still_in_use)
         dom->gnttab.abandoned_pages += args->abandoned_pages;
-}
-
-void wrg_gnttab_end(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_end *args)
-{
-    args->still_in_use = 0;
-    if (args->count != 1 || dom->gnttab.version != 1 || !wrg_gnttab_end_one(xen, dom, args->grefs))
-        end_any(xen, dom, args);
 }
 
 void wrg_gnttab_poke(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t gref,

@@ -32,17 +32,14 @@ uint32_t wrg_gnttab_map_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
 uint32_t wrg_gnttab_unmap_quiet(struct wrg_xen *xen, struct wrg_domain *dom, const uint32_t *pages,
                                 uint32_t count);
 
-/*
- * Of one entry, and somebody may listen; false: it is not done (gnttab_one.c). The first two take a
- * table of version 1.
- */
-bool wrg_gnttab_grant_one(struct wrg_xen *xen, struct wrg_domain *dom,
-                          const struct wrg_gnttab_grant *args);
-bool wrg_gnttab_end_one(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t *gref);
-/* Without flags, and not contiguous. */
-bool wrg_gnttab_map_one(struct wrg_xen *xen, struct wrg_domain *dom,
-                        const struct wrg_gnttab_map *args);
-bool wrg_gnttab_unmap_one(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t page);
+/* The calls of gnttab.h, of any arguments: gnttab_one.c hands over what is not a single page. */
+WRG_MUST_USE int wrg_gnttab_grant_any(struct wrg_xen *xen, struct wrg_domain *dom,
+                                      struct wrg_gnttab_grant *args);
+void wrg_gnttab_end_any(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_end *args);
+WRG_MUST_USE int wrg_gnttab_map_any(struct wrg_xen *xen, struct wrg_domain *dom,
+                                    struct wrg_gnttab_map *args);
+void wrg_gnttab_unmap_any(struct wrg_xen *xen, struct wrg_domain *dom,
+                          struct wrg_gnttab_unmap *args);
 
 /* A grant of a view that was just given; whether the page has secrets is looked up. */
 void wrg_gnttab_emit_grant(struct wrg_xen *xen, struct wrg_domain *dom,
