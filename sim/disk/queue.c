@@ -38,7 +38,8 @@ void wrg_disk_queue_reset(struct wrg_disk_queue *queue)
     wrg_disk_reset(queue->disk);
 }
 
-static void emit_done(struct wrg_disk_queue *queue, uint32_t ticket, int error)
+__attribute__((noinline)) static void emit_done(struct wrg_disk_queue *queue, uint32_t ticket,
+                                                int error)
 {
     wrg_xen_emit(queue->xen, .kind = WRG_EV_DISK_DONE, .role = queue->dom->role, .a = ticket,
                  .b = (uint32_t)error);
@@ -152,7 +153,7 @@ static void take_off(struct wrg_disk_queue *queue)
 static void finish_request(struct wrg_disk_queue *queue, const struct wrg_disk_queued *queued,
                            int error)
 {
-    if (queue->xen->trace->on)
+    if (WRG_UNLIKELY(queue->xen->trace->on))
         emit_done(queue, queued->ticket, error);
     queued->done(queued->ctx, error);
 }
@@ -178,7 +179,7 @@ static void land(void *ctx, uint32_t token, int error)
 /* NULL: requests have to be waited for. */
 static struct wrg_disk_flight *free_flight(struct wrg_disk_queue *queue)
 {
-    if (!queue->async || queue->xen->parallel || queue->nflying == WRG_DISK_FLIGHTS)
+    if (queue->xen->parallel || queue->nflying == WRG_DISK_FLIGHTS)
         return NULL;
     for (uint32_t i = 0; i < WRG_DISK_FLIGHTS; i++)
         if (!queue->flights[i].used)
@@ -203,27 +204,40 @@ static void greet(struct wrg_disk_queue *queue)
 
 /* ---- the worker ---- */
 
-static void execute(struct wrg_disk_queue *queue, const struct wrg_disk_queued *queued)
+/* One that may answer later. False: it has not answered yet. */
+static bool launch(struct wrg_disk_queue *queue, const struct wrg_disk_queued *queued,
+                   struct wrg_disk_context *context, int *error)
 {
     struct wrg_disk_flight *flight = free_flight(queue);
     const struct wrg_disk_landing landing = {
         .land = land, .ctx = queue, .token = flight ? (uint32_t)(flight - queue->flights) : 0
     };
+
+    context->landing = flight ? &landing : NULL;
+    *error = wrg_disk_execute(queue->disk, &queued->request, context);
+    if (*error != -EINPROGRESS)
+        return true;
+    WRG_ASSERT(flight);
+    *flight = (struct wrg_disk_flight){ .queued = *queued, .used = true };
+    queue->nflying++;
+    return false;
+}
+
+static void execute(struct wrg_disk_queue *queue, const struct wrg_disk_queued *queued)
+{
     struct wrg_disk_context context = { .xen = queue->xen,
                                         .dom = queue->dom,
-                                        .ticket = queued->ticket,
-                                        .landing = flight ? &landing : NULL };
-    int error = wrg_disk_execute(queue->disk, &queued->request, &context);
+                                        .ticket = queued->ticket };
+    bool answered = true;
+    int error;
 
-    if (error == -EINPROGRESS) {
-        WRG_ASSERT(flight);
-        *flight = (struct wrg_disk_flight){ .queued = *queued, .used = true };
-        queue->nflying++;
-        take_off(queue);
-        return;
-    }
+    if (WRG_UNLIKELY(queue->async))
+        answered = launch(queue, queued, &context, &error);
+    else
+        error = wrg_disk_execute(queue->disk, &queued->request, &context);
     take_off(queue);
-    finish_request(queue, queued, error);
+    if (answered)
+        finish_request(queue, queued, error);
 }
 
 static void work(void *arg)
@@ -252,10 +266,9 @@ int wrg_disk_queue_start(struct wrg_disk_queue *queue)
 }
 
 /* Under the ring's lock, so that no done comes before its submit in the trace. */
-static void emit_submit(struct wrg_disk_queue *queue, const struct wrg_disk_queued *queued)
+__attribute__((noinline)) static void emit_submit(struct wrg_disk_queue *queue,
+                                                  const struct wrg_disk_queued *queued)
 {
-    if (!queue->xen->trace->on)
-        return;
     wrg_xen_emit(queue->xen, .kind = WRG_EV_DISK_SUBMIT, .role = queue->dom->role,
                  .a = queued->ticket, .b = queued->request.op, .c = queued->request.sector,
                  .d = wrg_disk_request_sectors(&queued->request));
@@ -279,7 +292,8 @@ int wrg_disk_queue_submit(struct wrg_disk_queue *queue, const struct wrg_disk_su
     queued->done = args->done;
     queued->ctx = args->ctx;
     queued->ticket = ++queue->tickets;
-    emit_submit(queue, queued);
+    if (WRG_UNLIKELY(queue->xen->trace->on))
+        emit_submit(queue, queued);
     /* A worker that has something to do looks at the ring again before it sleeps. */
     bool sleeps = queue->head == queue->tail;
     queue->tail++;
