@@ -7,7 +7,7 @@
 #include "base/rng.h"
 #include "xen/test_xen.h"
 
-enum { PAGES = 48, LIVE_MAX = 256, BATCH_MAX = 80, STEPS = 3000 };
+enum { PAGES = 128, LIVE_MAX = 512, BATCH_MAX = 120, STEPS = 3000 };
 
 /* What a run knows, and what came of its calls. */
 struct play {

@@ -14,7 +14,7 @@
 
 #include "xen/gnttab_impl.h"
 
-enum { WRG_RUN = 16 };
+enum { WRG_RUN = 32 };
 
 /* One register where a machine has any of that size. */
 typedef uint64_t wrg_pair __attribute__((vector_size(16)));
@@ -150,14 +150,16 @@ WRG_STATIC_ASSERT(sizeof(struct wrg_frame) == 8 && sizeof(struct wrg_maptrack) =
                       sizeof(struct wrg_grant_pin) == 8 && sizeof(struct wrg_view) == 16,
                   "one word each, a view two");
 
+typedef uint8_t wrg_pair_bytes __attribute__((vector_size(16)));
+
 /* Before a change of what is known of these frames. */
 static inline void wrg_mark_run(struct wrg_memory *mem, uint32_t frame)
 {
-    const wrg_pair state = wrg_pair_at(&mem->dirty[frame], 0);
-    typedef uint8_t bytes __attribute__((vector_size(16)));
+    wrg_pair clean = { 0 };
 
-    WRG_STATIC_ASSERT(sizeof(bytes) == WRG_RUN, "a byte a frame");
-    if (WRG_LIKELY(wrg_is_zero((wrg_pair)((bytes)state == WRG_FRAME_CLEAN))))
+    for (uint32_t i = 0; i < WRG_RUN / sizeof(clean); i++)
+        clean |= (wrg_pair)((wrg_pair_bytes)wrg_pair_at(&mem->dirty[frame], i) == WRG_FRAME_CLEAN);
+    if (WRG_LIKELY(wrg_is_zero(clean)))
         return;
     for (uint32_t i = 0; i < WRG_RUN; i++)
         wrg_memory_mark_meta(mem, frame + i);
