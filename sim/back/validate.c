@@ -3,6 +3,9 @@
  * What a request must satisfy. Everything here works on private copies: the peer cannot change
  * them.
  */
+#include <stddef.h>
+#include <string.h>
+
 #include "back/back.h"
 
 static bool moves_data(uint8_t operation)
@@ -65,6 +68,16 @@ static bool is_aligned(const struct wrg_back *back, struct back_request *req)
     return (all & wrg_block_mask(&back->units)) == 0;
 }
 
+/* First and last sector of a segment as one number, so that compilers take several at a time. */
+static uint32_t sectors_word(const struct wrg_blkif_segment *seg)
+{
+    uint32_t word;
+
+    memcpy(&word, (const uint8_t *)seg + offsetof(struct wrg_blkif_segment, first_sect),
+           sizeof(word));
+    return word;
+}
+
 /* False: a segment is none. Looks at all of them, without a branch: there may be 4096. */
 static bool count_sectors(struct back_request *req)
 {
@@ -73,12 +86,13 @@ static bool count_sectors(struct back_request *req)
     uint32_t sectors = nseg, bad = 0;
 
     for (uint32_t i = 0; i < nseg; i++) {
-        uint32_t first = segs[i].first_sect, last = segs[i].last_sect;
+        uint32_t word = sectors_word(&segs[i]);
+        uint32_t first = word & 0xff, last = word >> 8 & 0xff;
         sectors += last - first;
-        bad |= (first > last) | (last >= WRG_BLKIF_SECTORS_PER_PAGE);
+        bad |= (last - first) | (WRG_BLKIF_SECTORS_PER_PAGE - 1 - last);
     }
     req->nsectors = sectors;
-    return !bad;
+    return bad < WRG_BLKIF_SECTORS_PER_PAGE; /* nothing was below zero */
 }
 
 int16_t wrg_back_check_segments(const struct wrg_back *back, struct back_request *req)

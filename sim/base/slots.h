@@ -76,8 +76,10 @@ static inline uint32_t wrg_slots_take_many(struct wrg_slots *slots, uint32_t *ou
             uint64_t taken = ~(bits >> first);
             uint32_t run = taken ? (uint32_t)__builtin_ctzll(taken) : 64;
             run = wrg_min_u32(run, max - got);
+            const uint32_t slot = word * 64 + first;
             for (uint32_t i = 0; i < run; i++)
-                out[got + i] = word * 64 + first + i;
+                out[i] = slot + i;
+            out += run;
             got += run;
             bits &= ~(wrg_slots_mask(run) << first);
         }

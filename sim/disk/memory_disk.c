@@ -307,6 +307,16 @@ static int move_vec(struct run *run, uint8_t *page, uint32_t len)
     return 0;
 }
 
+/* Offset and, above that, length of a vector as one number: compilers take several at a time. */
+static inline uint32_t part_of(const struct wrg_vec *vec)
+{
+    uint32_t part;
+
+    WRG_STATIC_ASSERT(sizeof(*vec) == sizeof(vec->page) + sizeof(part), "two halves");
+    memcpy(&part, &vec->off, sizeof(part));
+    return part;
+}
+
 /*
  * What no ring request can ask for is the driver's mistake: a vector that it did not fill in, as
  * for a page that was not mapped.
@@ -329,19 +339,19 @@ static int check(const struct wrg_memory_disk *md, const struct wrg_disk_request
 {
     const struct wrg_vec *vec = request->vec;
     const uint32_t nvec = request->nvec;
-    uint64_t bytes = 0, odd = 0, spare = 0;
+    uint32_t sectors = 0, odd = 0, spare = 0;
 
     for (uint32_t i = 0; i < nvec; i++) {
-        uint64_t len = vec[i].len;
-        bytes += len;
+        uint32_t len = part_of(&vec[i]) >> 16;
+        sectors += len / WRG_SECTOR_SIZE;
         odd |= len;
         spare |= WRG_PAGE_SIZE - len;
     }
-    if (odd % WRG_SECTOR_SIZE || spare >> 63) {
+    if (odd % WRG_SECTOR_SIZE || spare >> 31) {
         blame_vectors(request, context);
         return -EINVAL;
     }
-    if (request->sector > md->sectors || bytes / WRG_SECTOR_SIZE > md->sectors - request->sector)
+    if (request->sector > md->sectors || sectors > md->sectors - request->sector)
         return -EIO;
     return 0;
 }
@@ -355,16 +365,6 @@ static void emit_data(const struct run *run, const struct wrg_disk_request *requ
                  .a = context->ticket, .b = request->op, .c = sector,
                  .d = (uint64_t)run->frame << 32 | (uint32_t)vec->off << 16 | vec->len,
                  .payload = run->digests, .len = run->ndigests * (uint32_t)sizeof(uint64_t));
-}
-
-/* Where in its page the data of a vector lie. */
-static inline uint32_t part_of(const struct wrg_vec *vec)
-{
-    uint32_t part;
-
-    WRG_STATIC_ASSERT(sizeof(*vec) == sizeof(vec->page) + sizeof(part), "two halves");
-    memcpy(&part, &vec->off, sizeof(part));
-    return part;
 }
 
 /*
