@@ -48,7 +48,7 @@ enum wrg_call {
 
 /* ---- tasks, time, locks ---- */
 
-struct wrg_task_create { /* -ENOSPC */
+struct wrg_task_create { /* -ENOSPC: a world has room for 84 tasks of drivers */
     void (*fn)(void *arg);
     void *arg;
     const char *name;

@@ -5,7 +5,8 @@
  * What it is    One dispatcher for all port calls: preemption point, fault point, lock, handler.
  *               The handlers stand in one table, in the order of calls.def.
  * Layer         guest
- * Bounds        32 locks, 16 watches, 96 tasks
+ * Bounds        32 locks, 16 watches, 96 tasks in all: a driver that asks for one of the last
+ *               WRG_GUEST_TASKS_KEPT is refused, for the world has tasks of its own
  * Threads       handlers run under the Xen lock, but those that block or hand over to the block
  *               edge
  * Errors        as the port states them
@@ -21,6 +22,8 @@
 #include "xen/hypervisor.h"
 
 #define WRG_GUEST_WATCHES 16
+#define WRG_GUEST_TASKS_KEPT                                                                       \
+    12 /* a disk and a load for each of four devices, and those of a case */
 
 /* What lies beyond the block edge; given by the world. All are required. */
 struct wrg_edge {

@@ -25,8 +25,10 @@ static int task_create(struct wrg_guest *guest, void *ptr)
                                         .role = guest->role,
                                         .worker = args->worker,
                                         .housekeeping = args->housekeeping };
-    int id = wrg_sched_task_create(guest->xen->sched, &task);
 
+    if (wrg_sched_tasks_left(guest->xen->sched) <= WRG_GUEST_TASKS_KEPT)
+        return wrg_guest_refuse(guest, WRG_FAULT_TASK_CREATE, -ENOSPC);
+    int id = wrg_sched_task_create(guest->xen->sched, &task);
     if (id < 0)
         return id;
     guest->state.ntasks++;

@@ -224,6 +224,17 @@ int wrg_sched_task_create(struct wrg_sched *s, const struct wrg_task_args *args)
     return id;
 }
 
+uint32_t wrg_sched_tasks_left(struct wrg_sched *s)
+{
+    uint32_t left = 0;
+
+    wrg_sched_lock(s);
+    for (int id = 0; (uint32_t)id < s->tasks_max; id++)
+        left += wrg_task_state(&s->tasks[id]) == WRG_TASK_FREE || is_buried(s, id);
+    wrg_sched_unlock(s);
+    return left;
+}
+
 void wrg_sched_ready(struct wrg_sched *s, int id)
 {
     wrg_task_set_state(&s->tasks[id], WRG_TASK_READY);

@@ -257,6 +257,8 @@ static inline int wrg_sched_stood(const struct wrg_sched *s)
 {
     return s->resume;
 }
+/* So many more tasks can be made. */
+uint32_t wrg_sched_tasks_left(struct wrg_sched *s);
 /* The task an actor byte names, or WRG_TASK_NONE. Thread engine: only while no run goes on. */
 int wrg_sched_find(const struct wrg_sched *s, uint8_t actor);
 

@@ -5,6 +5,10 @@
  */
 #include "world/world_fixture.h"
 
+#include <errno.h>
+
+#include <wringer/port.h>
+
 static void fail_each(const char *ops)
 {
     struct wrg_case *c = fixture_case(ops);
@@ -156,6 +160,46 @@ static void unplugged_device__does_not_connect_again(void **state)
     free(c);
 }
 
+/* ---- a driver that asks for more tasks than there are ---- */
+
+extern const struct wrg_endpoint wrg_front_endpoint;
+
+static unsigned made;
+static int refused;
+
+static void idle(void *arg)
+{
+    (void)arg;
+}
+
+static int start_with_many_tasks(struct wrg_port *port, void **self)
+{
+    struct wrg_task_create task = { .fn = idle, .name = "idle", .worker = true };
+
+    for (made = 0; !(refused = wrg_port_task_create(port, &task)); made++)
+        ;
+    return wrg_front_endpoint.start(port, self);
+}
+
+static void tasks_without_end__refused_and_the_world_goes_on(void **state)
+{
+    struct wrg_endpoint greedy = wrg_front_endpoint;
+    const struct wrg_world_options options = { .oracles = true, .hash = true, .front = &greedy };
+    struct wrg_case *c = fixture_case("config victim=none\nio op=write\n");
+    struct wrg_verdict verdict;
+
+    (void)state;
+    greedy.start = start_with_many_tasks;
+    greedy.traits = 0;
+    struct wrg_world *world = wrg_world_create(&options);
+    assert_int_equal(wrg_world_run_case(world, c, &verdict), 0);
+    assert_int_equal(refused, -ENOSPC);
+    assert_true(made > 60);
+    assert_int_equal(verdict.ios_failed, verdict.ios); /* it had no task left */
+    wrg_world_destroy(world);
+    free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +210,7 @@ int main(void)
         cmocka_unit_test(fault_rate__every_such_call_and_no_other),
         cmocka_unit_test(fault_rate__same_hash_with_and_without_the_snapshot),
         cmocka_unit_test(unplugged_device__does_not_connect_again),
+        cmocka_unit_test(tasks_without_end__refused_and_the_world_goes_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
