@@ -10,7 +10,7 @@
 
 #include "model/store_model.h"
 #include "oracle/oracle.h"
-#include "oracle/wiretap.h"
+#include "wiretap/wiretap.h"
 #include "vocab/events.h"
 
 enum { WRG_JUDGE_FRONT = 1, WRG_JUDGE_BACK = 2 };

@@ -2,7 +2,7 @@
 /*
  * The checkers: they listen to the events of a world, and report what breaks a rule.
  *
- * What it is    A registry of checkers, one a file, and the wiretap that they share (wiretap.h).
+ * What it is    A registry of checkers, one a file, on the wiretap that they share.
  *               What a checker knows comes from events alone, so it judges a stored or a
  *               hand-written trace as well as a running world.
  * Layer         oracle: sees vocab, wire and trace only

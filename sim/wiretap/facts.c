@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "oracle/wiretap.h"
+#include "wiretap/wiretap.h"
 
 bool wrg_tap_path_ends(const char *text, uint32_t len, const char *name, const char **value,
                        uint32_t *value_len)

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "oracle/wiretap.h"
+#include "wiretap/wiretap.h"
 
 enum { BACK = 1 };
 

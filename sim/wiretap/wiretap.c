@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "oracle/wiretap.h"
+#include "wiretap/wiretap.h"
 
 #include <errno.h>
 #include <stdlib.h>

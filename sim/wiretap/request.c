@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "oracle/wiretap.h"
+#include "wiretap/wiretap.h"
 
 /* Below this the port's pool cannot be used up (8 MiB a class, half of it waste at worst). */
 #define PLENTY_BYTES (UINT64_C(2) << 20)

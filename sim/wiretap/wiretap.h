@@ -6,7 +6,7 @@
  *               carried as it was fetched, which segments its indirect pages held as they were
  *               loaded, which grefs are mapped, and which response answers which request. Checkers
  *               register for notes; the order of registration is the order of delivery.
- * Layer         oracle
+ * Layer         wiretap; sees vocab, wire, trace and base only
  * Lanes         one for each ring, as the port numbers them when it is declared: what has to do
  *               with positions and ids is a lane's own. Grefs, the disk and what is offered are
  *               shared
@@ -19,8 +19,8 @@
  * Source        xen/io/ring.h, xen/io/blkif.h; the payload of events is as sim/xen/page.c makes it
  * Left out      indirect pages that are copied, not mapped: their segments are unknown
  */
-#ifndef WRG_ORACLE_WIRETAP_H
-#define WRG_ORACLE_WIRETAP_H
+#ifndef WRG_WIRETAP_WIRETAP_H
+#define WRG_WIRETAP_WIRETAP_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -253,7 +253,7 @@ static inline bool wrg_tap_persistent(const struct wrg_tap *tap)
     return tap->facts.persistent[0] & tap->facts.persistent[1] & WRG_TAP_EVER_ON;
 }
 
-/* ---- requests (wiretap_request.c) ---- */
+/* ---- requests (request.c) ---- */
 
 /* Opens a request at a position; NULL: no room, and the tap is not sure any more. */
 struct wrg_tap_request *wrg_tap_open(struct wrg_tap *tap, struct wrg_tap_lane *lane, uint32_t slot,
@@ -331,7 +331,7 @@ enum wrg_tap_match wrg_tap_answer(struct wrg_tap *tap, struct wrg_tap_lane *lane
                                   const struct wrg_blkif_response *response,
                                   struct wrg_tap_request **request, bool *done);
 
-/* ---- grants (wiretap_grant.c) ---- */
+/* ---- grants (grant.c) ---- */
 
 /* Is this gref named by a request in flight? Yes, no, or: not all of their segments are known. */
 enum wrg_tap_named { WRG_TAP_NAMED, WRG_TAP_NOT_NAMED, WRG_TAP_MAYBE_NAMED };
@@ -354,7 +354,7 @@ void wrg_tap_link_kept(struct wrg_tap *tap, struct wrg_tap_request *request, uin
 void wrg_tap_on_indirect(struct wrg_tap *tap, const struct wrg_event *ev, const uint8_t *bytes,
                          uint32_t len);
 
-/* ---- what else an event tells (wiretap_facts.c) ---- */
+/* ---- what else an event tells (facts.c) ---- */
 
 /* A connection has ended: only what is offered now counts. */
 void wrg_tap_forget_persistent(struct wrg_tap_facts *facts);
