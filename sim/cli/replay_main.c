@@ -144,7 +144,7 @@ static int replay_list(struct replay *replay, const char *path, const struct wrg
         return WRG_EXIT_USAGE;
     }
     for (size_t i = 0; i < list->count; i++) {
-        char label[16] = "";
+        char label[24] = "";
 
         if (list->count > 1)
             snprintf(label, sizeof(label), "#%zu", i + 1);
