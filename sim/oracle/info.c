@@ -44,30 +44,33 @@ static void on_copy(void *ctx, const struct wrg_event *ev, const void *payload, 
                      ev->b);
 }
 
-/* Pads of a response: one byte, and four more at the end of the 64-bit layout. */
-static bool is_pad(const struct wrg_tap_ring *ring, uint32_t within)
+/* The first pad byte in [from, to) that becomes something of its own; UINT32_MAX: none. */
+static uint32_t spoilt_pad(const struct wrg_tap_note *note, uint32_t from, uint32_t to)
 {
-    uint32_t size = wrg_wire_response_size((enum wrg_abi)ring->abi);
+    uint32_t at = wrg_max_u32(from, note->within);
 
-    return within == 9 || (within >= 12 && within < size);
+    to = wrg_min_u32(to, note->within + note->len);
+    while (at < to && (!note->bytes[at - note->within] ||
+                       note->bytes[at - note->within] == note->old[at - note->within]))
+        at++;
+    return at < to ? at : UINT32_MAX;
 }
 
+/* Pads of a response: one byte, and four more at the end of the 64-bit layout. */
 static void on_put_response(void *ctx, const struct wrg_tap_note *note)
 {
+    enum { PAD = 9, STATUS = 10, END = 12 };
     struct wrg_oracles *o = ctx;
-    uint32_t end = wrg_min_u32(note->within + note->len, WRG_BLKIF_MAX_RESPONSE_BYTES);
 
-    if (end <= 9 || !wrg_oracle_judges(o, note->ev->role))
+    if (note->within + note->len <= PAD || !wrg_oracle_judges(o, note->ev->role))
         return;
-    for (uint32_t at = wrg_max_u32(note->within, 9); at < end; at++) {
-        uint8_t byte = note->bytes[at - note->within];
-        if (is_pad(note->ring, at) && byte && byte != note->old[at - note->within]) {
-            wrg_trace_report(o->trace, WRG_RULE_INFO_002, note->ev,
-                             "pad byte %u of response %u%s becomes 0x%02x", at, note->position,
-                             wrg_tap_queue_text(note->lane), byte);
-            return;
-        }
-    }
+    uint32_t at = spoilt_pad(note, PAD, STATUS);
+    if (at == UINT32_MAX)
+        at = spoilt_pad(note, END, wrg_wire_response_size((enum wrg_abi)note->ring->abi));
+    if (at != UINT32_MAX)
+        wrg_trace_report(o->trace, WRG_RULE_INFO_002, note->ev,
+                         "pad byte %u of response %u%s becomes 0x%02x", at, note->position,
+                         wrg_tap_queue_text(note->lane), note->bytes[at - note->within]);
 }
 
 void wrg_info_begin(struct wrg_oracles *o)

@@ -306,23 +306,36 @@ void wrg_fetch_published(struct wrg_fetch *fetch, uint8_t seat, uint8_t lane, ui
     ring->published = index;
 }
 
+/* True: a request of this lane names the page. */
+__attribute__((noinline)) static bool link_page(struct wrg_fetch *fetch, uint8_t lane,
+                                                struct wrg_frame *meta, uint32_t gref,
+                                                uint32_t frame)
+{
+    struct wrg_fetch_ring *ring = &fetch->rings[WRG_SEAT_BACK][lane];
+
+    if (!names_gref(ring, &ring->scopes[ring->newest], gref))
+        return false;
+    struct wrg_fetch_indirect *page = &fetch->indirect[fetch->next_indirect];
+    meta->indirect = (uint16_t)(fetch->next_indirect + 1);
+    fetch->next_indirect = (fetch->next_indirect + 1) % WRG_FETCH_INDIRECT;
+    page->frame = frame;
+    page->gref = gref;
+    page->seat = WRG_SEAT_BACK;
+    page->lane = lane;
+    join(page, ring);
+    return true;
+}
+
 void wrg_fetch_mapped(struct wrg_fetch *fetch, uint8_t device, struct wrg_frame *meta,
                       uint32_t gref, uint32_t frame)
 {
-    for (uint32_t i = 0; i < fetch->nlanes; i++) {
-        struct wrg_fetch_ring *ring = &fetch->rings[WRG_SEAT_BACK][i];
+    bool linked = false;
+
+    for (uint32_t i = 0; i < fetch->nlanes && !linked; i++) {
+        const struct wrg_fetch_ring *ring = &fetch->rings[WRG_SEAT_BACK][i];
         /* Only a lane's newest scope can wait for indirect pages: a back maps as it parses. */
-        struct wrg_fetch_scope *scope = &ring->scopes[ring->newest];
-        if (fetch->lanes[i].device != device || !names_gref(ring, scope, gref))
-            continue;
-        struct wrg_fetch_indirect *page = &fetch->indirect[fetch->next_indirect];
-        meta->indirect = (uint16_t)(fetch->next_indirect + 1);
-        fetch->next_indirect = (fetch->next_indirect + 1) % WRG_FETCH_INDIRECT;
-        page->frame = frame;
-        page->gref = gref;
-        page->seat = WRG_SEAT_BACK;
-        page->lane = (uint8_t)i;
-        join(page, ring);
-        return;
+        if (ring->scopes[ring->newest].bytes[0] == WRG_BLKIF_OP_INDIRECT &&
+            fetch->lanes[i].device == device)
+            linked = link_page(fetch, (uint8_t)i, meta, gref, frame);
     }
 }

@@ -144,16 +144,17 @@ void wrg_memory_set_digests(struct wrg_memory *mem, uint32_t frame,
     check_digests(mem, frame);
 }
 
+typedef uint64_t pair __attribute__((vector_size(16)));
+
 void wrg_memory_fill_secret(void *dst, size_t len)
 {
     const uint64_t secret = WRG_SECRET;
-    const struct {
-        uint64_t word[8];
-    } secrets = { { secret, secret, secret, secret, secret, secret, secret, secret } };
+    const pair secrets = { secret, secret };
     uint8_t *at = dst;
 
-    for (; len >= sizeof(secrets); at += sizeof(secrets), len -= sizeof(secrets))
-        memcpy(at, &secrets, sizeof(secrets));
+    for (; len >= 4 * sizeof(secrets); at += 4 * sizeof(secrets), len -= 4 * sizeof(secrets))
+        for (uint32_t i = 0; i < 4; i++)
+            memcpy(at + i * sizeof(secrets), &secrets, sizeof(secrets));
     for (; len >= sizeof(secret); at += sizeof(secret), len -= sizeof(secret))
         memcpy(at, &secret, sizeof(secret));
     memcpy(at, &secret, len);
