@@ -18,6 +18,7 @@
 #define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
 
 WRG_STATIC_ASSERT(CHUNK_BYTES / BLOCK_BYTES <= 31, "a bit a block, and one to spare for the mask");
+WRG_STATIC_ASSERT(BLOCK_BYTES == WRG_MEMORY_DISK_GRANULARITY, "what is forgotten is blocks");
 
 static const struct wrg_disk_ops ops;
 
@@ -123,6 +124,12 @@ static uint32_t bucket_of(const struct wrg_memory_disk *md, uint64_t number)
     return (uint32_t)((number * GOLDEN) >> md->shift);
 }
 
+/* Whether it is in its first place, as most are. */
+static inline bool is_chunk(const struct wrg_memory_disk *md, uint32_t at, uint64_t number)
+{
+    return md->buckets[at].epoch == md->epoch && md->buckets[at].number == number;
+}
+
 /* NULL: a hole (take false), or the pool is used up (take true). */
 static struct wrg_disk_chunk *find_chunk(struct wrg_memory_disk *md, uint64_t number, bool take)
 {
@@ -194,7 +201,7 @@ static void copy_in(struct wrg_disk_chunk *chunk, uint32_t off, const uint8_t *s
 
 struct run { /* a request on its way */
     struct wrg_memory_disk *md;
-    uint64_t byte; /* the next one of the disk */
+    uint64_t byte, end; /* the next one of the disk, and behind the last */
     struct wrg_disk_chunk *chunk;
     bool write;
     bool found; /* chunk is that of `byte` */
@@ -202,7 +209,7 @@ struct run { /* a request on its way */
     struct wrg_memory *pages; /* keeps digests of whole pages; NULL on the thread engine */
     uint32_t frame;           /* of the page */
     uint32_t ndigests;
-    uint64_t digests[SECTORS_A_VEC];
+    uint64_t *digests; /* of a vector: SECTORS_A_VEC */
 };
 
 /* A whole page is a whole block: whichever of the two is known tells the other. */
@@ -267,18 +274,26 @@ static void add_digests(struct run *run, uint32_t off, uint32_t len)
     }
 }
 
+/* The chunk behind is next, and copies will have pushed what is known of it out of the caches. */
+static void prefetch_next(const struct run *run, uint64_t number)
+{
+    __builtin_prefetch(&run->md->buckets[bucket_of(run->md, number + 1)]);
+    if (run->chunk)
+        __builtin_prefetch(run->chunk + 1);
+}
+
 /* The chunk of `byte`, which only a run of writes takes. */
-static int enter_chunk(struct run *run)
+static inline int enter_chunk(struct run *run)
 {
     struct wrg_memory_disk *md = run->md;
     uint64_t number = run->byte / CHUNK_BYTES;
+    uint32_t at = bucket_of(md, number);
 
-    run->chunk = find_chunk(md, number, run->write);
+    run->chunk = WRG_LIKELY(is_chunk(md, at, number)) ? &md->chunk[md->buckets[at].slot]
+                                                      : find_chunk(md, number, run->write);
     run->found = true;
-    /* The one behind it is next, most likely, and copies will have pushed it out of the caches. */
-    __builtin_prefetch(&md->buckets[bucket_of(md, number + 1)]);
-    if (run->chunk)
-        __builtin_prefetch(run->chunk + 1);
+    if (run->end / CHUNK_BYTES > number)
+        prefetch_next(run, number);
     return run->write && !run->chunk ? -EIO : 0; /* -ENOSPC below, and so it comes out of a real
                                                     disk too */
 }
@@ -334,8 +349,9 @@ static void blame_vectors(const struct wrg_disk_request *request,
     }
 }
 
+/* *total: its sectors. */
 static int check(const struct wrg_memory_disk *md, const struct wrg_disk_request *request,
-                 const struct wrg_disk_context *context)
+                 const struct wrg_disk_context *context, uint32_t *total)
 {
     const struct wrg_vec *vec = request->vec;
     const uint32_t nvec = request->nvec;
@@ -353,6 +369,7 @@ static int check(const struct wrg_memory_disk *md, const struct wrg_disk_request
     }
     if (request->sector > md->sectors || sectors > md->sectors - request->sector)
         return -EIO;
+    *total = sectors;
     return 0;
 }
 
@@ -440,64 +457,14 @@ static uint32_t move_pages(struct run *run, const struct wrg_disk_context *conte
     return moved;
 }
 
-/* ---- discards ---- */
-
-WRG_STATIC_ASSERT(BLOCK_BYTES == WRG_MEMORY_DISK_GRANULARITY, "what is forgotten is blocks");
-
-/* Sectors [first, end) of a chunk. */
-static void discard_in_chunk(struct wrg_disk_chunk *chunk, uint32_t first, uint32_t end,
-                             bool secure)
-{
-    for (uint32_t block = first / SECTORS_A_BLOCK; block * SECTORS_A_BLOCK < end; block++) {
-        uint32_t from = wrg_max_u32(first, block * SECTORS_A_BLOCK);
-        uint32_t to = wrg_min_u32(end, (block + 1) * SECTORS_A_BLOCK);
-        if (!(chunk->present >> block & 1))
-            continue;
-        if (to - from == SECTORS_A_BLOCK) {
-            chunk->present &= ~(1u << block);
-        } else if (secure) {
-            memset(chunk->bytes + (size_t)from * WRG_SECTOR_SIZE, 0,
-                   (size_t)(to - from) * WRG_SECTOR_SIZE);
-        } else {
-            continue;
-        }
-        chunk->digested &= ~(1u << block);
-    }
-}
-
-/* Looks at the chunks that there are: a range may be as long as the disk. */
-static void discard_range(struct wrg_memory_disk *md, uint64_t sector, uint64_t end, bool secure)
-{
-    for (uint32_t at = 0; at <= md->mask; at++) {
-        const struct wrg_disk_bucket *bucket = &md->buckets[at];
-        uint64_t base = bucket->number * SECTORS_A_CHUNK;
-        if (bucket->epoch != md->epoch || base >= end || base + SECTORS_A_CHUNK <= sector)
-            continue;
-        discard_in_chunk(&md->chunk[bucket->slot], (uint32_t)(wrg_max_u64(sector, base) - base),
-                         (uint32_t)(wrg_min_u64(end, base + SECTORS_A_CHUNK) - base), secure);
-    }
-}
-
-static int discard(struct wrg_memory_disk *md, const struct wrg_disk_request *request,
-                   const struct wrg_disk_context *context)
-{
-    bool secure = request->op == WRG_IO_SECURE_ERASE;
-
-    if (!md->discard || (secure && !md->secure))
-        return -EOPNOTSUPP;
-    if (request->sector > md->sectors || request->nsectors > md->sectors - request->sector)
-        return -EIO;
-    discard_range(md, request->sector, request->sector + request->nsectors, secure);
-    wrg_disk_tell_discard(context, request);
-    return 0;
-}
-
 /* Vectors from i on. */
 static int move_rest(struct run *run, const struct wrg_disk_request *request,
                      struct wrg_disk_context *context, uint32_t i)
 {
+    uint64_t digests[SECTORS_A_VEC];
     int error = 0;
 
+    run->digests = digests;
     while (i < request->nvec && !error) {
         const struct wrg_vec *vec = &request->vec[i];
         uint32_t moved = run->digest ? 0 : move_pages(run, context, vec, request->nvec - i);
@@ -518,25 +485,31 @@ static int move_rest(struct run *run, const struct wrg_disk_request *request,
     return error;
 }
 
+/* What moves no data. */
+__attribute__((noinline)) static int execute_other(struct wrg_memory_disk *md,
+                                                   const struct wrg_disk_request *request,
+                                                   const struct wrg_disk_context *context)
+{
+    if (request->op == WRG_IO_FLUSH)
+        return 0;
+    return wrg_disk_discards(request->op) ? wrg_memory_disk_discard(md, request, context) : -EINVAL;
+}
+
 static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request,
                    struct wrg_disk_context *context)
 {
     struct wrg_memory_disk *md = self_of(disk);
-    bool write = request->op == WRG_IO_WRITE;
-    int error;
+    uint32_t sectors;
 
-    if (request->op == WRG_IO_FLUSH)
-        return 0;
-    if (wrg_disk_discards(request->op))
-        return discard(md, request, context);
-    if (request->op != WRG_IO_READ && !write)
-        return -EINVAL;
-    error = check(md, request, context);
+    if (request->op != WRG_IO_READ && request->op != WRG_IO_WRITE)
+        return execute_other(md, request, context);
+    int error = check(md, request, context, &sectors);
     if (error)
         return error;
     struct run run = { .md = md,
                        .byte = request->sector << WRG_DISK_SECTOR_SHIFT,
-                       .write = write,
+                       .end = (request->sector + sectors) << WRG_DISK_SECTOR_SHIFT,
+                       .write = request->op == WRG_IO_WRITE,
                        .digest = context->xen->trace->on,
                        .pages = context->xen->parallel ? NULL : &context->xen->memory };
     uint32_t moved = run.digest ? 0 : move_pages(&run, context, request->vec, request->nvec);

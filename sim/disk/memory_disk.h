@@ -69,4 +69,9 @@ void wrg_memory_disk_fini(struct wrg_memory_disk *md);
 /* Another size. What lies beyond the end is kept, and is there again when the disk grows. */
 void wrg_memory_disk_resize(struct wrg_memory_disk *md, uint64_t sectors);
 
+/* For memory_disk.c (memory_discard.c). -EOPNOTSUPP, -EIO */
+WRG_MUST_USE int wrg_memory_disk_discard(struct wrg_memory_disk *md,
+                                         const struct wrg_disk_request *request,
+                                         const struct wrg_disk_context *context);
+
 #endif
