@@ -18,7 +18,7 @@
 #define SMALL .segments = 1, .requests = 65024, .memory_mib = 32, .disk_bytes = MIB
 /*
  * Big requests at a small depth: the pages of more would not fit into any cache, nor guest. So many
- * that what is done once, to fill the disk and the guest's buffers, is a per cent of the whole.
+ * that what is done once, to fill the disk and the guest's buffers, is less than a per cent of all.
  */
 #define OF(n, count, depth_)                                                                       \
     .segments = (n), .requests = (count), .depth = (depth_), .memory_mib = 64,                     \
@@ -40,9 +40,9 @@ const struct wrg_bench_plan wrg_bench_plans[] = {
     BOTH("fiber.segs11.", BIG(11, 8192, 32)),
     BOTH("fiber.segs32.", BIG(32, 4096, 16)),
     BOTH("fiber.segs128.", BIG(128, 2048, 8)),
-    BOTH("fiber.segs512.", BIG(512, 1536, 2)),
-    BOTH("fiber.segs1024.", BIG(1024, 768, 1)),
-    BOTH("fiber.segs4096.", BIG(4096, 256, 1)),
+    BOTH("fiber.segs512.", BIG(512, 2016, 2)),
+    BOTH("fiber.segs1024.", BIG(1024, 1008, 1)),
+    BOTH("fiber.segs4096.", BIG(4096, 512, 1)),
     BOTH("fiber.segs512.copy.", BIG(512, 512, 2), .way = WRG_BENCH_COPY),
     BOTH("fiber.segs512.persistent.", OF(512, 512, 2), .way = WRG_BENCH_PERSISTENT,
          .beside = WRG_BESIDE_MAP_AND_COPY),

@@ -101,17 +101,17 @@ static bool have_handles(const struct wrg_view *views)
     return !none;
 }
 
-/* Mappings of neighbours in memory, of which this is the first. */
+/* Mappings of neighbours in memory, of which this is the first; places keep their handles. */
 static void put_views(struct wrg_view *views, const struct wrg_view *first,
                       struct wrg_gnttab_map_op *ops)
 {
-    const wrg_pair handle = { 0, UINT32_MAX };
-    struct wrg_row row = wrg_view_row(first);
+    const uint32_t tail = (uint32_t)(wrg_word(&first->handle) >> 32); /* frame and flags */
 
-    for (uint32_t i = 0; i < WRG_RUN; i++, row.first += row.step) {
+    for (uint32_t i = 0; i < WRG_RUN; i++) {
         ops[i].page = views[i].handle;
         ops[i].status = GNTST_okay;
-        wrg_put_pair(views, i, (wrg_pair_at(views, i) & handle) | row.first);
+        views[i].base = first->base + (size_t)i * WRG_PAGE_SIZE;
+        wrg_put_half(&views[i].handle + 1, tail + i);
     }
 }
 
@@ -128,7 +128,7 @@ static bool map_run(struct mappings *ms, struct wrg_gnttab_map_op *ops, const ui
 {
     const uint32_t gref = ops[0].gref, slot = slots[0];
 
-    if (!wrg_run_fits(gref, ms->nrefs) || !grefs_follow(ops) || !wrg_numbers_follow(slots))
+    if (!wrg_run_fits(gref, ms->nrefs) || !grefs_follow(ops) || !wrg_taken_follow(slots))
         return false;
     uint32_t frame = ms->q.table[gref].frame;
     if (!may_map_run(ms, gref, frame) || !have_handles(&ms->views[slot]))
@@ -227,11 +227,10 @@ static bool is_run(const struct unmapping *u, uint32_t slot, const uint32_t *pag
 
 static void retire_views(struct wrg_view *views)
 {
-    const wrg_pair next = { 0, WRG_GENERATION };
-    const wrg_pair rest = { 0, UINT64_MAX };
-
-    for (uint32_t i = 0; i < WRG_RUN; i++)
-        wrg_put_pair(views, i, (wrg_pair_at(views, i) & rest) + next);
+    for (uint32_t i = 0; i < WRG_RUN; i++) {
+        views[i].base = NULL;
+        views[i].handle += WRG_GENERATION;
+    }
 }
 
 static bool unmap_run(struct unmapping *u, const uint32_t *pages)

@@ -25,7 +25,7 @@ uint32_t wrg_gnttab_grant_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
                                 uint32_t count);
 uint32_t wrg_gnttab_end_quiet(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t *grefs,
                               uint32_t count);
-/* slots: of dom->mappings, taken by the caller, one an entry. */
+/* slots: of dom->mappings, taken together by the caller, one an entry. */
 uint32_t wrg_gnttab_map_quiet(struct wrg_xen *xen, struct wrg_domain *dom,
                               const struct wrg_gnttab_map *args, uint32_t first,
                               const uint32_t *slots, uint32_t count);

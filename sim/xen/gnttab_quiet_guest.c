@@ -29,7 +29,7 @@ static bool grant_run(struct granting *g, const uint32_t *pages, const uint32_t 
 {
     const uint32_t at = pages[0] & WRG_VIEW_MASK, gref = grefs[0];
 
-    if (!wrg_slots_are_taken(&g->dom->own, at, WRG_RUN) || !wrg_numbers_follow(grefs) ||
+    if (!wrg_slots_are_taken(&g->dom->own, at, WRG_RUN) || !wrg_taken_follow(grefs) ||
         !wrg_handles_are(&g->views[at], pages))
         return false;
     uint32_t frame = g->dom->first_frame + at;

@@ -38,6 +38,11 @@ static inline void wrg_put_word(void *at, uint64_t word)
     memcpy(at, &word, sizeof(word));
 }
 
+static inline void wrg_put_half(void *at, uint32_t half)
+{
+    memcpy(at, &half, sizeof(half));
+}
+
 static inline wrg_pair wrg_pair_at(const void *at, uint32_t i)
 {
     wrg_pair pair;
@@ -99,17 +104,7 @@ static inline void wrg_row_add(void *at, uint64_t by)
 
 /* ---- views ---- */
 
-#define WRG_GENERATION      (1u << WRG_VIEW_BITS)
-#define WRG_LAST_GENERATION (UINT32_MAX - WRG_VIEW_MASK)
-
-/* Views of neighbours in memory, but for their handles: those go on as they may. */
-static inline struct wrg_row wrg_view_row(const struct wrg_view *first)
-{
-    const struct wrg_view step = { .frame = 1 };
-
-    return (struct wrg_row){ .first = wrg_pair_at(first, 0),
-                             .step = { WRG_PAGE_SIZE, wrg_word(&step.handle) } };
-}
+#define WRG_GENERATION (1u << WRG_VIEW_BITS)
 
 /*
  * Whether these are the handles of the views, which shows that the pages are neighbours: a handle
@@ -120,11 +115,13 @@ static inline bool wrg_handles_are(const struct wrg_view *views, const uint32_t 
 {
     uint32_t wrong = 0, odd = 0;
 
-    for (uint32_t i = 0; i < WRG_RUN; i++)
-        odd |= pages[i] - WRG_GENERATION >= WRG_LAST_GENERATION - WRG_GENERATION;
+    for (uint32_t i = 0; i < WRG_RUN; i++) {
+        uint32_t generation = pages[i] >> WRG_VIEW_BITS;
+        odd |= (generation - 1) | ((UINT32_MAX >> WRG_VIEW_BITS) - 1 - generation);
+    }
     for (uint32_t i = 0; i < WRG_RUN; i++)
         wrong |= views[i].handle ^ pages[i];
-    return !wrong && !odd;
+    return !wrong && !(odd >> 31); /* nothing was below zero */
 }
 
 /* ---- numbers: handles, refs, slots ---- */
@@ -136,6 +133,12 @@ static inline bool wrg_numbers_follow(const uint32_t *numbers)
     for (uint32_t i = 0; i < WRG_RUN; i++)
         odd |= numbers[i] ^ (numbers[0] + i);
     return odd == 0;
+}
+
+/* The same of numbers that grow: such as were taken together. */
+static inline bool wrg_taken_follow(const uint32_t *numbers)
+{
+    return numbers[WRG_RUN - 1] - numbers[0] == WRG_RUN - 1;
 }
 
 /* Whether first .. first + WRG_RUN - 1 are all below the bound. */
