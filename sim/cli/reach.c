@@ -82,7 +82,7 @@ static const struct argp argp = {
     .doc = "Counts which combinations of feature, operation, way to end and phase of the "
            "connection requests have gone through."
            "\vRuns every *.wring below the folders; --fuzz adds what a fuzz target has counted. "
-           "Combinations that cannot be are left out (vocab/reach.c says which those are).",
+           "Combinations that cannot be are counted apart, with the reason (vocab/reach.def).",
 };
 
 /* ---- sources ---- */
@@ -267,6 +267,17 @@ static void print_never(const struct reach *reach)
                 print_missing(reach, cell);
 }
 
+/* Each reason once, with how many combinations it rules out. */
+static void print_impossible(void)
+{
+    const char *why;
+    unsigned n = 0;
+
+    puts("\nimpossible:");
+    for (unsigned i = 0; (why = wrg_reach_reason(i, &n)); i++)
+        printf("%5u  %s\n", n, why);
+}
+
 static json_t *cells_json(const struct reach *reach)
 {
     json_t *list = json_array();
@@ -304,6 +315,8 @@ static void print(const struct reach *reach)
     print_table(reach);
     if (reach->never)
         print_never(reach);
+    if (reach->never)
+        print_impossible();
 }
 
 int wrg_cmd_reach(const struct wrg_cli *cli, int argc, char **argv)

@@ -73,20 +73,27 @@ static const uint16_t ends_of[] = {
 #include "vocab/reach.def"
 };
 
-#define PATH(symbol) (1u << WRG_PATH_##symbol)
+#define FEATURE(symbol) (UINT32_C(1) << WRG_FEATURE_##symbol)
+#define PATH(symbol)    (UINT32_C(1) << WRG_PATH_##symbol)
+#define PHASE(symbol)   (1u << WRG_REACH_##symbol)
+#define ANY             UINT32_MAX
+#define ALIVE           (~PHASE(DEAD))
 /* Ends of what is not offered. */
 #define UNOFFERED                                                                                  \
     (PATH(NOT_SUPPORTED) | PATH(UNANSWERED) | PATH(WRONG_STATUS) | PATH(WRONG_OPERATION))
+/* What a scripted backend says, and no honest one. */
+#define SCRIPTED                                                                                   \
+    (PATH(OTHER_ERROR) | PATH(WRONG_STATUS) | PATH(WRONG_OPERATION) | PATH(WRONG_ID) |             \
+     PATH(TWICE) | PATH(NOTHING_ASKED))
 
-/*
- * What each optional operation must be offered by, to end otherwise than as unknown; unless
- * somebody removes what the backend has written, which nobody does who wants to use it.
- */
-static bool is_offered(const struct wrg_reach_cell *cell)
-{
-    return cell->feature != WRG_FEATURE_PLAIN || !(OPTIONAL >> cell->operation & 1) ||
-           (UNOFFERED >> cell->path & 1);
-}
+static const struct impossible {
+    uint32_t features, operations, paths, phases; /* a bit each */
+    const char *why;
+} impossible[] = {
+#define WRG_REACH_IMPOSSIBLE(features, operations, paths, phases, why)                             \
+    { (features), (operations), (paths), (phases), (why) },
+#include "vocab/reach.def"
+};
 
 bool wrg_reach_can_end(unsigned operation, unsigned path)
 {
@@ -94,20 +101,40 @@ bool wrg_reach_can_end(unsigned operation, unsigned path)
     return ends_of[path] >> operation & 1;
 }
 
+/* The first that rules it out; NULL: none. */
+static const struct impossible *find_impossible(const struct wrg_reach_cell *cell)
+{
+    if (!wrg_reach_can_end(cell->operation, cell->path))
+        return NULL;
+    for (size_t i = 0; i < WRG_ARRAY_LEN(impossible); i++) {
+        const struct impossible *row = &impossible[i];
+        if (row->features >> cell->feature & row->operations >> cell->operation &
+            row->paths >> cell->path & row->phases >> cell->phase & 1)
+            return row;
+    }
+    return NULL;
+}
+
+const char *wrg_reach_why_never(const struct wrg_reach_cell *cell)
+{
+    const struct impossible *row = find_impossible(cell);
+
+    return row ? row->why : NULL;
+}
+
+const char *wrg_reach_reason(unsigned i, unsigned *cells)
+{
+    if (i >= WRG_ARRAY_LEN(impossible))
+        return NULL;
+    *cells = 0;
+    for (uint32_t index = 0; index < WRG_REACH_CELLS; index++) {
+        const struct wrg_reach_cell cell = wrg_reach_cell_at(index);
+        *cells += find_impossible(&cell) == &impossible[i];
+    }
+    return impossible[i].why;
+}
+
 bool wrg_reach_possible(const struct wrg_reach_cell *cell)
 {
-    bool readonly = cell->feature == WRG_FEATURE_READ_ONLY;
-
-    if (!wrg_reach_can_end(cell->operation, cell->path) || !is_offered(cell))
-        return false;
-    if (cell->path == WRG_PATH_READ_ONLY && cell->feature == WRG_FEATURE_PLAIN)
-        return false;
-    if (readonly && cell->path == WRG_PATH_OKAY && (WRITES >> cell->operation & 1))
-        return false;
-    /*
-     * Any of them while the connection is in any phase: a state is a node, which a frontend may put
-     * back, and a toolstack writes in the name of a backend, while requests lie on the ring; and a
-     * guest that dies leaves its ring mapped.
-     */
-    return true;
+    return wrg_reach_can_end(cell->operation, cell->path) && !wrg_reach_why_never(cell);
 }

@@ -71,6 +71,15 @@ struct wrg_reach_cell wrg_reach_cell_at(uint32_t index);
 /* Whether requests of this operation can end so. */
 bool wrg_reach_can_end(unsigned operation, unsigned path);
 
+/*
+ * Why a request that can end so never does in such a connection, as a sentence; NULL: it can, or no
+ * request ends so anyway.
+ */
+const char *wrg_reach_why_never(const struct wrg_reach_cell *cell);
+
+/* Reason `i`, and how many combinations it is the first to rule out; NULL behind the last. */
+const char *wrg_reach_reason(unsigned i, unsigned *cells);
+
 /* Whether an honest or a hostile pair can come there at all. */
 bool wrg_reach_possible(const struct wrg_reach_cell *cell);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "vocab/reach.h"
 #include "vocab/word.h"
 
 static void rules__sorted_unique_and_in_their_family(void **state)
@@ -50,6 +51,45 @@ static void numbers__final(void **state)
     assert_int_equal(WRG_CASE_MISDEED_IDLE_LOOP, 14);
     assert_int_equal(WRG_OPCODE_INDIRECT, 6);
     assert_int_equal(WRG_SECTION_SUBMIT, 7);
+}
+
+/* A reason that rules nothing out, or what another has ruled out, stands there by mistake. */
+static void reasons_for_never__each_rules_out_some(void **state)
+{
+    unsigned n = 0, cells = 0, all = 0;
+    const char *why;
+
+    for (; (why = wrg_reach_reason(n, &cells)); n++, all += cells)
+        assert_true(cells > 0 && strlen(why) > 10);
+    assert_true(n > 0);
+    for (uint32_t i = 0; i < WRG_REACH_CELLS; i++) {
+        const struct wrg_reach_cell cell = wrg_reach_cell_at(i);
+        bool can_end = wrg_reach_can_end(cell.operation, cell.path);
+        assert_int_equal(wrg_reach_possible(&cell), can_end && !wrg_reach_why_never(&cell));
+        all -= wrg_reach_why_never(&cell) != NULL;
+    }
+    assert_int_equal(all, 0);
+}
+
+static void combinations__ruled_out_or_not(void **state)
+{
+    const struct wrg_reach_cell never[] = {
+        { WRG_FEATURE_PLAIN, WRG_OPERATION_DISCARD, WRG_PATH_OKAY, WRG_REACH_CONNECTED },
+        { WRG_FEATURE_READ_ONLY, WRG_OPERATION_WRITE, WRG_PATH_OKAY, WRG_REACH_DEAD },
+        { WRG_FEATURE_COPY, WRG_OPERATION_NONE, WRG_PATH_TWICE, WRG_REACH_CONNECTED },
+        { WRG_FEATURE_QUEUES, WRG_OPERATION_UNKNOWN, WRG_PATH_UNANSWERED, WRG_REACH_CONNECTED },
+    };
+    const struct wrg_reach_cell possible[] = {
+        { WRG_FEATURE_DISCARD, WRG_OPERATION_DISCARD, WRG_PATH_OKAY, WRG_REACH_CONNECTED },
+        { WRG_FEATURE_READ_ONLY, WRG_OPERATION_READ, WRG_PATH_OKAY, WRG_REACH_DEAD },
+        { WRG_FEATURE_COPY, WRG_OPERATION_READ, WRG_PATH_UNANSWERED, WRG_REACH_DEAD },
+        { WRG_FEATURE_QUEUES, WRG_OPERATION_UNKNOWN, WRG_PATH_UNANSWERED, WRG_REACH_DEAD },
+    };
+
+    for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++)
+        assert_false(wrg_reach_possible(&never[i]));
+    for (size_t i = 0; i < sizeof(possible) / sizeof(*possible); i++)
+        assert_true(wrg_reach_possible(&possible[i]));
 }
 
 static void rule_ids__looked_up(void **state)
@@ -175,6 +215,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules__sorted_unique_and_in_their_family),
         cmocka_unit_test(numbers__final),
+        cmocka_unit_test(reasons_for_never__each_rules_out_some),
+        cmocka_unit_test(combinations__ruled_out_or_not),
         cmocka_unit_test(rule_ids__looked_up),
         cmocka_unit_test(fault_status__only_what_the_site_returns),
         cmocka_unit_test(nodes__named_and_placed),
