@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a barrier does to the order in which the disk is asked. Layer: world, tests only.
+ * What a barrier does to the order in which the disk is asked. Layer: back, tests only.
  */
 #include "vocab/events.h"
 #include "world/world_fixture.h"
