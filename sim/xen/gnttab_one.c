@@ -3,8 +3,8 @@
  * The four calls of a request, as they begin: what is usual of a single page is done here, whether
  * anybody listens or not. They look at everything before they change anything, so that whatever is
  * not usual, and requests of more pages, are left to the general code (gnttab_quiet.h) as they
- * were. Calls stand last: they are jumps. What tells the checkers is out of the way. On threads they
- * have Xen's lock, and nobody else reads or writes an entry without it.
+ * were. Calls stand last: they are jumps. What tells the checkers is out of the way. On threads
+ * they have Xen's lock, and nobody else reads or writes an entry without it.
  */
 #include "xen/gnttab_impl.h"
 #include "xen/gnttab_quiet.h"
