@@ -13,7 +13,8 @@ static struct wrg_fault f;
 static int setup(void **state)
 {
     (void)state;
-    memset(&f, 0xff, sizeof(f)); /* begin must not rely on what was there */
+    memset(&f, 0xff, sizeof(f)); /* begin must not rely on what was there, */
+    f.several = true;            /* but on this: which rows were in use */
     wrg_fault_begin(&f);
     return 0;
 }
