@@ -42,7 +42,7 @@ const struct wrg_bench_plan wrg_bench_plans[] = {
     BOTH("fiber.segs128.", BIG(128, 2048, 8)),
     BOTH("fiber.segs512.", BIG(512, 2016, 2)),
     BOTH("fiber.segs1024.", BIG(1024, 1008, 1)),
-    BOTH("fiber.segs4096.", BIG(4096, 512, 1)),
+    BOTH("fiber.segs4096.", BIG(4096, 256, 1)),
     BOTH("fiber.segs512.copy.", BIG(512, 512, 2), .way = WRG_BENCH_COPY),
     BOTH("fiber.segs512.persistent.", OF(512, 512, 2), .way = WRG_BENCH_PERSISTENT,
          .beside = WRG_BESIDE_MAP_AND_COPY),

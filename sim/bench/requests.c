@@ -12,7 +12,7 @@
 #include "bench/limits.h"
 #include "bench/plan.h"
 
-enum { PLACE_ROUNDS = 4 };
+enum { PLACE_ROUNDS = 4, BIG_SEGMENTS = 512 };
 
 struct times {
     double plain, checked, map, limit; /* the best, seconds; 0: not measured */
@@ -80,12 +80,20 @@ static bool move_memory(struct row *row)
     return wrg_limit_init(&row->limit, wrg_bench_pages(row->plan), row->plan->disk_bytes) == 0;
 }
 
+/* What lies in the cache that all share suffers from others: it takes more to find them idle. */
+static unsigned rounds_of(const struct row *row)
+{
+    unsigned rounds = row->bench->args->rounds;
+
+    return row->plan->segments < BIG_SEGMENTS ? rounds : 2 * rounds;
+}
+
 static bool time_rounds(struct row *row)
 {
     struct times ignored = { 0 };
     bool ok = time_round(row, &ignored); /* warms up */
 
-    for (unsigned round = 0; round < row->bench->args->rounds && ok; round++) {
+    for (unsigned round = 0; round < rounds_of(row) && ok; round++) {
         if (round % PLACE_ROUNDS == PLACE_ROUNDS - 1)
             ok = move_memory(row) && time_round(row, &ignored);
         ok = ok && time_round(row, &row->best);
