@@ -18,7 +18,7 @@
 #include "case/text.h"
 #include "world/world.h"
 
-enum { TEXT_MAX = 8192, OPS = 30, LEAST_SECTORS = 32768, REBUILDS = 1, SECONDS = 4 };
+enum { TEXT_MAX = 8192, OPS = 30, LEAST_SECTORS = 32768, REBUILDS = 3, SECONDS = 4 };
 
 struct script {
     char text[TEXT_MAX];
