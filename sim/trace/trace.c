@@ -28,7 +28,7 @@ void wrg_trace_init(struct wrg_trace *trace)
 
 void wrg_trace_reset(struct wrg_trace *trace)
 {
-    trace->over = false;
+    __atomic_store_n(&trace->over, false, __ATOMIC_RELAXED);
     trace->finding.rule = WRG_RULE_CLEAN;
     trace->finding.detail[0] = 0;
     trace->count = 0;
@@ -186,7 +186,7 @@ void wrg_trace_report(struct wrg_trace *trace, enum wrg_rule rule, const struct 
     vsnprintf(trace->finding.detail, sizeof(trace->finding.detail), format, args);
     va_end(args);
     trace->finding.rule = rule;
-    trace->over = true;
+    __atomic_store_n(&trace->over, true, __ATOMIC_RELAXED);
 }
 
 /* Events of the turn that is not hashed yet. */
@@ -216,7 +216,7 @@ void wrg_trace_save(const struct wrg_trace *trace, struct wrg_trace_saved *saved
 
 void wrg_trace_restore(struct wrg_trace *trace, const struct wrg_trace_saved *saved)
 {
-    trace->over = false;
+    __atomic_store_n(&trace->over, false, __ATOMIC_RELAXED);
     trace->finding.rule = WRG_RULE_CLEAN;
     trace->finding.detail[0] = 0;
     trace->chain = saved->chain;

@@ -128,7 +128,12 @@ void wrg_trace_report(struct wrg_trace *trace, enum wrg_rule rule, const struct 
 
 static inline bool wrg_trace_has_finding(const struct wrg_trace *trace)
 {
-    return trace->over;
+    return __atomic_load_n(&trace->over, __ATOMIC_RELAXED); /* on threads it is asked at any time */
+}
+
+static inline bool wrg_trace_is_usual(const struct wrg_trace *trace)
+{
+    return !__atomic_load_n(&trace->unusual, __ATOMIC_RELAXED);
 }
 
 /* A full turn of the window is hashed. */

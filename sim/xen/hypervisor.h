@@ -166,7 +166,7 @@ __attribute__((always_inline)) static inline void wrg_xen_emit_on(struct wrg_xen
     const struct wrg_sched *sched = xen->sched;
     struct wrg_trace *trace = xen->trace;
 
-    if (WRG_UNLIKELY(trace->unusual)) {
+    if (WRG_UNLIKELY(!wrg_trace_is_usual(trace))) {
         const struct wrg_event copy = { .kind = (uint16_t)event.kind,
                                         .role = event.role,
                                         .a = event.a,
