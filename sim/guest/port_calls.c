@@ -220,7 +220,8 @@ static int page_alloc(struct wrg_guest *guest, void *ptr)
 {
     struct wrg_page_alloc *args = ptr;
 
-    args->page = wrg_xen_page_alloc(guest->xen, guest->dom, args->count, args->zero);
+    args->page = wrg_xen_page_alloc(guest->xen, guest->dom, args->count,
+                                    args->zero ? WRG_FILL_ZERO : WRG_FILL_SECRET);
     return args->page == WRG_NO_PAGE ? -ENOMEM : 0;
 }
 

@@ -196,7 +196,7 @@ __attribute__((noinline)) static bool make_buffer(struct wrg_world_vbd *vbd,
     if (slot->npages)
         wrg_xen_page_free(&vbd->w->xen, dom, slot->page, slot->npages);
     slot->npages = 0;
-    slot->page = wrg_xen_page_alloc(&vbd->w->xen, dom, npages, true);
+    slot->page = wrg_xen_page_alloc(&vbd->w->xen, dom, npages, WRG_FILL_LATER);
     wrg_xen_unlock(&vbd->w->xen);
     if (slot->page == WRG_NO_PAGE)
         return false;

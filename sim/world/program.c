@@ -15,7 +15,7 @@ static struct wrg_domain *domain_of(struct wrg_world *w)
 uint32_t wrg_program_pages_alloc(struct wrg_world *w, uint32_t count)
 {
     wrg_xen_lock(&w->xen);
-    uint32_t page = wrg_xen_page_alloc(&w->xen, domain_of(w), count, true);
+    uint32_t page = wrg_xen_page_alloc(&w->xen, domain_of(w), count, WRG_FILL_ZERO);
     if (page != WRG_NO_PAGE)
         w->program.pages += count;
     wrg_xen_unlock(&w->xen);

@@ -173,7 +173,7 @@ static uint64_t flags_of_last_copy(void)
 /* Which side is a gref, and whether the other end sees bytes that nobody has written. */
 static void copy_of_fresh_memory__the_event_tells(void **state)
 {
-    uint32_t fresh = wrg_xen_page_alloc(&t.xen, t.back, 1, false);
+    uint32_t fresh = wrg_xen_page_alloc(&t.xen, t.back, 1, WRG_FILL_SECRET);
     uint32_t gref = granted(false);
     struct wrg_gnttab_copy_op to = {
         .dest_is_gref = true, .dest = gref, .source = fresh, .len = 64

@@ -148,7 +148,7 @@ static void end_of_ref_not_given__mem_001(void **state)
 
 static void grant_of_page_with_secret__event_tells(void **state)
 {
-    uint32_t page = wrg_xen_page_alloc(&t.xen, t.front, 1, false);
+    uint32_t page = wrg_xen_page_alloc(&t.xen, t.front, 1, WRG_FILL_SECRET);
 
     (void)state;
     forget_events();

@@ -197,8 +197,10 @@ __attribute__((always_inline)) static inline void wrg_xen_emit_on(struct wrg_xen
 
 /* ---- pages (page.c) ---- */
 
-/* A page of one's own. WRG_NO_PAGE when memory is used up. */
-uint32_t wrg_xen_page_alloc(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t count, bool zero);
+enum wrg_fill { WRG_FILL_SECRET, WRG_FILL_ZERO, WRG_FILL_LATER /* by the caller, all of it */ };
+/* Pages of one's own, neighbours. WRG_NO_PAGE when memory is used up. */
+uint32_t wrg_xen_page_alloc(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t count,
+                            enum wrg_fill fill);
 void wrg_xen_page_free(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t page, uint32_t count);
 /* The view behind a handle, or NULL if the handle is not valid (any more). */
 static inline struct wrg_view *wrg_xen_view(const struct wrg_domain *dom, uint32_t page)

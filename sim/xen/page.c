@@ -12,7 +12,8 @@
 __attribute__((weak)) void __asan_loadN(const void *p, size_t size);
 __attribute__((weak)) void __asan_storeN(void *p, size_t size);
 
-uint32_t wrg_xen_page_alloc(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t count, bool zero)
+uint32_t wrg_xen_page_alloc(struct wrg_xen *xen, struct wrg_domain *dom, uint32_t count,
+                            enum wrg_fill fill)
 {
     uint32_t slot = count ? wrg_slots_take_run(&dom->own, count) : WRG_SLOTS_NONE;
 
@@ -23,11 +24,11 @@ uint32_t wrg_xen_page_alloc(struct wrg_xen *xen, struct wrg_domain *dom, uint32_
         uint32_t frame = dom->first_frame + i;
         uint8_t *bytes = wrg_memory_at(&xen->memory, frame);
         wrg_memory_mark(&xen->memory, frame);
-        if (zero)
+        if (fill == WRG_FILL_ZERO)
             memset(bytes, 0, WRG_PAGE_SIZE);
-        else
+        else if (fill == WRG_FILL_SECRET)
             wrg_memory_fill_secret(bytes, WRG_PAGE_SIZE);
-        xen->memory.frames[frame].tainted = !zero;
+        xen->memory.frames[frame].tainted = fill == WRG_FILL_SECRET;
         view->base = bytes;
         view->frame = frame & 0xffffff;
         view->flags = WRG_VIEW_WRITE;

@@ -27,8 +27,8 @@ static void store(struct wrg_domain *dom, uint32_t page, uint32_t off, const voi
 
 static void fresh_page__zero_or_secret_as_asked(void **state)
 {
-    uint32_t zero = wrg_xen_page_alloc(&t.xen, t.front, 1, true);
-    uint32_t other = wrg_xen_page_alloc(&t.xen, t.front, 1, false);
+    uint32_t zero = wrg_xen_page_alloc(&t.xen, t.front, 1, WRG_FILL_ZERO);
+    uint32_t other = wrg_xen_page_alloc(&t.xen, t.front, 1, WRG_FILL_SECRET);
 
     (void)state;
     assert_false(wrg_memory_has_secret(bytes_of(t.front, zero), WRG_PAGE_SIZE));
@@ -85,10 +85,11 @@ static void run_over_used_and_fresh_slots__handles_are_neighbours(void **state)
 static void memory_used_up__no_page(void **state)
 {
     (void)state;
-    assert_int_equal(wrg_xen_page_alloc(&t.xen, t.back, t.back->nframes + 1, true), WRG_NO_PAGE);
-    assert_int_equal(wrg_xen_page_alloc(&t.xen, t.back, 0, true), WRG_NO_PAGE);
+    assert_int_equal(wrg_xen_page_alloc(&t.xen, t.back, t.back->nframes + 1, WRG_FILL_ZERO),
+                     WRG_NO_PAGE);
+    assert_int_equal(wrg_xen_page_alloc(&t.xen, t.back, 0, WRG_FILL_ZERO), WRG_NO_PAGE);
     page_of(t.back, t.back->nframes);
-    assert_int_equal(wrg_xen_page_alloc(&t.xen, t.back, 1, true), WRG_NO_PAGE);
+    assert_int_equal(wrg_xen_page_alloc(&t.xen, t.back, 1, WRG_FILL_ZERO), WRG_NO_PAGE);
 }
 
 static void free_of_page_not_owned__gnt_008(void **state)

@@ -166,7 +166,7 @@ BENCH uint64_t violation(void)
 
 BENCH uint32_t page_of(struct wrg_domain *dom, uint32_t count)
 {
-    uint32_t page = wrg_xen_page_alloc(&t.xen, dom, count, true);
+    uint32_t page = wrg_xen_page_alloc(&t.xen, dom, count, WRG_FILL_ZERO);
 
     assert_int_not_equal(page, WRG_NO_PAGE);
     return page;
