@@ -3,7 +3,8 @@
  * LIVE-001, LIVE-002, LIVE-003: stuck, too much work, does not come to an end.
  *
  * At WRG_PHASE_QUIET nothing is runnable any more: what is outstanding then stays so. A backend
- * whose peer's index was out of range once may have given that ring up, and is not judged by it.
+ * whose peer's index was out of range once may have given that ring up, and is not judged by it;
+ * nor where a request made it write over that index.
  * Layer: oracle. Source: xen/io/ring.h, XSA-332.
  */
 #include <inttypes.h>
@@ -146,6 +147,34 @@ static void on_prod_load(void *ctx, const struct wrg_tap_note *note)
         o->liveness.facts.bogus |= UINT32_C(1) << note->lane->number;
 }
 
+/* A guest that asks for its ring to be written over has what it published no more. */
+static void on_disk_data(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+    uint32_t frame = (uint32_t)(ev->d >> 32), off = (uint16_t)(ev->d >> 16);
+
+    (void)payload;
+    (void)len;
+    if (ev->b != WRG_CASE_IO_READ || off >= WRG_WIRE_REQ_PROD + sizeof(uint32_t))
+        return;
+    for (uint32_t i = 0; i < o->tap.facts.nlanes; i++) {
+        const struct wrg_tap_ring *ring = &o->tap.lanes[i].facts.rings[WRG_ROLE_BACK];
+        if (ring->live && ring->frames[0] == frame)
+            o->liveness.facts.bogus |= UINT32_C(1) << o->tap.lanes[i].number;
+    }
+}
+
+static void on_copy(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_oracles *o = ctx;
+    uint32_t ring = (uint32_t)(ev->d >> 56);
+
+    (void)payload;
+    (void)len;
+    if (ring)
+        o->liveness.facts.bogus |= UINT32_C(1) << (ring - 1);
+}
+
 static void on_declare(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_oracles *o = ctx;
@@ -279,6 +308,10 @@ void wrg_liveness_begin(struct wrg_oracles *o)
     wrg_trace_subscribe(o->trace, WRG_EV_BLK_SUBMIT, on_blk, o);
     wrg_trace_subscribe(o->trace, WRG_EV_BLK_COMPLETE, on_blk, o);
     wrg_trace_subscribe(o->trace, WRG_EV_RING_DECLARE, on_declare, o);
+    if (!o->config.honest_front) {
+        wrg_trace_subscribe(o->trace, WRG_EV_DISK_DATA, on_disk_data, o);
+        wrg_trace_subscribe(o->trace, WRG_EV_COPY, on_copy, o);
+    }
     wrg_trace_subscribe(o->trace, WRG_EV_DEATH, on_death, o);
     wrg_trace_subscribe(o->trace, WRG_EV_BIRTH, on_birth, o);
     wrg_trace_subscribe(o->trace, WRG_EV_XS_CHANGE, on_change, o);

@@ -39,6 +39,56 @@ static void request_never_fetched__fires(struct bench *t)
     phase(t, WRG_PHASE_QUIET);
 }
 
+static void written_over(struct bench *t, uint32_t frame, uint32_t op, uint32_t off)
+{
+    connect_ring(t);
+    store_index(t, FRONT, 1);
+    t->o->tap.unsure = true; /* whether anybody asked for it */
+    emit(t, .kind = WRG_EV_DISK_DATA, .role = BACK, .a = 1, .b = op,
+         .d = (uint64_t)frame << 32 | off << 16 | 512);
+    phase(t, WRG_PHASE_QUIET);
+}
+
+static void disk_wrote_over_the_index__clean(struct bench *t)
+{
+    written_over(t, RING_FRAME, WRG_CASE_IO_READ, 0);
+}
+
+static void disk_wrote_behind_the_index__fires(struct bench *t)
+{
+    written_over(t, RING_FRAME, WRG_CASE_IO_READ, 512);
+}
+
+static void disk_wrote_over_another_page__fires(struct bench *t)
+{
+    written_over(t, RING_FRAME + 1, WRG_CASE_IO_READ, 0);
+}
+
+static void disk_read_the_index__fires(struct bench *t)
+{
+    written_over(t, RING_FRAME, WRG_CASE_IO_WRITE, 0);
+}
+
+static void copied_over(struct bench *t, uint64_t ring)
+{
+    connect_ring(t);
+    store_index(t, FRONT, 1);
+    t->o->tap.unsure = true;
+    emit(t, .kind = WRG_EV_COPY, .role = BACK, .a = 5000, .b = 8, .c = 512,
+         .d = UINT64_C(1) << 40 | ring << 56);
+    phase(t, WRG_PHASE_QUIET);
+}
+
+static void copy_went_over_the_index__clean(struct bench *t)
+{
+    copied_over(t, 1);
+}
+
+static void copy_went_elsewhere__fires(struct bench *t)
+{
+    copied_over(t, 0);
+}
+
 static void index_was_bogus_once__clean(struct bench *t)
 {
     connect_ring(t);
@@ -278,6 +328,12 @@ static const struct scenario scenarios[] = {
     PLAY(request_never_answered__fires, LIVE_001),
     PLAY(request_answered__clean, CLEAN),
     PLAY(request_never_fetched__fires, LIVE_001),
+    PLAY(disk_wrote_over_the_index__clean, CLEAN),
+    PLAY(disk_wrote_behind_the_index__fires, LIVE_001),
+    PLAY(disk_wrote_over_another_page__fires, LIVE_001),
+    PLAY(disk_read_the_index__fires, LIVE_001),
+    PLAY(copy_went_over_the_index__clean, CLEAN),
+    PLAY(copy_went_elsewhere__fires, LIVE_001),
     PLAY(index_was_bogus_once__clean, CLEAN),
     PLAY(index_went_back_once__clean, CLEAN),
     PLAY(index_taken_back_byte_by_byte__clean, CLEAN),

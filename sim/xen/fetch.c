@@ -227,24 +227,26 @@ static struct wrg_fetch_result load_slot(struct wrg_fetch *fetch, uint8_t seat,
     return result;
 }
 
-static bool names_gref(const struct wrg_fetch_ring *ring, const struct wrg_fetch_scope *scope,
-                       uint32_t gref)
+/* How many of the pages of segments of its request the gref is. */
+static uint32_t times_named(const struct wrg_fetch_ring *ring, const struct wrg_fetch_scope *scope,
+                            uint32_t gref)
 {
     struct wrg_blkif_request request;
+    uint32_t times = 0;
 
     if (!ring->live || scope->epoch != ring->epoch || scope->bytes[0] != WRG_BLKIF_OP_INDIRECT)
-        return false;
+        return 0;
     wrg_wire_get_request((enum wrg_abi)ring->abi, scope->bytes, &request);
     uint32_t pages = wrg_wire_indirect_pages(request.nr_segments);
     for (uint32_t i = 0; i < wrg_min_u32(pages, WRG_BLKIF_MAX_INDIRECT_PAGES); i++)
-        if (request.indirect_grefs[i] == gref)
-            return true;
-    return false;
+        times += request.indirect_grefs[i] == gref;
+    return times;
 }
 
 /* The page belongs to the scope that was opened last. */
-static void join(struct wrg_fetch_indirect *page, const struct wrg_fetch_ring *ring)
+static void join(struct wrg_fetch_indirect *page, const struct wrg_fetch_ring *ring, uint32_t turns)
 {
+    page->turns = turns;
     page->slot = ring->newest;
     page->position = ring->scopes[ring->newest].position;
     page->epoch = ring->epoch;
@@ -266,17 +268,23 @@ static struct wrg_fetch_result load_indirect(struct wrg_fetch *fetch, uint8_t se
     struct wrg_fetch_ring *ring = &fetch->rings[seat][page->lane];
     const struct wrg_fetch_scope *newest = &ring->scopes[ring->newest];
     struct wrg_fetch_result result = { .class = WRG_SHARED_INDIRECT, .lane = page->lane };
+    uint32_t turns;
 
     /* A page that was kept mapped for the request before belongs to the next one that names it. */
     if (page->epoch == ring->epoch && newest->position != page->position &&
-        names_gref(ring, newest, page->gref))
-        join(page, ring);
+        (turns = times_named(ring, newest, page->gref)) != 0)
+        join(page, ring, turns);
     if (!is_open(page, ring))
         return (struct wrg_fetch_result){ .class = WRG_SHARED_NONE };
     struct wrg_fetch_scope *scope = &ring->scopes[page->slot];
     scope->fetches++;
     result.request = scope->request;
     result.again = wrg_fetch_mark(page->seen, off, len);
+    if (WRG_UNLIKELY(result.again && page->turns > 1)) { /* it is another page of the request now */
+        page->turns--;
+        memset(page->seen, 0, sizeof(page->seen));
+        result.again = wrg_fetch_mark(page->seen, off, len);
+    }
     result.tamper = wrg_fetch_due(fetch, seat, page->lane, scope);
     return result;
 }
@@ -296,6 +304,18 @@ struct wrg_fetch_result wrg_fetch_load(struct wrg_fetch *fetch, uint8_t seat,
     return (struct wrg_fetch_result){ .class = WRG_SHARED_NONE };
 }
 
+uint8_t wrg_fetch_index_at(const struct wrg_fetch *fetch, uint32_t frame, uint32_t off)
+{
+    if (off >= WRG_WIRE_REQ_PROD + sizeof(uint32_t))
+        return 0;
+    for (uint32_t i = 0; i < fetch->nlanes; i++) {
+        const struct wrg_fetch_ring *ring = &fetch->rings[WRG_SEAT_BACK][i];
+        if (ring->live && ring->frame == frame)
+            return (uint8_t)(i + 1);
+    }
+    return 0;
+}
+
 void wrg_fetch_published(struct wrg_fetch *fetch, uint8_t seat, uint8_t lane, uint32_t index)
 {
     struct wrg_fetch_ring *ring = &fetch->rings[seat][lane];
@@ -313,7 +333,9 @@ __attribute__((noinline)) static bool link_page(struct wrg_fetch *fetch, uint8_t
 {
     struct wrg_fetch_ring *ring = &fetch->rings[WRG_SEAT_BACK][lane];
 
-    if (!names_gref(ring, &ring->scopes[ring->newest], gref))
+    uint32_t turns = times_named(ring, &ring->scopes[ring->newest], gref);
+
+    if (!turns)
         return false;
     struct wrg_fetch_indirect *page = &fetch->indirect[fetch->next_indirect];
     meta->indirect = (uint16_t)(fetch->next_indirect + 1);
@@ -322,7 +344,7 @@ __attribute__((noinline)) static bool link_page(struct wrg_fetch *fetch, uint8_t
     page->gref = gref;
     page->seat = WRG_SEAT_BACK;
     page->lane = lane;
-    join(page, ring);
+    join(page, ring, turns);
     return true;
 }
 

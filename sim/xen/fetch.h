@@ -54,6 +54,7 @@ struct wrg_fetch_indirect {
     uint32_t frame, gref;
     uint32_t slot, position, epoch;
     uint8_t seat, lane;
+    uint32_t turns;    /* as which of its request's pages it may still be read, this one included */
     uint64_t seen[64]; /* a bit a byte */
 };
 
@@ -207,6 +208,9 @@ static inline struct wrg_fetch_at wrg_fetch_find(const struct wrg_fetch_spots *s
 struct wrg_fetch_result wrg_fetch_load(struct wrg_fetch *fetch, uint8_t seat,
                                        const struct wrg_fetch_place *place);
 /* A producer index was stored by its owner. */
+/* 1 + the lane of the ring whose req_prod lies at this place; 0: none. */
+uint8_t wrg_fetch_index_at(const struct wrg_fetch *fetch, uint32_t frame, uint32_t off);
+
 void wrg_fetch_published(struct wrg_fetch *fetch, uint8_t seat, uint8_t lane, uint32_t index);
 /* The back of `device` has mapped gref of frame: does a request name it as an indirect page? */
 void wrg_fetch_mapped(struct wrg_fetch *fetch, uint8_t device, struct wrg_frame *meta,

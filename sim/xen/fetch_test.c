@@ -75,8 +75,8 @@ static struct wrg_fetch_result load_slot(uint32_t slot, uint32_t within, uint32_
     return load_ring(WRG_SEAT_BACK, WRG_WIRE_RING + slot * STRIDE + within, len);
 }
 
-/* Reads a whole slot that holds an indirect request with these grefs. */
-static void read_indirect(uint32_t slot, uint16_t nr_segments, uint32_t gref)
+/* Reads a whole slot that holds an indirect request with grefs that are `step` apart. */
+static void read_indirect_of(uint32_t slot, uint16_t nr_segments, uint32_t gref, uint32_t step)
 {
     struct wrg_blkif_request request = { .operation = WRG_BLKIF_OP_INDIRECT,
                                          .nr_segments = nr_segments };
@@ -84,11 +84,16 @@ static void read_indirect(uint32_t slot, uint16_t nr_segments, uint32_t gref)
     struct wrg_fetch_result loaded;
 
     for (unsigned i = 0; i < WRG_BLKIF_MAX_INDIRECT_PAGES; i++)
-        request.indirect_grefs[i] = gref + i;
+        request.indirect_grefs[i] = gref + i * step;
     (void)wrg_wire_put_request(WRG_ABI_X86_64, &request, bytes);
     loaded = load_slot(slot, 0, STRIDE);
     assert_int_equal(loaded.keep_len, STRIDE);
     memcpy(loaded.keep, bytes, loaded.keep_len);
+}
+
+static void read_indirect(uint32_t slot, uint16_t nr_segments, uint32_t gref)
+{
+    read_indirect_of(slot, nr_segments, gref, 1);
 }
 
 static struct wrg_fetch_result load_indirect(uint32_t off, uint32_t len)
@@ -282,6 +287,18 @@ static void indirect_page_named_in_slot__joins_its_scope(void **state)
     assert_false(load_indirect(8, 4088).again);
     assert_true(load_indirect(4095, 1).again);
     assert_true(load_indirect(7, 1).again);
+}
+
+static void page_named_three_times__is_read_three_times(void **state)
+{
+    (void)state;
+    read_indirect_of(3, 1300, 50, 0);
+    wrg_fetch_mapped(&f, 0, &indirect_meta, 50, 200);
+    for (unsigned turn = 0; turn < 3; turn++) {
+        assert_false(load_indirect(0, 2048).again);
+        assert_false(load_indirect(2048, 2048).again);
+    }
+    assert_true(load_indirect(0, 8).again);
 }
 
 static void gref_beyond_the_pages_in_use__does_not_join(void **state)
@@ -533,6 +550,7 @@ int main(void)
         F(other_handle_of_the_frames__not_taken_for_the_ring),
         F(restore__ordinals_go_on_and_scopes_are_fresh),
         F(indirect_page_named_in_slot__joins_its_scope),
+        F(page_named_three_times__is_read_three_times),
         F(gref_beyond_the_pages_in_use__does_not_join),
         F(absurd_number_of_segments__joins_eight_pages_at_most),
         F(data_page_of_direct_request__does_not_join),

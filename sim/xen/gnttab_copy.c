@@ -88,13 +88,18 @@ static bool shows_secret(struct wrg_xen *xen, const struct half *source, const s
 {
     uint32_t frame = from->pinned.frame;
 
-    return xen->trace->on && dest->is_gref && !source->is_gref &&
-           xen->memory.frames[frame].tainted &&
+    return dest->is_gref && !source->is_gref && xen->memory.frames[frame].tainted &&
            wrg_memory_has_secret(wrg_memory_at(&xen->memory, frame) + source->off, source->len);
 }
 
+/* What is told of a copy besides its arguments. */
+struct seen {
+    bool secret;  /* bytes that nobody has written were shown to the other end */
+    uint8_t ring; /* 1 + the lane of the ring whose index of requests was written over; 0: none */
+};
+
 static int16_t copy_between(struct wrg_xen *xen, struct wrg_domain *dom, const struct half *source,
-                            const struct half *dest, bool *secret)
+                            const struct half *dest, struct seen *seen)
 {
     struct side from, to;
     int16_t status = open_side(xen, dom, source, &from);
@@ -104,7 +109,10 @@ static int16_t copy_between(struct wrg_xen *xen, struct wrg_domain *dom, const s
     status = open_side(xen, dom, dest, &to);
     if (status == GNTST_okay) {
         status = move(xen, source, &from, dest, &to);
-        *secret = status == GNTST_okay && shows_secret(xen, source, &from, dest);
+        if (status == GNTST_okay && xen->trace->on) {
+            seen->secret = shows_secret(xen, source, &from, dest);
+            seen->ring = wrg_fetch_index_at(&xen->fetch, to.pinned.frame, dest->off);
+        }
         close_side(xen, &to);
     }
     close_side(xen, &from);
@@ -125,7 +133,7 @@ static int16_t fault_of(struct wrg_xen *xen, const struct wrg_domain *dom)
 
 static int16_t copy_one(struct wrg_xen *xen, struct wrg_domain *dom,
                         const struct wrg_gnttab_copy *args, const struct wrg_gnttab_copy_op *op,
-                        bool *secret)
+                        struct seen *seen)
 {
     uint16_t pages = args->pages_domid ? args->pages_domid : DOMID_SELF;
     const struct half source = { .domid = op->source_is_gref ? args->domid : pages,
@@ -141,20 +149,20 @@ static int16_t copy_one(struct wrg_xen *xen, struct wrg_domain *dom,
                                .len = op->len };
     int16_t fault = fault_of(xen, dom);
 
-    *secret = false;
-    return fault ? fault : copy_between(xen, dom, &source, &dest, secret);
+    return fault ? fault : copy_between(xen, dom, &source, &dest, seen);
 }
 
 int wrg_gnttab_copy(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_gnttab_copy *args)
 {
     for (uint32_t i = 0; i < args->count; i++) {
         struct wrg_gnttab_copy_op *op = &args->ops[i];
-        bool secret;
-        op->status = copy_one(xen, dom, args, op, &secret);
+        struct seen seen = { .secret = false };
+        op->status = copy_one(xen, dom, args, op, &seen);
         wrg_xen_emit(xen, .kind = WRG_EV_COPY, .role = dom->role, .a = op->source, .b = op->dest,
                      .c = op->len,
                      .d = (uint32_t)op->status | (uint64_t)op->source_is_gref << 32 |
-                          (uint64_t)op->dest_is_gref << 40 | (uint64_t)secret << 48);
+                          (uint64_t)op->dest_is_gref << 40 | (uint64_t)seen.secret << 48 |
+                          (uint64_t)seen.ring << 56);
     }
     return 0;
 }
