@@ -222,7 +222,6 @@ static void all_features(void)
 
 static void plain_disk__each_request(void **state)
 {
-    (void)state;
     g.info = (struct wrg_disk_info){ .sectors = SECTORS, .block_bytes = 512 };
     connect_back();
     expect_rows(plain_rows, WRG_ARRAY_LEN(plain_rows));
@@ -230,7 +229,6 @@ static void plain_disk__each_request(void **state)
 
 static void everything_offered__each_request(void **state)
 {
-    (void)state;
     all_features();
     connect_back();
     expect_rows(offered_rows, WRG_ARRAY_LEN(offered_rows));
@@ -238,7 +236,6 @@ static void everything_offered__each_request(void **state)
 
 static void read_only_disk__each_request(void **state)
 {
-    (void)state;
     all_features();
     set(BACK "/mode", "r");
     connect_back();
@@ -247,7 +244,6 @@ static void read_only_disk__each_request(void **state)
 
 static void indirect_not_supported__outer_operation_echoed(void **state)
 {
-    (void)state;
     g.info = (struct wrg_disk_info){ .sectors = SECTORS, .block_bytes = 512 };
     g.back->params.indirect_absent = true;
     connect_back();
@@ -256,7 +252,6 @@ static void indirect_not_supported__outer_operation_echoed(void **state)
 
 static void backend_of_the_other_kind__echoes_the_outer_operation(void **state)
 {
-    (void)state;
     g.info = (struct wrg_disk_info){ .sectors = SECTORS, .block_bytes = 512 };
     g.back->params.echo_outer = true;
     connect_back();
@@ -273,7 +268,6 @@ static void disk_that_fails__status_of_its_error(void **state)
     const struct row read = { .operation = R, .nseg = 1, .sector = 8, .last = 7 };
     struct wrg_blkif_request request;
 
-    (void)state;
     all_features();
     connect_back();
     request = request_of(&read, share(false), 0);
@@ -287,7 +281,6 @@ static void flush_not_supported_after_all__node_withdrawn(void **state)
 {
     const struct wrg_blkif_request flush = { .operation = F, .id = 1 };
 
-    (void)state;
     all_features();
     connect_back();
     assert_string_equal(get(BACK "/feature-flush-cache"), "1");
@@ -305,7 +298,6 @@ static void barrier_not_supported_after_all__node_withdrawn(void **state)
 {
     const struct wrg_blkif_request barrier = { .operation = B, .id = 1 };
 
-    (void)state;
     all_features();
     connect_back();
     assert_string_equal(get(BACK "/feature-barrier"), "1");
@@ -359,7 +351,6 @@ static void page_granted_read_only__may_be_written_to_the_disk_only(void **state
     const struct row row = { .operation = R, .nseg = 1, .sector = 8, .last = 7 };
     struct wrg_blkif_request request;
 
-    (void)state;
     all_features();
     connect_back();
     request = request_of(&row, share(true), 0);
@@ -374,7 +365,6 @@ static void page_that_is_not_granted__error_and_the_disk_is_not_asked(void **sta
     const struct row row = { .operation = W, .nseg = 3, .sector = 8, .last = 7 };
     struct wrg_blkif_request request;
 
-    (void)state;
     all_features();
     connect_back();
     request = request_of(&row, share(false), 0);
@@ -394,7 +384,6 @@ static void index_too_far_ahead__ring_is_stopped_for_good(void **state)
     uint32_t sane = 1, far = 40;
     uint8_t *bytes;
 
-    (void)state;
     all_features();
     connect_back();
     bytes = bytes_of(t.front, ring_page);

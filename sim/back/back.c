@@ -7,7 +7,6 @@
 
 static void ignore(struct wrg_back *back)
 {
-    (void)back;
 }
 
 static void follow(struct wrg_back *back)

@@ -19,8 +19,6 @@ static void watch(void *ctx, const struct wrg_event *ev, const void *payload, ui
     };
     struct seen *seen = ctx;
 
-    (void)payload;
-    (void)len;
     if (seen->n + 1 >= MOST)
         return;
     if (ev->kind == WRG_EV_DISK_SUBMIT)
@@ -54,7 +52,6 @@ static void barrier_among_writes__waits_for_those_before_and_holds_up_those_behi
                                  "req op=write nseg=1 sector=32\nreq op=read nseg=1 sector=8\n"
                                  "publish\nwait for=responses n=5\n");
 
-    (void)state;
     assert_string_equal(seen.text, "ww..f.w.f.wr..");
 }
 
@@ -64,7 +61,6 @@ static void empty_barrier__flushes_once(void **state)
                                  "req op=write nseg=1 sector=8\npublish\n"
                                  "wait for=responses n=2\n");
 
-    (void)state;
     assert_string_equal(seen.text, "f.w.");
 }
 
@@ -73,7 +69,6 @@ static void flush_not_offered__empty_barrier_instead(void **state)
     struct seen seen = disk_work("config victim=none barrier=only\nio op=write sector=8\n"
                                  "io op=flush\nio op=write sector=16\n");
 
-    (void)state;
     assert_string_equal(seen.text, "w.f.w.");
 }
 
@@ -81,7 +76,6 @@ static void barrier_not_offered__disk_is_not_asked(void **state)
 {
     struct seen seen = disk_work("config victim=none\nio op=barrier sector=8\nio op=read\n");
 
-    (void)state;
     assert_string_equal(seen.text, "r.");
 }
 
@@ -89,7 +83,6 @@ static void long_barrier__several_one_after_the_other(void **state)
 {
     struct seen seen = disk_work("config victim=none barrier=yes\nio op=barrier count=96\n");
 
-    (void)state;
     assert_string_equal(seen.text, "f.w.f.f.w.f.");
 }
 

@@ -189,7 +189,6 @@ static int alloc_ring(struct back_queue *queue, const struct frontend *peer)
                                .zero = true };
     int result = wrg_port_alloc(queue->port, &alloc);
 
-    (void)peer;
     if (result)
         return result;
     queue->ring = alloc.ptr;

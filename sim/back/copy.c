@@ -21,7 +21,6 @@ static struct buffers *buffers_of(const struct back_queue *queue)
 
 static size_t size(const struct wrg_back *back)
 {
-    (void)back;
     return sizeof(struct buffers);
 }
 

@@ -33,18 +33,15 @@ int wrg_back_map_segments(struct back_queue *queue, uint32_t gref, void *bytes, 
 
 static size_t no_size(const struct wrg_back *back)
 {
-    (void)back;
     return 0;
 }
 
 static void nothing(struct back_queue *queue)
 {
-    (void)queue;
 }
 
 static int is_there(struct back_request *req)
 {
-    (void)req;
     return 0;
 }
 

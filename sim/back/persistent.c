@@ -279,7 +279,6 @@ static int acquire(struct back_request *req)
 
 static int is_there(struct back_request *req)
 {
-    (void)req;
     return 0;
 }
 

@@ -33,7 +33,6 @@ static void four_threads__one_at_a_time(void **state)
 {
     pthread_t threads[THREADS];
 
-    (void)state;
     memset(&shared, 0, sizeof(shared));
     for (unsigned i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, count, NULL), 0);
@@ -48,7 +47,6 @@ static void given_back__free_again(void **state)
 {
     struct wrg_mutex mutex = { .held = 0 };
 
-    (void)state;
     wrg_mutex_lock(&mutex);
     assert_int_equal(mutex.held, 1);
     wrg_mutex_unlock(&mutex);

@@ -31,7 +31,6 @@ static void fresh_set__gives_each_slot_once_lowest_first(void **state)
 {
     static const uint32_t counts[] = { 1, 63, 64, 65, 128, 200 };
 
-    (void)state;
     for (size_t k = 0; k < WRG_ARRAY_LEN(counts); k++) {
         fresh(counts[k]);
         for (uint32_t i = 0; i < counts[k]; i++)
@@ -43,7 +42,6 @@ static void fresh_set__gives_each_slot_once_lowest_first(void **state)
 
 static void put__is_taken_next(void **state)
 {
-    (void)state;
     fresh(200);
     take_many(150);
     wrg_slots_put(&slots, 130);
@@ -57,7 +55,6 @@ static void put__is_taken_next(void **state)
 
 static void run__lowest_gap_that_is_long_enough(void **state)
 {
-    (void)state;
     fresh(200);
     take_many(100);
     wrg_slots_put(&slots, 10);
@@ -72,7 +69,6 @@ static void run__lowest_gap_that_is_long_enough(void **state)
 
 static void run_longer_than_what_is_left__none_and_nothing_taken(void **state)
 {
-    (void)state;
     fresh(100);
     take_many(90);
     assert_int_equal(wrg_slots_take_run(&slots, 11), WRG_SLOTS_NONE);
@@ -84,7 +80,6 @@ static void run_longer_than_what_is_left__none_and_nothing_taken(void **state)
 
 static void slot_beyond_the_end__is_not_taken(void **state)
 {
-    (void)state;
     fresh(65);
     assert_false(wrg_slots_is_taken(&slots, 65));
     assert_false(wrg_slots_is_taken(&slots, UINT32_MAX));
@@ -92,7 +87,6 @@ static void slot_beyond_the_end__is_not_taken(void **state)
 
 static void high__bounds_what_was_ever_taken(void **state)
 {
-    (void)state;
     fresh(200);
     assert_int_equal(wrg_slots_high(&slots), 0);
     take_many(65);
@@ -139,7 +133,6 @@ static void restore__is_the_state_at_save(void **state)
 {
     static const uint32_t counts[] = { 64, 65, 128, 200, 512 };
 
-    (void)state;
     for (size_t k = 0; k < WRG_ARRAY_LEN(counts); k++) {
         assert_restored(counts[k], 0, counts[k], 0);
         assert_restored(counts[k], 0, 1, 0);
@@ -177,7 +170,6 @@ static void random_walk__agrees_with_a_plain_array(void **state)
     uint8_t model[190] = { 0 };
     unsigned seed = 1;
 
-    (void)state;
     fresh(sizeof(model));
     for (unsigned i = 0; i < 20000; i++)
         assert_true(model_step(model, sizeof(model), &seed));
@@ -225,7 +217,6 @@ static void runs_at_random__agree_with_a_plain_array(void **state)
     uint8_t model[330] = { 0 };
     unsigned seed = 7;
 
-    (void)state;
     fresh(sizeof(model));
     for (unsigned i = 0; i < 5000; i++) {
         uint32_t lone = (uint32_t)rand_r(&seed) % sizeof(model), taken = 0;
@@ -248,7 +239,6 @@ static void take_many__same_slots_as_one_by_one(void **state)
     static const uint32_t holes[] = { 3, 62, 63, 64, 130, 190 };
     uint32_t got[200];
 
-    (void)state;
     for (uint32_t max = 0; max <= 12; max++) {
         fresh(200);
         take_many(192); /* 8 are free at the end, and the holes */
@@ -269,7 +259,6 @@ static void take_many_of_few__what_there_is(void **state)
 {
     uint32_t got[8];
 
-    (void)state;
     fresh(65);
     take_many(62);
     assert_int_equal(wrg_slots_take_many(&slots, got, 8), 3);
@@ -282,7 +271,6 @@ static void put_many__same_as_one_by_one(void **state)
     static const uint32_t order[] = { 70, 71, 3, 4, 128, 64, 191, 5 };
     uint64_t one_by_one[WORDS];
 
-    (void)state;
     for (uint32_t n = 0; n <= WRG_ARRAY_LEN(order); n++) {
         fresh(200);
         take_many(200);

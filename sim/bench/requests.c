@@ -107,8 +107,6 @@ static void on_event(void *ctx, const struct wrg_event *ev, const void *payload,
 {
     uint64_t *sent = ctx;
 
-    (void)payload;
-    (void)len;
     if (ev->kind == WRG_EV_EVTCHN_SEND && ev->role <= WRG_ROLE_BACK)
         __atomic_fetch_add(sent, 1, __ATOMIC_RELAXED);
 }

@@ -127,7 +127,6 @@ static const struct argp argp = {
 
 static void on_signal(int number)
 {
-    (void)number;
     stop = 1;
 }
 
@@ -150,7 +149,6 @@ static double mib(uint64_t sectors)
 
 static void show(void *ctx, const struct wrg_copy *copy, double seconds)
 {
-    (void)ctx;
     fprintf(stderr, "\r%s %.0f of %.0f MiB, %.0f MiB/s ", copy->verifying ? "comparing" : "copying",
             mib(copy->verifying ? copy->compared : copy->copied), mib(copy->sectors),
             mib(copy->verifying ? copy->compared : copy->moved) / (seconds + 1e-9));

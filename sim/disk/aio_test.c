@@ -144,7 +144,6 @@ static void written_and_read(void)
 
 static void requests__land_with_their_data(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(engines); i++) {
         if (!open_all(engines[i]))
             continue;
@@ -155,7 +154,6 @@ static void requests__land_with_their_data(void **state)
 
 static void more_than_the_depth__all_end(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(engines); i++) {
         if (!open_all(engines[i]))
             continue;
@@ -174,7 +172,6 @@ static void vectors_beyond_a_batch__in_several(void **state)
 {
     enum { MANY = 48 };
 
-    (void)state;
     assert_true(open_all(wrg_aio_create_threads));
     /* Backwards, so that no two are neighbours; the batch is made small. */
     for (uint32_t i = 0; i < MANY; i++)
@@ -200,7 +197,6 @@ static void vectors_beyond_a_batch__in_several(void **state)
 
 static void errors__land_too(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(engines); i++) {
         assert_int_equal(truncate(f.path, IMAGE_PAGES * (off_t)WRG_PAGE_SIZE), 0);
         if (!open_all(engines[i]))
@@ -225,7 +221,6 @@ static void discard__makes_a_hole(void **state)
 {
     struct stat before, after;
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(engines); i++) {
         if (!open_all(engines[i]))
             continue;
@@ -252,7 +247,6 @@ static void discard__makes_a_hole(void **state)
 
 static void backend_dies__what_flies_is_forgotten(void **state)
 {
-    (void)state;
     assert_true(open_all(wrg_aio_create_threads));
     submit(WRG_IO_READ, 0, 1, 1);
     assert_int_equal(wrg_sched_run(&t.sched), WRG_SCHED_IDLE);
@@ -268,7 +262,6 @@ static void backend_dies__what_flies_is_forgotten(void **state)
 
 static void somebody_listens__nothing_lands_later(void **state)
 {
-    (void)state;
     t.trace.on = true;
     assert_true(open_all(wrg_aio_create_threads));
     submit(WRG_IO_WRITE, 0, 2, 1);
@@ -288,7 +281,6 @@ static void log_of_what_lands_later__started(void **state)
     struct wrg_log_disk log;
     int error = 0;
 
-    (void)state;
     assert_true(open_all(wrg_aio_create_threads));
     wrg_log_disk_init(&log, &f.disk.disk, keep_error, &error);
     f.queue.disk = &log.disk;
@@ -320,7 +312,6 @@ static void io_uring_forbidden__threads(void **state)
     pid_t pid = fork();
     int status = 0;
 
-    (void)state;
     if (pid == 0) {
         struct wrg_aio *aio;
         forbid_io_uring();

@@ -33,7 +33,6 @@ static void request_off_a_block__einval_and_nothing_moved(void **state)
         { 4096, 8, 8, 0 },
     };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(rows); i++) {
         set_up(rows[i].bytes);
         forget_events();
@@ -46,7 +45,6 @@ static void request_off_a_block__einval_and_nothing_moved(void **state)
 /* Two halves of a block make a block, but not for a medium that is given them one by one. */
 static void vectors_that_make_a_block_together__einval(void **state)
 {
-    (void)state;
     set_up(4096);
     d.vec[0].len = d.vec[1].len = 2048;
     assert_int_equal(run_on(&block.disk, WRG_IO_WRITE, 8, 2), -EINVAL);
@@ -55,7 +53,6 @@ static void vectors_that_make_a_block_together__einval(void **state)
 
 static void place_in_the_page__free(void **state)
 {
-    (void)state;
     set_up(1024);
     d.vec[0].off = 512;
     assert_int_equal(move(WRG_IO_WRITE, 2, 4), 0);
@@ -65,7 +62,6 @@ static void discard_and_flush__the_one_aligned_the_other_free(void **state)
 {
     struct wrg_disk_request discard = { .op = WRG_IO_DISCARD, .sector = 8, .nsectors = 12 };
 
-    (void)state;
     set_up(4096);
     d.md.discard = true;
     assert_int_equal(wrg_disk_execute(&block.disk, &discard, &d.context), -EINVAL);
@@ -78,7 +74,6 @@ static void capacity_that_is_no_multiple__whole_blocks_only(void **state)
 {
     struct wrg_disk_info info = { .sectors = 0 };
 
-    (void)state;
     wrg_memory_disk_resize(&d.md, 1003);
     set_up(4096);
     wrg_disk_info(&block.disk, &info);
@@ -94,7 +89,6 @@ static void disk_without_the_filter__blocks_of_512_bytes(void **state)
     struct wrg_disk_info info = { .block_bytes = 0 };
     struct wrg_disk_queue queue;
 
-    (void)state;
     wrg_disk_queue_init(&queue, &t.xen, t.back, &d.md.disk);
     assert_int_equal(wrg_disk_queue_info(&queue, &info), 0);
     assert_int_equal(info.block_bytes, 512);

@@ -56,7 +56,6 @@ static uint8_t value_of(uint64_t sector)
 
 static void write_not_flushed__is_read_back_until_a_cut(void **state)
 {
-    (void)state;
     write_value(8, 1, NEW);
     assert_int_equal(run_on(&cache.disk, WRG_IO_READ, 8, 1), 0);
     assert_int_equal(bytes_of(t.back, d.page)[0], NEW);
@@ -67,7 +66,6 @@ static void write_not_flushed__is_read_back_until_a_cut(void **state)
 
 static void flushed__survives_and_later_write_is_lost(void **state)
 {
-    (void)state;
     write_value(8, 2, OLD);
     flush();
     write_value(16, 1, NEW);
@@ -79,7 +77,6 @@ static void flushed__survives_and_later_write_is_lost(void **state)
 
 static void cut_that_loses_nothing__newest_is_there_and_durable(void **state)
 {
-    (void)state;
     write_value(8, 1, OLD);
     write_value(8, 1, NEW);
     cut(WRG_CUT_NONE, false, 0);
@@ -93,7 +90,6 @@ static void some_lost__each_outcome_happens_and_none_is_torn(void **state)
 {
     uint32_t seen[256] = { 0 };
 
-    (void)state;
     for (uint64_t seed = 0; seed < 64; seed++) {
         write_value(8, 4, OLD);
         flush();
@@ -112,7 +108,6 @@ static void same_seed__same_remains(void **state)
 {
     uint8_t first[64];
 
-    (void)state;
     for (unsigned round = 0; round < 2; round++) {
         write_value(0, 8, OLD);
         flush();
@@ -130,7 +125,6 @@ static void torn__sectors_of_one_write_differ(void **state)
 {
     uint32_t torn = 0;
 
-    (void)state;
     for (uint64_t seed = 0; seed < 8; seed++) {
         uint32_t fresh = 0;
         write_value(8, 4, OLD);
@@ -160,7 +154,6 @@ static void flush_that_fails_below__keeps_the_cache(void **state)
                                                   .reset = wrg_disk_pass_reset };
     struct wrg_disk below = { .ops = &refusing, .next = &d.md.disk };
 
-    (void)state;
     cache.disk.next = &below;
     write_value(8, 1, NEW);
     assert_int_equal(run_on(&cache.disk, WRG_IO_FLUSH, 0, 0), -EIO);
@@ -170,7 +163,6 @@ static void flush_that_fails_below__keeps_the_cache(void **state)
 
 static void events__what_is_left_then_the_cut(void **state)
 {
-    (void)state;
     write_value(8, 3, OLD);
     flush();
     write_value(8, 3, NEW);
@@ -190,7 +182,6 @@ static void events__what_is_left_then_the_cut(void **state)
 
 static void full__is_written_back(void **state)
 {
-    (void)state;
     for (uint32_t i = 0; i <= WRG_CACHE_SECTORS / (8 * DISK_PAGES); i++)
         write_value(0, DISK_PAGES, NEW);
     assert_int_equal(cache.nwrites, 1);
@@ -200,7 +191,6 @@ static void full__is_written_back(void **state)
 
 static void disk_became_smaller__rest_is_rolled_back(void **state)
 {
-    (void)state;
     write_value(0, 1, NEW);
     write_value(512, 1, NEW);
     wrg_memory_disk_resize(&d.md, 64);
@@ -212,7 +202,6 @@ static void disk_became_smaller__rest_is_rolled_back(void **state)
 
 static void reset__forgets_the_cache(void **state)
 {
-    (void)state;
     write_value(8, 1, OLD);
     wrg_disk_reset(&cache.disk);
     assert_int_equal(cache.nwrites, 0);
@@ -225,7 +214,6 @@ static void info__has_a_cache_to_flush(void **state)
 {
     struct wrg_disk_info out = { 0 };
 
-    (void)state;
     wrg_disk_info(&cache.disk, &out);
     assert_true(out.flush);
     assert_int_equal(out.sectors, DISK_SECTORS);

@@ -51,7 +51,6 @@ static void assert_forgotten(uint64_t first, uint64_t end)
 
 static void whole_blocks__read_as_zeros(void **state)
 {
-    (void)state;
     prepare(false);
     assert_int_equal(discard(WRG_IO_DISCARD, 128, 16), 0);
     assert_forgotten(128, 144);
@@ -59,7 +58,6 @@ static void whole_blocks__read_as_zeros(void **state)
 
 static void parts_of_blocks__stay(void **state)
 {
-    (void)state;
     prepare(false);
     assert_int_equal(discard(WRG_IO_DISCARD, 129, 30), 0);
     assert_forgotten(136, 152);
@@ -67,7 +65,6 @@ static void parts_of_blocks__stay(void **state)
 
 static void secure__parts_are_zeroed_too(void **state)
 {
-    (void)state;
     prepare(true);
     assert_int_equal(discard(WRG_IO_SECURE_ERASE, 121, 30), 0);
     assert_forgotten(121, 151);
@@ -75,7 +72,6 @@ static void secure__parts_are_zeroed_too(void **state)
 
 static void whole_disk__all_forgotten(void **state)
 {
-    (void)state;
     prepare(false);
     assert_int_equal(discard(WRG_IO_DISCARD, 0, DISK_SECTORS), 0);
     assert_forgotten(0, DISK_SECTORS);
@@ -83,7 +79,6 @@ static void whole_disk__all_forgotten(void **state)
 
 static void nothing__nothing_forgotten(void **state)
 {
-    (void)state;
     prepare(true);
     assert_int_equal(discard(WRG_IO_SECURE_ERASE, 128, 0), 0);
     assert_forgotten(0, 0);
@@ -91,7 +86,6 @@ static void nothing__nothing_forgotten(void **state)
 
 static void written_again__holds_that(void **state)
 {
-    (void)state;
     prepare(false);
     assert_int_equal(discard(WRG_IO_DISCARD, 120, 160), 0);
     prepare(false);
@@ -107,7 +101,6 @@ static void beyond_the_end__eio_and_nothing_forgotten(void **state)
         { UINT64_MAX, 8 },        { 128, DISK_SECTORS - 128 + 1 },
     };
 
-    (void)state;
     prepare(true);
     for (size_t i = 0; i < WRG_ARRAY_LEN(cases); i++)
         assert_int_equal(discard(WRG_IO_DISCARD, cases[i].sector, cases[i].nsectors), -EIO);
@@ -118,7 +111,6 @@ static void disk_that_cannot__eopnotsupp(void **state)
 {
     struct wrg_disk_info info = { 0 };
 
-    (void)state;
     prepare(false);
     assert_int_equal(discard(WRG_IO_SECURE_ERASE, 128, 8), -EOPNOTSUPP);
     wrg_disk_info(&d.md.disk, &info);
@@ -135,7 +127,6 @@ static void readonly__erofs_and_nothing_forgotten(void **state)
 {
     struct wrg_readonly_disk ro;
 
-    (void)state;
     prepare(true);
     wrg_readonly_disk_init(&ro, &d.md.disk);
     assert_int_equal(discard_on(&ro.disk, WRG_IO_DISCARD, 128, 8), -EROFS);
@@ -147,7 +138,6 @@ static void bad_spot__fails_what_touches_it(void **state)
 {
     struct wrg_error_disk bad;
 
-    (void)state;
     prepare(false);
     wrg_error_disk_init(&bad, &d.md.disk);
     wrg_error_disk_set(&bad, 130, 1);
@@ -164,7 +154,6 @@ static void fault__hits_discards(void **state)
         .site = WRG_FAULT_DISK_DISCARD, .nth = 2, .count = 1, .status = -EIO
     };
 
-    (void)state;
     prepare(true);
     wrg_faulty_disk_init(&faulty, &d.md.disk);
     assert_true(wrg_fault_add(&t.fault, &rule));

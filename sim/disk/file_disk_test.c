@@ -60,7 +60,6 @@ static int teardown_file(void **state)
 
 static void written__there_when_it_is_opened_again(void **state)
 {
-    (void)state;
     for (unsigned direct = 0; direct < 2; direct++) {
         assert_int_equal(open_with(false, direct), 0);
         fill_pages((uint8_t)(5 + direct));
@@ -82,7 +81,6 @@ static void events__digests_of_what_was_moved(void **state)
 {
     uint64_t digests[8];
 
-    (void)state;
     assert_int_equal(open_with(false, false), 0);
     fill_pages(9);
     wrg_digest_sectors(bytes_of(t.back, d.page), 8, digests);
@@ -103,7 +101,6 @@ static void opened_readonly__refuses_writes(void **state)
     uint8_t bytes[WRG_SECTOR_SIZE];
     const struct wrg_disk_run run = { .write = true, .count = 1, .bytes = bytes };
 
-    (void)state;
     assert_int_equal(open_with(true, false), 0);
     assert_int_equal(run_on(&f.disk.disk, WRG_IO_WRITE, 0, 1), -EROFS);
     assert_int_equal(wrg_disk_transfer(&f.disk.disk, &run), -EROFS);
@@ -115,7 +112,6 @@ static void opened_readonly__refuses_writes(void **state)
 
 static void request_that_does_not_fit__refused(void **state)
 {
-    (void)state;
     assert_int_equal(open_with(false, false), 0);
     assert_int_equal(run_on(&f.disk.disk, WRG_IO_READ, IMAGE_SECTORS - 7, 1), -EIO);
     assert_int_equal(run_on(&f.disk.disk, WRG_IO_READ, IMAGE_SECTORS - 8, 1), 0);
@@ -130,7 +126,6 @@ static void request_that_does_not_fit__refused(void **state)
 
 static void file_that_shrinks__eio_where_nothing_is(void **state)
 {
-    (void)state;
     assert_int_equal(open_with(true, false), 0);
     assert_int_equal(truncate(f.path, 10 * (off_t)WRG_SECTOR_SIZE), 0);
     assert_int_equal(run_on(&f.disk.disk, WRG_IO_READ, 0, 1), 0);
@@ -147,7 +142,6 @@ static void assert_refused(int error)
 
 static void not_an_image__refused_with_a_reason(void **state)
 {
-    (void)state;
     make_image(IMAGE_SECTORS * (off_t)WRG_SECTOR_SIZE - 1);
     assert_refused(-EMEDIUMTYPE);
     make_image(0);
@@ -169,7 +163,6 @@ static void not_an_image__refused_with_a_reason(void **state)
 
 static void unreadable__refused(void **state)
 {
-    (void)state;
     if (geteuid() == 0) /* who may read everything */
         skip();
     assert_int_equal(chmod(f.path, 0), 0);
@@ -181,7 +174,6 @@ static void transfer_of_many_pages__reads_back(void **state)
     static uint8_t out[20 * WRG_SECTOR_SIZE], in[20 * WRG_SECTOR_SIZE];
     struct wrg_disk_run run = { .write = true, .sector = 5, .count = 20, .bytes = out };
 
-    (void)state;
     for (size_t i = 0; i < sizeof(out); i++)
         out[i] = (uint8_t)(i / 7 + i / 512);
     assert_int_equal(open_with(false, true), 0);
@@ -200,7 +192,6 @@ static void below_a_volatile_cache__rolled_back(void **state)
     const struct wrg_cut_args args = { .lost = WRG_CUT_ALL };
     struct wrg_cache_disk cache;
 
-    (void)state;
     assert_int_equal(open_with(false, false), 0);
     assert_int_equal(wrg_cache_disk_init(&cache, &f.disk.disk), 0);
     fill_pages(1);

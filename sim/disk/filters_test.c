@@ -14,7 +14,6 @@ static void readonly_write__erofs_and_nothing_moved(void **state)
     struct wrg_readonly_disk ro;
     struct wrg_disk_info info = { 0 };
 
-    (void)state;
     wrg_readonly_disk_init(&ro, &d.md.disk);
     assert_int_equal(run_on(&ro.disk, WRG_IO_WRITE, 0, 1), -EROFS);
     assert_int_equal(d.md.used, 0);
@@ -30,7 +29,6 @@ static void readonly_switched_off__writes_pass(void **state)
     struct wrg_readonly_disk ro;
     struct wrg_disk_info info = { 0 };
 
-    (void)state;
     wrg_readonly_disk_init(&ro, &d.md.disk);
     ro.on = false;
     assert_int_equal(run_on(&ro.disk, WRG_IO_WRITE, 0, 1), 0);
@@ -56,7 +54,6 @@ static void bad_spot__fails_what_touches_it(void **state)
     };
     struct wrg_error_disk bad;
 
-    (void)state;
     wrg_error_disk_init(&bad, &d.md.disk);
     assert_int_equal(run_on(&bad.disk, WRG_IO_WRITE, 100, 1), 0);
     wrg_error_disk_set(&bad, 100, 10);
@@ -73,7 +70,6 @@ static void bad_spot_to_the_end_of_numbers__does_not_wrap(void **state)
 {
     struct wrg_error_disk bad;
 
-    (void)state;
     wrg_error_disk_init(&bad, &d.md.disk);
     wrg_error_disk_set(&bad, 100, UINT64_MAX);
     assert_int_equal(run_on(&bad.disk, WRG_IO_READ, 0, 1), 0);
@@ -87,7 +83,6 @@ static void fault_rules__asked_once_a_request_at_its_site(void **state)
     };
     struct wrg_faulty_disk faulty;
 
-    (void)state;
     wrg_faulty_disk_init(&faulty, &d.md.disk);
     assert_true(wrg_fault_add(&t.fault, &rule));
     wrg_fault_enable(&t.fault, true);
@@ -111,7 +106,6 @@ static void unknown_operation__einval(void **state)
 {
     struct wrg_faulty_disk faulty;
 
-    (void)state;
     wrg_faulty_disk_init(&faulty, &d.md.disk);
     assert_int_equal(run_on(&faulty.disk, 77, 0, 1), -EINVAL);
 }
@@ -125,7 +119,6 @@ static void whole_chain__each_filter_in_its_turn(void **state)
         .site = WRG_FAULT_DISK_READ, .nth = 2, .count = 1, .status = -ENOMEM
     };
 
-    (void)state;
     wrg_error_disk_init(&bad, &d.md.disk);
     wrg_readonly_disk_init(&ro, &bad.disk);
     wrg_faulty_disk_init(&faulty, &ro.disk);
@@ -143,7 +136,6 @@ static void null__reads_zeros_after_a_write(void **state)
     struct wrg_null_disk null;
     struct wrg_disk_info info = { 0 };
 
-    (void)state;
     wrg_null_disk_init(&null, 64);
     fill_pages(3);
     assert_int_equal(run_on(&null.disk, WRG_IO_WRITE, 0, 2), 0);
@@ -163,7 +155,6 @@ static void null__refuses_what_a_disk_refuses(void **state)
 {
     struct wrg_null_disk null;
 
-    (void)state;
     wrg_null_disk_init(&null, 64);
     assert_int_equal(run_on(&null.disk, WRG_IO_WRITE, 57, 1), -EIO);
     assert_int_equal(run_on(&null.disk, WRG_IO_READ, UINT64_MAX, 1), -EIO);
@@ -180,7 +171,6 @@ static void delays__within_the_bound_and_of_the_seed(void **state)
     struct wrg_delay_disk delay;
     uint64_t longest = 0, same = 0;
 
-    (void)state;
     wrg_delay_disk_init(&delay, &d.md.disk);
     assert_int_equal(wrg_delay_disk_ns(&delay, 1), 0);
     for (uint32_t ticket = 1; ticket <= 1000; ticket++) {
@@ -202,7 +192,6 @@ static void null__discards_what_is_in_range(void **state)
     struct wrg_disk_info info = { 0 };
     struct wrg_disk_request request = { .op = WRG_IO_DISCARD, .sector = 60, .nsectors = 4 };
 
-    (void)state;
     wrg_null_disk_init(&null, 64);
     wrg_disk_info(&null.disk, &info);
     assert_int_equal(info.discard_granularity_bytes, 512);
@@ -239,7 +228,6 @@ static void log__a_record_a_request_with_its_result(void **state)
     struct journal journal = { 0 };
     const struct wrg_disk_request discard = { .op = WRG_IO_DISCARD, .sector = 8, .nsectors = 24 };
 
-    (void)state;
     wrg_readonly_disk_init(&ro, &d.md.disk);
     wrg_log_disk_init(&log, &ro.disk, keep_line, &journal);
     assert_int_equal(run_on(&log.disk, WRG_IO_WRITE, 16, 2), -EROFS);
@@ -258,7 +246,6 @@ static void log_of_what_goes_on_and_of_what_nobody_knows__named_so(void **state)
     const struct wrg_disk_record record = { .ticket = 1, .op = UINT8_MAX, .error = -EINPROGRESS };
     char line[64];
 
-    (void)state;
     wrg_disk_record_print(&record, line, sizeof(line));
     assert_string_equal(line, "1 unknown 0+0 started");
 }

@@ -101,7 +101,6 @@ static void start(uint64_t seed)
 
 static void requests_of_any_shape__bytes_as_in_a_plain_model(void **state)
 {
-    (void)state;
     for (uint64_t seed = 0; seed < 8; seed++) {
         start(seed);
         for (uint32_t step = 0; step < STEPS; step++) {
@@ -129,7 +128,6 @@ static void read_into_clean_pages__each_is_marked(void **state)
 {
     const struct wrg_memory *mem = &t.xen.memory;
 
-    (void)state;
     start(1);
     assert_int_equal(run_on(&d.md.disk, WRG_IO_WRITE, 0, 32), 0);
     assert_true(wrg_memory_save(&t.xen.memory));
@@ -146,7 +144,6 @@ static void read_into_clean_pages__each_is_marked(void **state)
 
 static void page_whose_mapping_is_gone__efault_behind_what_was_moved(void **state)
 {
-    (void)state;
     start(1);
     for (uint32_t i = 0; i < DISK_PAGES; i++) {
         d.vec[i] = (struct wrg_vec){ .page = d.page + i, .len = WRG_PAGE_SIZE };

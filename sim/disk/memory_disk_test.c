@@ -27,14 +27,12 @@ static void round_trip(uint64_t sector, uint32_t nvec, uint8_t seed)
 
 static void written_page__reads_back(void **state)
 {
-    (void)state;
     round_trip(8, 1, 3);
     assert_int_equal(d.md.used, 1);
 }
 
 static void hole__reads_zeros(void **state)
 {
-    (void)state;
     fill_pages(9);
     assert_int_equal(run_on(disk(), WRG_IO_READ, 123456, 3), 0);
     for (uint32_t i = 0; i < 3; i++)
@@ -47,7 +45,6 @@ static void sectors_beyond_2_to_40__are_distinct(void **state)
     static const uint64_t at[] = { 0, UINT64_C(1) << 32, UINT64_C(1) << 40,
                                    (UINT64_C(1) << 40) + (UINT64_C(1) << 20), DISK_SECTORS - 8 };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(at); i++)
         round_trip(at[i], 1, (uint8_t)(10 * i + 1));
     for (size_t i = 0; i < WRG_ARRAY_LEN(at); i++) {
@@ -62,7 +59,6 @@ static void sectors_beyond_2_to_40__are_distinct(void **state)
 
 static void last_sectors_of_2_to_55__work(void **state)
 {
-    (void)state;
     wrg_memory_disk_resize(&d.md, WRG_MEMORY_DISK_SECTORS_MAX);
     round_trip(WRG_MEMORY_DISK_SECTORS_MAX - 16, 2, 77);
     assert_int_equal(run_on(disk(), WRG_IO_READ, WRG_MEMORY_DISK_SECTORS_MAX - 15, 2), -EIO);
@@ -70,7 +66,6 @@ static void last_sectors_of_2_to_55__work(void **state)
 
 static void request_over_chunk_border__moves_both_parts(void **state)
 {
-    (void)state;
     /* Not aligned to blocks, the border within the second page. */
     round_trip(SECTORS_A_CHUNK - 11, 3, 42);
     assert_int_equal(d.md.used, 2);
@@ -82,7 +77,6 @@ static void small_write_in_fresh_block__keeps_zeros_around(void **state)
 {
     const uint8_t *page = bytes_of(t.back, d.page);
 
-    (void)state;
     fill_pages(1);
     /* Used before, so that the chunk holds old bytes. */
     assert_int_equal(run_on(disk(), WRG_IO_WRITE, 0, 16), 0);
@@ -103,7 +97,6 @@ static void small_write_in_fresh_block__keeps_zeros_around(void **state)
 
 static void sector_at_odd_offset_of_page__moves_only_it(void **state)
 {
-    (void)state;
     round_trip(0, 1, 5);
     memset(bytes_of(t.back, d.page), 0xee, WRG_PAGE_SIZE);
     d.vec[0] = (struct wrg_vec){ .page = d.page, .off = 7 * 512, .len = 512 };
@@ -119,7 +112,6 @@ static void sector_at_odd_offset_of_page__moves_only_it(void **state)
 
 static void reset__forgets_everything(void **state)
 {
-    (void)state;
     for (unsigned round = 0; round < 5; round++) {
         round_trip(round * 1000, 20, (uint8_t)round);
         wrg_disk_reset(disk());
@@ -133,7 +125,6 @@ static void reset__forgets_everything(void **state)
 
 static void reset_with_epoch_at_its_end__forgets_everything(void **state)
 {
-    (void)state;
     round_trip(0, 1, 1); /* in epoch 1 */
     d.md.epoch = UINT32_MAX;
     round_trip(8, 1, 2);
@@ -146,7 +137,6 @@ static void reset_with_epoch_at_its_end__forgets_everything(void **state)
 
 static void pool_of_chunks_used_up__eio_and_old_data_stay(void **state)
 {
-    (void)state;
     for (uint32_t i = 0; i < DISK_CHUNKS; i++)
         round_trip(i * 1000000, 1, (uint8_t)i);
     assert_int_equal(run_on(disk(), WRG_IO_WRITE, 1000, 1), -EIO);
@@ -160,7 +150,6 @@ static void hash_of_many_chunks__finds_each(void **state)
     const struct wrg_memory_disk_args args = { .sectors = UINT64_C(1) << 50, .chunks = 500 };
     struct wrg_memory_disk md;
 
-    (void)state;
     assert_int_equal(wrg_memory_disk_init(&md, &args), 0);
     for (uint64_t i = 0; i < 500; i++) {
         uint64_t sector = i * i * i * 12345 * SECTORS_A_CHUNK;
@@ -181,7 +170,6 @@ static void request_beyond_the_end__eio_and_nothing_moved(void **state)
     static const uint64_t at[] = { DISK_SECTORS - 7, DISK_SECTORS,   DISK_SECTORS + 1,
                                    UINT64_MAX,       UINT64_MAX - 7, UINT64_C(1) << 63 };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(at); i++) {
         assert_int_equal(run_on(disk(), WRG_IO_WRITE, at[i], 1), -EIO);
         assert_int_equal(run_on(disk(), WRG_IO_READ, at[i], 1), -EIO);
@@ -194,7 +182,6 @@ static void length_of_no_whole_sector__einval_and_violation(void **state)
 {
     static const uint16_t lens[] = { 1, 511, 513, 4095, 4608, 0xfe00 };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(lens); i++) {
         d.vec[1].len = lens[i];
         forget_events();
@@ -206,7 +193,6 @@ static void length_of_no_whole_sector__einval_and_violation(void **state)
 
 static void page_not_mapped__efault_and_violation(void **state)
 {
-    (void)state;
     d.vec[0].page = d.page + (1u << WRG_VIEW_BITS);
     forget_events();
     assert_int_equal(run_on(disk(), WRG_IO_READ, 0, 1), -EFAULT);
@@ -217,7 +203,6 @@ static void read_into_readonly_mapping__efault_and_violation(void **state)
 {
     uint32_t gref = grant_page(t.front, WRG_DOM_BACK, page_of(t.front, 1), true);
 
-    (void)state;
     d.vec[0].page = back_maps(gref, true);
     assert_int_equal(run_on(disk(), WRG_IO_WRITE, 0, 1), 0);
     forget_events();
@@ -227,7 +212,6 @@ static void read_into_readonly_mapping__efault_and_violation(void **state)
 
 static void range_beyond_page__efault_and_violation(void **state)
 {
-    (void)state;
     d.vec[0].off = 512;
     forget_events();
     assert_int_equal(run_on(disk(), WRG_IO_WRITE, 0, 1), -EFAULT);
@@ -238,7 +222,6 @@ static void data__event_a_vector_with_digest_a_sector(void **state)
 {
     uint64_t digests[8];
 
-    (void)state;
     fill_pages(1);
     d.vec[1] = (struct wrg_vec){ .page = d.page + 1, .off = 1024, .len = 1024 };
     forget_events();
@@ -267,7 +250,6 @@ static void digests_of_read__are_of_data_and_of_zeros(void **state)
     static const uint8_t zeros[512];
     uint64_t digests[8];
 
-    (void)state;
     fill_pages(1);
     d.vec[0].len = 512;
     assert_int_equal(run_on(disk(), WRG_IO_WRITE, SECTORS_A_CHUNK - 1, 1), 0);
@@ -305,7 +287,6 @@ static void write_sector(uint64_t sector, uint8_t seed)
 
 static void digests_of_block_written_in_part__follow_it(void **state)
 {
-    (void)state;
     fill_pages(1);
     assert_int_equal(run_on(disk(), WRG_IO_WRITE, 16, 1), 0);
     assert_read_tells(16);
@@ -327,7 +308,6 @@ static void info__tells_size(void **state)
 {
     struct wrg_disk_info info = { .readonly = true };
 
-    (void)state;
     wrg_disk_info(disk(), &info);
     assert_int_equal(info.sectors, DISK_SECTORS);
     assert_false(info.readonly);
@@ -342,7 +322,6 @@ static void size_out_of_bounds__einval(void **state)
                                               .chunks = 1 };
     const struct wrg_memory_disk_args none = { .sectors = 8, .chunks = 0 };
 
-    (void)state;
     assert_int_equal(wrg_memory_disk_init(&md, &big), -EINVAL);
     assert_int_equal(wrg_memory_disk_init(&md, &none), -EINVAL);
 }

@@ -63,7 +63,6 @@ static void run_idle(void)
 
 static void submitted__executed_in_order_by_the_worker(void **state)
 {
-    (void)state;
     for (uint32_t i = 0; i < 5; i++)
         assert_int_equal(submit(i % 2 ? WRG_IO_WRITE : WRG_IO_READ, i * 8, 10 + i), 0);
     assert_int_equal(q.ndone, 0);
@@ -80,7 +79,6 @@ static void submitted__executed_in_order_by_the_worker(void **state)
 
 static void events__submit_data_done_with_one_ticket(void **state)
 {
-    (void)state;
     forget_events();
     assert_int_equal(submit(WRG_IO_WRITE, 16, 0), 0);
     assert_int_equal(submit(WRG_IO_READ, DISK_SECTORS, 1), 0);
@@ -104,7 +102,6 @@ static void events__submit_data_done_with_one_ticket(void **state)
 
 static void queue_full__eagain_until_one_is_done(void **state)
 {
-    (void)state;
     for (uint32_t i = 0; i < WRG_DISK_QUEUE_MAX; i++)
         assert_int_equal(submit(WRG_IO_FLUSH, 0, i), 0);
     assert_int_equal(submit(WRG_IO_FLUSH, 0, 5000), -EAGAIN);
@@ -118,7 +115,6 @@ static void queue_full__eagain_until_one_is_done(void **state)
 
 static void submit_from_done__has_room_and_runs(void **state)
 {
-    (void)state;
     for (uint32_t i = 0; i < WRG_DISK_QUEUE_MAX; i++)
         assert_int_equal(submit(WRG_IO_FLUSH, 0, i), 0);
     q.again = true;
@@ -131,7 +127,6 @@ static void each_request__has_a_preemption_point_before_it(void **state)
 {
     uint64_t steps;
 
-    (void)state;
     run_idle();
     steps = t.sched.steps;
     assert_int_equal(submit(WRG_IO_FLUSH, 0, 0), 0);
@@ -146,7 +141,6 @@ static void each_request__has_a_preemption_point_before_it(void **state)
 
 static void reset__drops_requests_and_data_and_tickets(void **state)
 {
-    (void)state;
     assert_int_equal(submit(WRG_IO_WRITE, 0, 0), 0);
     run_idle();
     assert_int_equal(d.md.used, 1);
@@ -168,7 +162,6 @@ static void info__tells_limit_and_emits(void **state)
     struct wrg_disk_info info = { 0 };
     struct wrg_readonly_disk ro;
 
-    (void)state;
     wrg_readonly_disk_init(&ro, &d.md.disk);
     q.queue.disk = &ro.disk;
     forget_events();
@@ -197,7 +190,6 @@ static void reordered__each_once_and_by_seed(void **state)
     uint32_t order[32], again[32], moved = 0;
     uint64_t seen = 0;
 
-    (void)state;
     order_of(1, order);
     for (uint32_t i = 0; i < 32; i++) {
         seen |= UINT64_C(1) << order[i];
@@ -216,7 +208,6 @@ static void delayed__takes_its_time_each(void **state)
     struct wrg_delay_disk delay;
     uint64_t wanted = 0;
 
-    (void)state;
     wrg_delay_disk_init(&delay, &d.md.disk);
     wrg_delay_disk_set(&delay, 500, 9);
     q.queue.disk = &delay.disk;
@@ -235,7 +226,6 @@ static void delayed_and_woken__waits_on(void **state)
 {
     struct wrg_delay_disk delay;
 
-    (void)state;
     wrg_delay_disk_init(&delay, &d.md.disk);
     wrg_delay_disk_set(&delay, 500, 9);
     q.queue.disk = &delay.disk;
@@ -265,7 +255,6 @@ static void threads_submit_in_parallel__all_done_in_order_of_each(void **state)
 {
     uint32_t next[3] = { 0 };
 
-    (void)state;
     for (uintptr_t i = 0; i < 3; i++) {
         const struct wrg_task_args args = {
             .fn = submit_many, .arg = (void *)i, .name = "submit", .role = WRG_ROLE_BACK
@@ -282,7 +271,6 @@ static int setup_threads(void **state)
 {
     const struct wrg_memory_disk_args args = { .sectors = DISK_SECTORS, .chunks = DISK_CHUNKS };
 
-    (void)state;
     if (setup_xen_engine(WRG_ENGINE_THREAD))
         return -1;
     memset(&q, 0, sizeof(q));
@@ -310,7 +298,6 @@ static void power_cut_among_writes__any_sectors_of_them(void **state)
     const struct wrg_disk_run run = { .sector = 8, .count = 24, .bytes = sectors };
     uint32_t torn, there = 0;
 
-    (void)state;
     torn = tear_three(2);
     assert_true(torn > 0 && torn < 24);
     assert_int_equal(count_events(WRG_EV_DISK_LEFT), torn);
@@ -329,7 +316,6 @@ static void power_cut_of_another_seed__other_sectors(void **state)
 {
     uint64_t first[2];
 
-    (void)state;
     for (unsigned i = 0; i < 2; i++) {
         (void)tear_three(2 + i);
         wrg_disk_queue_drop(&q.queue);
@@ -344,7 +330,6 @@ static void power_cut_of_a_readonly_disk__nothing(void **state)
 {
     struct wrg_readonly_disk ro;
 
-    (void)state;
     wrg_readonly_disk_init(&ro, &d.md.disk);
     q.queue.disk = &ro.disk;
     assert_int_equal(tear_three(2), 0);
@@ -353,7 +338,6 @@ static void power_cut_of_a_readonly_disk__nothing(void **state)
 
 static void power_cut_after_the_page_has_gone__nothing_said(void **state)
 {
-    (void)state;
     d.vec[0].page = WRG_NO_PAGE;
     assert_int_equal(submit(WRG_IO_WRITE, 8, 0), 0);
     forget_events();

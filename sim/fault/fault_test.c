@@ -12,7 +12,6 @@ static struct wrg_fault f;
 
 static int setup(void **state)
 {
-    (void)state;
     memset(&f, 0xff, sizeof(f)); /* begin must not rely on what was there, */
     f.several = true;            /* but on this: which rows were in use */
     wrg_fault_begin(&f);
@@ -37,7 +36,6 @@ static int32_t ask(enum wrg_fault_site site)
 
 static void no_rule__never_armed(void **state)
 {
-    (void)state;
     wrg_fault_enable(&f, true);
     assert_false(f.armed);
     for (int site = 0; site < WRG_COUNT_SITE; site++)
@@ -47,7 +45,6 @@ static void no_rule__never_armed(void **state)
 
 static void nth_call_at_a_site__fails_alone(void **state)
 {
-    (void)state;
     add(WRG_FAULT_ALLOC, 3, 1, -12);
     wrg_fault_enable(&f, true);
     assert_false(f.rules[0].fired); /* add clears it */
@@ -60,7 +57,6 @@ static void nth_call_at_a_site__fails_alone(void **state)
 
 static void count__so_many_calls_in_a_row(void **state)
 {
-    (void)state;
     add(WRG_FAULT_GNTTAB_MAP, 2, 3, -9);
     wrg_fault_enable(&f, true);
     for (unsigned i = 1; i <= 7; i++)
@@ -69,7 +65,6 @@ static void count__so_many_calls_in_a_row(void **state)
 
 static void several_rules__the_first_that_hits(void **state)
 {
-    (void)state;
     add(WRG_FAULT_XS_READ, 1, 2, -2);
     add(WRG_FAULT_XS_READ, 2, 2, -13);
     add(WRG_FAULT_XS_WRITE, 1, 1, -28);
@@ -82,7 +77,6 @@ static void several_rules__the_first_that_hits(void **state)
 
 static void rule_for_call_0__never_hits(void **state)
 {
-    (void)state;
     add(WRG_FAULT_ALLOC, 0, 1, -12);
     wrg_fault_enable(&f, true);
     for (unsigned i = 0; i < 3; i++)
@@ -95,7 +89,6 @@ static void any_nth__counts_over_all_sites_and_gives_the_default(void **state)
                                                  WRG_FAULT_XS_TRANSACTION_END,
                                                  WRG_FAULT_DISK_FLUSH };
 
-    (void)state;
     for (uint32_t nth = 1; nth <= 4; nth++) {
         wrg_fault_begin(&f);
         f.any_nth = nth;
@@ -110,7 +103,6 @@ static void any_nth__counts_over_all_sites_and_gives_the_default(void **state)
 
 static void disarmed__nothing_fails_but_calls_count(void **state)
 {
-    (void)state;
     add(WRG_FAULT_ALLOC, 2, 1, -12);
     wrg_fault_enable(&f, true);
     wrg_fault_enable(&f, false);
@@ -122,7 +114,6 @@ static void disarmed__nothing_fails_but_calls_count(void **state)
 
 static void begin__forgets_rules_and_counts(void **state)
 {
-    (void)state;
     add(WRG_FAULT_ALLOC, 1, 1, -12);
     wrg_fault_enable(&f, true);
     (void)ask(WRG_FAULT_ALLOC);
@@ -143,7 +134,6 @@ static void rule_of_a_side__counts_its_calls_only(void **state)
         .site = WRG_FAULT_ALLOC, .side = WRG_CASE_WHOSE_BACK, .nth = 2, .count = 1, .status = -12
     };
 
-    (void)state;
     assert_true(wrg_fault_add(&f, &rule));
     wrg_fault_enable(&f, true);
     assert_int_equal(ask_of(WRG_ROLE_BACK, WRG_FAULT_ALLOC), 0);
@@ -161,7 +151,6 @@ static void rule_of_a_device__hits_its_calls_alone(void **state)
         .site = WRG_FAULT_XS_OPEN, .device = 2, .nth = 2, .count = 1, .status = -12
     };
 
-    (void)state;
     assert_true(wrg_fault_add(&f, &rule));
     wrg_fault_enable(&f, true);
     assert_false(wrg_fault_concerns(&f, 0));
@@ -181,7 +170,6 @@ static void rule_of_a_device__hits_its_calls_alone(void **state)
 /* What a run of several devices has counted is gone before the next. */
 static void begin_after_several__all_rows_empty(void **state)
 {
-    (void)state;
     f.several = true;
     (void)ask_of(wrg_fault_row(3, WRG_ROLE_BACK), WRG_FAULT_ALLOC);
     wrg_fault_begin(&f);
@@ -191,7 +179,6 @@ static void begin_after_several__all_rows_empty(void **state)
 
 static void hits__counted_by_group(void **state)
 {
-    (void)state;
     add(WRG_FAULT_XS_OPEN, 1, 1, -12);
     wrg_fault_enable(&f, true);
     assert_int_equal(ask(WRG_FAULT_ALLOC), 0);
@@ -238,7 +225,6 @@ static void rate__so_many_of_a_thousand_with_every_status(void **state)
 {
     uint32_t seen;
 
-    (void)state;
     add_rate(WRG_CASE_SITES_ALL, 50, 7);
     assert_in_range(count_failures(WRG_FAULT_GNTTAB_MAP, &seen), CALLS / 25, CALLS / 16);
     assert_int_equal(seen, (1u << wrg_fault_info(WRG_FAULT_GNTTAB_MAP)->nstatuses) - 1);
@@ -249,7 +235,6 @@ static void rate_of_a_site__others_go_on(void **state)
 {
     uint32_t seen;
 
-    (void)state;
     add_rate(1 + WRG_FAULT_ALLOC, 1000, 7);
     assert_int_equal(count_failures(WRG_FAULT_PAGE_ALLOC, &seen), 0);
     assert_int_equal(count_failures(WRG_FAULT_ALLOC, &seen), CALLS);
@@ -259,7 +244,6 @@ static void rate_0__nothing_fails(void **state)
 {
     uint32_t seen;
 
-    (void)state;
     add_rate(WRG_CASE_SITES_ALL, 0, 7);
     assert_int_equal(count_failures(WRG_FAULT_ALLOC, &seen), 0);
     assert_false(f.rates[0].fired);
@@ -270,7 +254,6 @@ static void rate__same_seed_same_calls_whatever_else_is_called(void **state)
 {
     int32_t before[100];
 
-    (void)state;
     add_rate(WRG_CASE_SITES_ALL, 300, 9);
     for (unsigned i = 0; i < 100; i++)
         before[i] = ask(WRG_FAULT_XS_WRITE);
@@ -285,7 +268,6 @@ static void rate__same_seed_same_calls_whatever_else_is_called(void **state)
 
 static void rate_since_connected__not_before(void **state)
 {
-    (void)state;
     add_rate(WRG_CASE_SITES_ALL, 1000, 7);
     f.connected = false;
     assert_int_equal(ask(WRG_FAULT_ALLOC), 0);
@@ -298,7 +280,6 @@ static void no_room_for_a_rule__refused(void **state)
     const struct wrg_fault_rule rule = { .site = WRG_FAULT_ALLOC, .nth = 1, .count = 1 };
     const struct wrg_fault_rate rate = { .per_1000 = 1 };
 
-    (void)state;
     for (unsigned i = 0; i < WRG_FAULT_RULES_MAX; i++)
         assert_true(wrg_fault_add(&f, &rule));
     assert_false(wrg_fault_add(&f, &rule));
@@ -310,7 +291,6 @@ static void no_room_for_a_rule__refused(void **state)
 
 static void batch_passes__counted_as_if_one_by_one(void **state)
 {
-    (void)state;
     assert_true(wrg_fault_pass(&f, WRG_FAULT_GNTTAB_MAP, WRG_ROLE_BACK, 5));
     assert_int_equal(f.calls[WRG_ROLE_BACK][WRG_FAULT_GNTTAB_MAP], 5);
     assert_int_equal(wrg_fault_all_calls(&f), 5);

@@ -50,7 +50,6 @@ static void each_answer__the_block_layer_is_told(void **state)
 {
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(answers); i++) {
         char text[256];
         snprintf(text, sizeof(text), "config victim=front barrier=yes discard=secure\n%s",
@@ -73,7 +72,6 @@ static void inner_operation_insisted_on__outer_one_fails(void **state)
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
     struct wrg_verdict verdict = fixture_run(world, c);
 
-    (void)state;
     fixture_expect_clean(&verdict, "outer operation");
     assert_int_equal(verdict.ios_failed, 1);
     wrg_world_destroy(world);
@@ -116,7 +114,6 @@ static void believes_what_failed__found(void **state)
     struct wrg_endpoint believer = wrg_front_endpoint;
     const struct wrg_world_options options = { .oracles = true, .hash = true, .front = &believer };
 
-    (void)state;
     believer.start = start_believer;
     for (size_t i = 0; i < WRG_ARRAY_LEN(ops); i++) {
         char text[256];

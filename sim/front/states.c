@@ -117,7 +117,6 @@ static void give_up(struct wrg_front *front, int error, const char *text)
 
 static void ignore(struct wrg_front *front)
 {
-    (void)front;
 }
 
 static void set_up(struct wrg_front *front)

@@ -71,7 +71,6 @@ static int retry_window(struct patience *p, uint32_t entry, int16_t *status)
 {
     struct wrg_gnttab_map *args = p->args;
 
-    (void)entry;
     int result = wrg_port_gnttab_map(p->port, args);
     *status = GNTST_okay;
     for (uint32_t i = 0; i < args->count && *status == GNTST_okay; i++)

@@ -45,7 +45,6 @@ static void fail_maps(uint32_t nth, uint16_t count, int32_t status)
 
 static void map_patiently(void *arg)
 {
-    (void)arg;
     if (s.runs++ == 0)
         s.result = wrg_grant_map_patiently(g.back, &s.map, s.task);
 }
@@ -61,7 +60,6 @@ static uint64_t run_map(void)
 
 static void eagain_three_times__mapped_after_1_and_2_and_3_ms(void **state)
 {
-    (void)state;
     fail_maps(2, 1, GNTST_eagain); /* the second of the batch; then its retries, 4th call on */
     fail_maps(4, 2, GNTST_eagain);
     assert_int_equal(run_map(), 1 + 2 + 3);
@@ -73,7 +71,6 @@ static void eagain_three_times__mapped_after_1_and_2_and_3_ms(void **state)
 
 static void eagain_for_ever__bad_page_after_255_tries(void **state)
 {
-    (void)state;
     s.map.count = 1;
     fail_maps(1, 1000, GNTST_eagain);
     assert_int_equal(run_map(), 255 * 256 / 2);
@@ -84,7 +81,6 @@ static void eagain_for_ever__bad_page_after_255_tries(void **state)
 
 static void other_errors__not_tried_again(void **state)
 {
-    (void)state;
     s.ops[1].gref = UINT32_MAX;
     assert_int_equal(run_map(), 0);
     assert_int_equal(s.ops[1].status, GNTST_bad_gntref);
@@ -93,7 +89,6 @@ static void other_errors__not_tried_again(void **state)
 
 static void window_with_an_eagain__whole_window_again(void **state)
 {
-    (void)state;
     s.map.contiguous = true;
     fail_maps(2, 1, GNTST_eagain);
     assert_int_equal(run_map(), 1);
@@ -103,7 +98,6 @@ static void window_with_an_eagain__whole_window_again(void **state)
 
 static void window_paged_out_for_ever__bad_page(void **state)
 {
-    (void)state;
     s.map.contiguous = true;
     fail_maps(1, 10000, GNTST_eagain);
     assert_int_equal(run_map(), 255 * 256 / 2);
@@ -115,13 +109,11 @@ static void waker(void *arg)
 {
     struct wrg_task_wake wake = { .task = s.task };
 
-    (void)arg;
     (void)wrg_port_task_wake(g.back, &wake);
 }
 
 static void wake_while_it_waits__not_lost_and_no_shorter_wait(void **state)
 {
-    (void)state;
     s.map.count = 1;
     fail_maps(1, 2, GNTST_eagain);
     s.task = make_task(g.back, map_patiently, NULL, true);
@@ -137,7 +129,6 @@ static void copy_patiently(void *arg)
 {
     struct wrg_gnttab_copy args = { .domid = WRG_DOM_FRONT, .count = 1, .ops = &s.copy_op };
 
-    (void)arg;
     s.result = wrg_grant_copy_patiently(g.back, &args, s.task);
 }
 
@@ -147,7 +138,6 @@ static void copy_with_eagain__tried_again(void **state)
         .site = WRG_FAULT_GNTTAB_COPY, .nth = 1, .count = 2, .status = GNTST_eagain
     };
 
-    (void)state;
     assert_true(wrg_fault_add(&t.fault, &rule));
     wrg_fault_enable(&t.fault, true);
     s.copy_op = (struct wrg_gnttab_copy_op){
@@ -173,7 +163,6 @@ static uint32_t abandon(uint32_t count, uint32_t pages)
 
 static void nothing(void *arg)
 {
-    (void)arg;
 }
 
 /* Lets the virtual clock pass: housekeeping alone does not make it. */
@@ -193,7 +182,6 @@ static void abandoned_and_let_go__freed_with_its_page_a_second_later(void **stat
     uint32_t mapped = back_maps(s.grefs[0], true), gref = s.grefs[0];
     uint32_t own = t.front->own.taken, given = t.front->gnttab.given;
 
-    (void)state;
     assert_int_equal(abandon(1, 1), 1);
     assert_int_equal(t.front->gnttab.abandoned_pages, 1);
     assert_int_equal(t.front->gnttab.given, given - 1);
@@ -212,7 +200,6 @@ static void many_abandoned__ten_a_second(void **state)
 {
     uint32_t mapped[35];
 
-    (void)state;
     for (unsigned i = 0; i < 35; i++)
         mapped[i] = back_maps(s.grefs[i], false);
     assert_int_equal(abandon(35, 0), 35);
@@ -229,7 +216,6 @@ static void many_abandoned__ten_a_second(void **state)
 
 static void one_that_stays_mapped__does_not_hold_up_the_others(void **state)
 {
-    (void)state;
     back_maps(s.grefs[0], true);
     unsigned last = 14;
     uint32_t mapped = back_maps(s.grefs[last], true);
@@ -243,7 +229,6 @@ static void one_that_stays_mapped__does_not_hold_up_the_others(void **state)
 
 static void abandoned_and_nothing_else_to_do__world_comes_to_rest(void **state)
 {
-    (void)state;
     back_maps(s.grefs[0], true);
     assert_int_equal(abandon(1, 0), 1);
     run_idle();
@@ -265,7 +250,6 @@ static void timer_of_a_housekeeping_task__does_not_keep_the_world_busy(void **st
     };
     struct wrg_timer_set first = { .delay_ns = 1000 * MS };
 
-    (void)state;
     assert_int_equal(wrg_port_task_create(g.back, &args), 0);
     self = first.task = args.task;
     assert_int_equal(wrg_port_timer_set(g.back, &first), 0);

@@ -27,7 +27,6 @@ static void eoi_of(uint32_t port, bool spurious)
 
 static void on_event(void *arg)
 {
-    (void)arg;
     l.runs++;
     l.ran_at_ns = wrg_sched_now(&t.sched);
     if (!l.give)
@@ -85,7 +84,6 @@ static void spurious_events__delay_doubles_up_to_a_second(void **state)
 {
     static const uint64_t want[] = { 0, 1, 2, 4, 8, 16, 32, 64, 128, 250, 250, 250 };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(want); i++) {
         uint64_t before = now_jiffies();
         assert_int_equal(event_delay_jiffies(), want[i]);
@@ -97,7 +95,6 @@ static void spurious_events__delay_doubles_up_to_a_second(void **state)
 
 static void many_spurious_events__delay_stays_a_second(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < 600; i++)
         (void)event_delay_jiffies();
     assert_int_equal(event_delay_jiffies(), WRG_JIFFIES_PER_SECOND);
@@ -105,7 +102,6 @@ static void many_spurious_events__delay_stays_a_second(void **state)
 
 static void event_with_work__count_starts_again(void **state)
 {
-    (void)state;
     assert_int_equal(event_delay_jiffies(), 0);
     assert_int_equal(event_delay_jiffies(), 1);
     l.spurious = false;
@@ -117,7 +113,6 @@ static void event_with_work__count_starts_again(void **state)
 
 static void higher_threshold__more_is_forgiven(void **state)
 {
-    (void)state;
     g.front_guest.knobs.spurious_threshold = 3;
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(event_delay_jiffies(), 0);
@@ -127,7 +122,6 @@ static void higher_threshold__more_is_forgiven(void **state)
 
 static void events_with_work__never_delayed(void **state)
 {
-    (void)state;
     l.spurious = false;
     for (unsigned i = 0; i < 2000; i++)
         assert_int_equal(event_delay_jiffies(), 0);
@@ -139,7 +133,6 @@ static void events_with_work__never_delayed(void **state)
 
 static void event_before_the_eoi__masked(void **state)
 {
-    (void)state;
     l.give = false;
     assert_int_equal(send_event(), 0);
     run_idle();
@@ -153,7 +146,6 @@ static void event_before_the_eoi__masked(void **state)
 
 static void event_behind_a_delayed_eoi__comes_when_that_is_due(void **state)
 {
-    (void)state;
     (void)event_delay_jiffies();
     l.again = 3; /* coalesce */
     assert_int_equal(send_event(), 0);
@@ -164,7 +156,6 @@ static void event_behind_a_delayed_eoi__comes_when_that_is_due(void **state)
 
 static void delayed_eoi_with_nothing_pending__wakes_no_driver(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < 3; i++)
         (void)event_delay_jiffies();
     assert_int_equal(l.runs, 3);
@@ -186,7 +177,6 @@ static void event_behind_a_delayed_eoi__blocks(void **state)
 {
     uint64_t due = 0;
 
-    (void)state;
     (void)event_delay_jiffies();
     l.give = false;
     assert_int_equal(send_event(), 0);
@@ -204,7 +194,6 @@ static void event_behind_a_delayed_eoi__blocks(void **state)
 
 static void eoi_without_an_event__does_not_count(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < 5; i++)
         eoi_of(l.front, true);
     assert_int_equal(wrg_late_eoi_stats(&g.front_guest).spurious_events, 0);
@@ -213,7 +202,6 @@ static void eoi_without_an_event__does_not_count(void **state)
 
 static void eoi_of_a_task_that_has_not_looked__does_not_count(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < 5; i++) {
         l.give = false;
         assert_int_equal(send_event(), 0);
@@ -227,7 +215,6 @@ static void eoi_of_a_task_that_has_not_looked__does_not_count(void **state)
 
 static void second_eoi_while_delayed__does_not_shorten_it(void **state)
 {
-    (void)state;
     (void)event_delay_jiffies();
     l.give = false;
     assert_int_equal(send_event(), 0);
@@ -243,7 +230,6 @@ static void second_eoi_while_delayed__does_not_shorten_it(void **state)
 
 static void counters__as_a_kernel_shows_them(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < 4; i++)
         (void)event_delay_jiffies();
     l.spurious = false;
@@ -262,7 +248,6 @@ static void counters__as_a_kernel_shows_them(void **state)
 
 static void loop_without_end__all_eois_are_deferred(void **state)
 {
-    (void)state;
     l.spurious = false;
     g.front_guest.knobs.event_cost_ns = 2 * WRG_JIFFY_NS / 256 + 1;
     for (unsigned i = 1; i < 512; i++)
@@ -275,7 +260,6 @@ static void loop_without_end__all_eois_are_deferred(void **state)
 
 static void loop_within_its_timeout__nothing_is_deferred(void **state)
 {
-    (void)state;
     l.spurious = false;
     g.front_guest.knobs.event_cost_ns = 2 * WRG_JIFFY_NS / 256; /* exactly event_loop_timeout */
     for (unsigned i = 0; i < 700; i++)
@@ -299,7 +283,6 @@ static void close_while_delayed__next_port_is_not_held(void **state)
 {
     struct wrg_evtchn_close close = { .evtchn = l.front };
 
-    (void)state;
     delay_one();
     assert_int_equal(wrg_port_evtchn_close(g.front, &close), 0);
     open_pair();
@@ -314,7 +297,6 @@ static void reset_while_delayed__forgotten(void **state)
 {
     struct wrg_evtchn_reset reset = { .domid = 0 };
 
-    (void)state;
     delay_one();
     assert_int_equal(wrg_port_evtchn_reset(g.front, &reset), 0);
     run_idle();
@@ -326,7 +308,6 @@ static void port_closed_from_outside_while_delayed__passed_over(void **state)
 {
     struct wrg_evtchn_close close = { .evtchn = l.front };
 
-    (void)state;
     delay_one();
     assert_int_equal(wrg_evtchn_close(&t.xen, t.front, &close), 0);
     run_idle();
@@ -336,7 +317,6 @@ static void port_closed_from_outside_while_delayed__passed_over(void **state)
 
 static void domain_dies_while_delayed__nothing_runs(void **state)
 {
-    (void)state;
     delay_one();
     wrg_xen_kill_domain(&t.xen, WRG_DOM_FRONT);
     run_idle();
@@ -349,7 +329,6 @@ static void more_ports_than_can_wait__the_rest_is_not_delayed(void **state)
     enum { PAIRS = WRG_LATE_EOIS + 1 };
     uint32_t ports[PAIRS];
 
-    (void)state;
     l.give = false;
     for (unsigned i = 0; i < PAIRS; i++) {
         if (i)
@@ -373,7 +352,6 @@ static void more_ports_than_can_wait__the_rest_is_not_delayed(void **state)
 
 static void snapshot__counts_come_back(void **state)
 {
-    (void)state;
     (void)event_delay_jiffies();
     (void)event_delay_jiffies();
     struct wrg_guest_saved *guest = wrg_guest_save(&g.front_guest);

@@ -7,13 +7,11 @@ static struct wrg_pool pool;
 
 static int setup(void **state)
 {
-    (void)state;
     return wrg_pool_init(&pool);
 }
 
 static int teardown(void **state)
 {
-    (void)state;
     wrg_pool_fini(&pool);
     return 0;
 }
@@ -49,7 +47,6 @@ static void freed_block__is_taken_next(void **state)
 {
     void *a = take(100), *b = take(100);
 
-    (void)state;
     assert_ptr_not_equal(a, b);
     assert_int_equal(pool.npool, 2);
     assert_int_equal(put(a), 100);
@@ -62,7 +59,6 @@ static void sizes_of_all_classes__have_room_for_their_bytes(void **state)
 {
     static const size_t sizes[] = { 0, 1, 64, 65, 4096, 100000, 512 << 10 };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(sizes); i++) {
         uint8_t *at = take(sizes[i]);
         memset(at, 0xff, sizes[i]);
@@ -74,7 +70,6 @@ static void sizes_of_all_classes__have_room_for_their_bytes(void **state)
 
 static void class_used_up__null(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < WRG_POOL_CLASS_BYTES / (512 << 10); i++)
         take(512 << 10);
     assert_null(wrg_pool_alloc(&pool, 512 << 10, WRG_ALLOC_POOL));
@@ -85,7 +80,6 @@ static void heap_table_full__null(void **state)
 {
     void *last = NULL;
 
-    (void)state;
     for (unsigned i = 0; i < WRG_POOL_HEAP_MAX; i++)
         last = take_heap(10);
     assert_null(wrg_pool_alloc(&pool, 10, WRG_ALLOC_HEAP));
@@ -99,7 +93,6 @@ static void free_of_what_is_not_a_live_block__refused(void **state)
     uint8_t *block = take(64);
     int local = 0;
 
-    (void)state;
     assert_int_equal(put(block + 1), SIZE_MAX);
     assert_int_equal(put(block + 64), SIZE_MAX); /* never taken */
     assert_int_equal(put(&local), SIZE_MAX);
@@ -115,7 +108,6 @@ static void free__tells_kind(void **state)
     enum wrg_alloc_kind kind;
     size_t size;
 
-    (void)state;
     assert_true(wrg_pool_free(&pool, take(5), &kind, &size));
     assert_int_equal(kind, WRG_ALLOC_POOL);
     assert_true(wrg_pool_free(&pool, take_heap(6), &kind, &size));
@@ -129,7 +121,6 @@ static void restore__bytes_and_blocks_of_the_save(void **state)
 {
     char *a = take(10), *b = take(200), *h = take_heap(7);
 
-    (void)state;
     strcpy(a, "first");
     strcpy(b, "second");
     strcpy(h, "heap");
@@ -157,7 +148,6 @@ static void block_freed_and_taken_with_other_size__size_of_the_save(void **state
 {
     char *a = take(100);
 
-    (void)state;
     struct wrg_pool_saved *saved = wrg_pool_save(&pool);
     put(a);
     assert_ptr_equal(take(128), a);
@@ -170,7 +160,6 @@ static void heap_block_of_snapshot_freed__restore_refuses(void **state)
 {
     void *h = take_heap(7);
 
-    (void)state;
     struct wrg_pool_saved *saved = wrg_pool_save(&pool);
     put(h);
     assert_false(wrg_pool_restore(&pool, saved));
@@ -179,7 +168,6 @@ static void heap_block_of_snapshot_freed__restore_refuses(void **state)
 
 static void reset__gives_all_back_and_spoils_a_snapshot_with_heap(void **state)
 {
-    (void)state;
     take_heap(7);
     take(7);
     struct wrg_pool_saved *saved = wrg_pool_save(&pool);
@@ -198,7 +186,6 @@ static void reset__next_block_is_the_first_again(void **state)
 {
     void *first = take(64);
 
-    (void)state;
     take(64);
     wrg_pool_reset(&pool);
     assert_ptr_equal(take(64), first);
@@ -218,7 +205,6 @@ static void read_of_freed_or_foreign_bytes__ends_the_process(void **state)
 {
     char *a = take(100), *b = take(100);
 
-    (void)state;
     assert_false(dies_of_asan(read_byte, a));
     assert_false(dies_of_asan(read_byte, a + 99));
     assert_true(dies_of_asan(read_byte, a + 104)); /* behind what was asked for */
@@ -232,7 +218,6 @@ static void read_of_freed_heap__ends_the_process(void **state)
 {
     char *h = take_heap(10);
 
-    (void)state;
     put(h);
     assert_true(dies_of_asan(read_byte, h));
 }
@@ -241,7 +226,6 @@ static void restore__poisons_what_came_after_the_save(void **state)
 {
     char *a = take(70);
 
-    (void)state;
     struct wrg_pool_saved *saved = wrg_pool_save(&pool);
     char *later = take(70);
     put(a);
@@ -257,7 +241,6 @@ static void reset__poisons_everything(void **state)
 {
     char *a = take(70);
 
-    (void)state;
     wrg_pool_reset(&pool);
     assert_true(dies_of_asan(read_byte, a));
 }

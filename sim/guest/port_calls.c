@@ -237,7 +237,6 @@ static int window_open(struct wrg_guest *guest, void *ptr)
 {
     struct wrg_window_open *args = ptr;
 
-    (void)guest;
     args->ptr = NULL; /* alias windows come with adapters of foreign code */
     return -EOPNOTSUPP;
 }

@@ -32,7 +32,6 @@ static void fault_at_a_call__refused_with_event_and_no_effect(void **state)
     };
     struct wrg_page_alloc args = { .count = 1 };
 
-    (void)state;
     assert_true(wrg_fault_add(&t.fault, &rule));
     wrg_fault_enable(&t.fault, true);
     assert_int_equal(wrg_port_page_alloc(g.front, &args), 0);
@@ -56,7 +55,6 @@ static void every_call_with_a_site__refused_with_each_of_its_statuses(void **sta
 #undef WRG_FAULT_NONE
     uint64_t args[64] = { 0 };
 
-    (void)state;
     for (unsigned call = 0; call < WRG_NR_CALLS; call++) {
         if (sites[call] == NONE)
             continue;
@@ -82,13 +80,11 @@ static void call_in_controller(void *arg)
 {
     struct wrg_clock_read clock = { 0 };
 
-    (void)arg;
     assert_int_equal(wrg_port_clock_read(g.front, &clock), 0);
 }
 
 static void call__is_a_preemption_point(void **state)
 {
-    (void)state;
     make_task(g.front, call_in_controller, NULL, false);
     run_idle();
     uint64_t one = t.sched.steps;
@@ -103,7 +99,6 @@ static void unsupported_calls__refuse_clearly(void **state)
 {
     struct wrg_window_open window = { .page = port_pages(g.front, 1), .ptr = &s };
 
-    (void)state;
     assert_int_equal(wrg_port_window_open(g.front, &window), -EOPNOTSUPP);
     assert_null(window.ptr);
 }
@@ -117,7 +112,6 @@ static void grant_table__version_and_size_by_port(void **state)
                                                .count = 1,
                                                .frames = &frame };
 
-    (void)state;
     assert_int_equal(wrg_port_gnttab_set_version(g.front, &v3), -EINVAL);
     assert_int_equal(wrg_port_gnttab_set_version(g.front, &v2), 0);
     assert_int_equal(wrg_port_gnttab_query(g.back, &query), 0);
@@ -134,7 +128,6 @@ static void edit_that_flips__arms_the_other_processor(void **state)
 {
     struct wrg_gnttab_edit edit = { .gref = 20, .flags = 1, .flip = 0x20, .flips = 3 };
 
-    (void)state;
     assert_int_equal(wrg_port_gnttab_edit(g.front, &edit), 0);
     assert_int_equal(t.front->gnttab.flip.gref, 20);
     assert_int_equal(t.front->gnttab.flip.times, 3);
@@ -149,7 +142,6 @@ static void block_edge__reaches_the_world(void **state)
     struct wrg_blk_complete complete = { .tag = 9 };
     struct wrg_blk_gone gone = { 0 };
 
-    (void)state;
     assert_int_equal(wrg_port_disk_info(g.back, &info), 0);
     assert_int_equal(info.sectors, 77);
     assert_int_equal(wrg_port_disk_submit(g.back, &submit), -EAGAIN);
@@ -165,7 +157,6 @@ static void log_text__event_cut_to_a_payload(void **state)
     char text[300];
     struct wrg_log args = { .text = text };
 
-    (void)state;
     memset(text, 'x', sizeof(text));
     text[299] = 0;
     forget_events();
@@ -181,7 +172,6 @@ static void alloc__secret_or_zero_and_counted(void **state)
     struct wrg_alloc zero = { .size = 64, .kind = WRG_ALLOC_HEAP, .zero = true };
     uint32_t ledger[WRG_NR_LEDGERS];
 
-    (void)state;
     assert_int_equal(wrg_port_alloc(g.front, &raw), 0);
     assert_int_equal(wrg_port_alloc(g.front, &zero), 0);
     assert_true(wrg_memory_has_secret(raw.ptr, 64));
@@ -200,7 +190,6 @@ static void free_twice__mem_001(void **state)
 {
     struct wrg_alloc alloc = { .size = 64, .kind = WRG_ALLOC_POOL };
 
-    (void)state;
     assert_int_equal(wrg_port_alloc(g.front, &alloc), 0);
     struct wrg_free args = { alloc.ptr };
     assert_int_equal(wrg_port_free(g.front, &args), 0);
@@ -214,7 +203,6 @@ static void alloc_too_big__enomem(void **state)
     struct wrg_alloc args = { .size = 1 << 20, .kind = WRG_ALLOC_POOL };
     struct wrg_page_alloc pages = { .count = 1u << 30 }, none = { .count = 0 };
 
-    (void)state;
     assert_int_equal(wrg_port_alloc(g.front, &args), -ENOMEM);
     assert_int_equal(wrg_port_page_alloc(g.front, &pages), -ENOMEM);
     assert_int_equal(wrg_port_page_alloc(g.front, &none), -ENOMEM);
@@ -230,7 +218,6 @@ static void ledger__counts_what_is_held(void **state)
     struct wrg_gnttab_map map = { .domid = WRG_DOM_FRONT, .count = 1, .ops = &op };
     struct wrg_evtchn_alloc_unbound evtchn = { .remote_domid = WRG_DOM_BACK };
 
-    (void)state;
     pages[0] = port_pages(g.front, 2);
     pages[1] = pages[0] + 1;
     assert_int_equal(wrg_port_gnttab_grant(g.front, &grant), 0);
@@ -258,7 +245,6 @@ static void evtchn_calls__each_reaches_xen_with_its_errors(void **state)
     struct wrg_evtchn_expand_array expand = { .page = init.page };
     struct wrg_evtchn_reset other = { .domid = WRG_DOM_BACK }, own = { .domid = 0 };
 
-    (void)state;
     assert_int_equal(wrg_port_evtchn_bind_virq(g.front, &virq), 0);
     assert_int_equal(wrg_port_evtchn_bind_ipi(g.front, &ipi), 0);
     struct wrg_evtchn_status status = { .evtchn = ipi.evtchn };
@@ -286,7 +272,6 @@ static void accessors__same_bytes_with_and_without_hooks(void **state)
 {
     uint32_t page = port_pages(g.front, 2);
 
-    (void)state;
     for (int on = 0; on < 2; on++) {
         uint8_t in[200], out[200];
         memset(in, 3 + on, sizeof(in));
@@ -306,7 +291,6 @@ static void accessors__same_bytes_with_and_without_hooks(void **state)
 
 static void three_fences(void *arg)
 {
-    (void)arg;
     wrg_page_fence(g.front, WRG_FENCE_MB);
     wrg_page_fence(g.front, WRG_FENCE_RMB);
     wrg_page_fence(g.front, WRG_FENCE_WMB);
@@ -314,7 +298,6 @@ static void three_fences(void *arg)
 
 static void fence__is_a_preemption_point_with_hooks_only(void **state)
 {
-    (void)state;
     hooks(false);
     make_task(g.front, three_fences, NULL, false);
     run_idle();
@@ -331,7 +314,6 @@ static void fast_access_to_dead_handle__violation_all_the_same(void **state)
     struct wrg_page_free args = { .page = page, .count = 1 };
     uint8_t byte = 9;
 
-    (void)state;
     hooks(false);
     assert_int_equal(wrg_port_page_free(g.front, &args), 0);
     forget_events();
@@ -345,7 +327,6 @@ static void first_fast_store_after_restore__marks_the_frame(void **state)
     uint32_t page = port_pages(g.front, 1);
     uint8_t one = 1, two = 2, got;
 
-    (void)state;
     hooks(false);
     wrg_page_store(g.front, page, 0, &one, 1, WRG_SITE_USER);
     struct wrg_xen_saved *saved = wrg_xen_save(&t.xen);
@@ -372,7 +353,6 @@ static void ring_declare_of_bad_pages__einval(void **state)
     };
     struct wrg_ring_declare good = { .page = page, .npages = 2, .abi = WRG_ABI_X86_32 };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(bad); i++)
         assert_int_equal(wrg_port_ring_declare(g.front, &bad[i]), -EINVAL);
     assert_int_equal(count_events(WRG_EV_RING_DECLARE), 0);
@@ -387,7 +367,6 @@ static void ring_declare_of_bad_pages__einval(void **state)
 
 static void count_run(void *arg)
 {
-    (void)arg;
     s.runs++;
 }
 
@@ -398,7 +377,6 @@ static void timer_set_again__replaces_and_forever_cancels(void **state)
     struct wrg_timer_set nobody = { WRG_SCHED_TASKS, 10 };
     struct wrg_clock_read clock;
 
-    (void)state;
     assert_int_equal(wrg_port_timer_set(g.front, &late), 0);
     assert_int_equal(wrg_port_timer_set(g.front, &soon), 0);
     run_idle();
@@ -418,7 +396,6 @@ static void task_exit__worker_never_runs_again(void **state)
     struct wrg_task_wake wake = { task };
     struct wrg_task_exit gone = { task };
 
-    (void)state;
     assert_int_equal(wrg_port_task_wake(g.front, &wake), 0);
     run_idle();
     assert_int_equal(s.runs, 1);
@@ -468,7 +445,6 @@ static void critical(void *arg)
 
 static void lock_under_contention__sections_do_not_mix(void **state)
 {
-    (void)state;
     new_lock();
     for (intptr_t i = 0; i < 3; i++)
         make_task(g.front, critical, (void *)('a' + i), false);
@@ -482,7 +458,6 @@ static void hold_and_wake(void *arg)
 {
     struct wrg_task_wake wake = { s.worker };
 
-    (void)arg;
     lock();
     assert_int_equal(wrg_port_task_wake(g.front, &wake), 0); /* runs, and waits for the lock */
     wrg_sched_yield(&t.sched);
@@ -493,7 +468,6 @@ static void hold_and_wake(void *arg)
 
 static void lock_and_count(void *arg)
 {
-    (void)arg;
     lock();
     s.runs++;
     unlock();
@@ -501,7 +475,6 @@ static void lock_and_count(void *arg)
 
 static void wake_while_waiting_for_lock__put_back(void **state)
 {
-    (void)state;
     new_lock();
     s.worker = make_task(g.front, lock_and_count, NULL, true);
     make_task(g.front, hold_and_wake, NULL, false);
@@ -515,7 +488,6 @@ static void locks_used_up_and_bad_ids__errors(void **state)
     struct wrg_lock_take take = { WRG_LOCKS_MAX };
     struct wrg_lock_drop drop = { UINT32_MAX };
 
-    (void)state;
     for (unsigned i = 0; i < WRG_LOCKS_MAX; i++) {
         assert_int_equal(wrg_port_lock_create(g.front, &args), 0);
         assert_int_equal(args.lock, i);
@@ -534,7 +506,6 @@ static void guest_restore__state_and_memory_of_the_save(void **state)
     struct wrg_alloc alloc = { .size = 40, .kind = WRG_ALLOC_POOL, .zero = true };
     uint32_t before[WRG_NR_LEDGERS], after[WRG_NR_LEDGERS];
 
-    (void)state;
     assert_int_equal(wrg_port_alloc(g.front, &alloc), 0);
     char *text = alloc.ptr;
     strcpy(text, "kept");

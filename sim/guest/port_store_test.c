@@ -65,7 +65,6 @@ static void name_in_open_directory__same_node_as_its_path(void **state)
     uint32_t dir = open_home();
     char value[16];
 
-    (void)state;
     assert_int_equal(write_node(0, dir, "state", "4"), 0);
     assert_int_equal(read_node(0, 0, HOME "/state", value, sizeof(value)), 0);
     assert_string_equal(value, "4");
@@ -80,7 +79,6 @@ static void read_errors__as_the_port_states_them(void **state)
     char value[8];
     struct wrg_xs_open open = { .path = HOME "/nothing" };
 
-    (void)state;
     assert_int_equal(read_node(0, dir, "nothing", value, sizeof(value)), -ENOENT);
     assert_int_equal(read_node(0, 0, "/secret/x", value, sizeof(value)), -EACCES);
     assert_int_equal(wrg_port_xs_open(g.front, &open), -ENOENT);
@@ -94,7 +92,6 @@ static void value_without_room_for_its_nul__erange(void **state)
     uint32_t dir = open_home();
     char value[8];
 
-    (void)state;
     assert_int_equal(write_node(0, dir, "a", "1234567"), 0);
     assert_int_equal(read_node(0, dir, "a", value, 8), 0);
     assert_string_equal(value, "1234567");
@@ -112,7 +109,6 @@ static void directory_mkdir_rm__work_by_path_and_name(void **state)
     struct wrg_xs_directory list = { .path = HOME, .names = names, .cap = sizeof(names) };
     struct wrg_xs_rm rm = { .dir = dir, .name = "queue-0" };
 
-    (void)state;
     assert_int_equal(wrg_port_xs_mkdir(g.front, &mkdir), 0);
     assert_int_equal(write_node(0, dir, "state", "1"), 0);
     assert_int_equal(wrg_port_xs_directory(g.front, &list), 0);
@@ -131,7 +127,6 @@ static void perms__set_and_got_back(void **state)
     struct wrg_xs_set_perms set_args = { .path = HOME, .perms = set, .count = 2 };
     struct wrg_xs_get_perms get_args = { .path = HOME, .perms = got, .cap = 4 };
 
-    (void)state;
     assert_int_equal(wrg_port_xs_set_perms(g.front, &set_args), 0);
     assert_int_equal(wrg_port_xs_get_perms(g.front, &get_args), 0);
     assert_int_equal(get_args.count, 2);
@@ -147,7 +142,6 @@ static void transaction__unseen_until_its_end(void **state)
     uint32_t dir = open_home(), ledger[WRG_NR_LEDGERS];
     char value[8];
 
-    (void)state;
     assert_int_equal(wrg_port_xs_transaction_start(g.front, &start), 0);
     assert_int_equal(write_node(start.transaction, dir, "state", "3"), 0);
     assert_int_equal(read_node(0, dir, "state", value, sizeof(value)), -ENOENT);
@@ -167,7 +161,6 @@ static void transaction_aborted__nothing_happened(void **state)
     uint32_t dir = open_home();
     char value[8];
 
-    (void)state;
     assert_int_equal(wrg_port_xs_transaction_start(g.front, &start), 0);
     assert_int_equal(write_node(start.transaction, dir, "state", "3"), 0);
     struct wrg_xs_transaction_end end = { .transaction = start.transaction, .abort = true };
@@ -214,7 +207,6 @@ static void watch__first_event_at_once_then_for_each_change(void **state)
     uint32_t task = make_task(g.front, count_run, (void *)0, true);
     char last[256];
 
-    (void)state;
     assert_int_equal(watch(HOME, "tok", task), 0);
     run_idle();
     assert_int_equal(s.runs[0], 1);
@@ -235,7 +227,6 @@ static void first_watch_removed__task_of_the_second_is_still_woken(void **state)
     uint32_t b = make_task(g.front, count_run, (void *)1, true);
     char last[256];
 
-    (void)state;
     assert_int_equal(watch(HOME "/a", "1", a), 0);
     assert_int_equal(watch(HOME "/b", "2", b), 0);
     run_idle();
@@ -260,7 +251,6 @@ static void event_longer_than_the_callers_buffer__cut_and_gone(void **state)
     uint32_t task = make_task(g.front, count_run, (void *)0, true);
     char path[400], last[256];
 
-    (void)state;
     assert_int_equal(watch(HOME, "tok", task), 0);
     assert_int_equal(drain(last, sizeof(last)), 1);
     /* A peer makes a node whose path does not fit: the driver must still see what comes after. */
@@ -276,7 +266,6 @@ static void watches_used_up__e2big(void **state)
     uint32_t task = make_task(g.front, count_run, (void *)0, true);
     char token[8];
 
-    (void)state;
     for (unsigned i = 0; i < WRG_GUEST_WATCHES; i++) {
         snprintf(token, sizeof(token), "%u", i);
         assert_int_equal(watch(HOME, token, task), 0);
@@ -290,7 +279,6 @@ static void next_event_with_none__eagain(void **state)
 {
     struct wrg_xs_next_event event;
 
-    (void)state;
     assert_int_equal(wrg_port_xs_next_event(g.front, &event), -EAGAIN);
 }
 
@@ -298,7 +286,6 @@ static void watch_events__traced(void **state)
 {
     uint32_t task = make_task(g.front, count_run, (void *)0, true);
 
-    (void)state;
     forget_events();
     assert_int_equal(watch(HOME, "t", task), 0);
     assert_int_equal(unwatch(HOME, "t"), 0);

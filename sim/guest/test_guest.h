@@ -25,7 +25,6 @@ BENCH struct test_guests g;
 
 BENCH int edge_info(void *ctx, struct wrg_disk_info *args)
 {
-    (void)ctx;
     g.infos++;
     *args = g.info;
     return 0;
@@ -33,7 +32,6 @@ BENCH int edge_info(void *ctx, struct wrg_disk_info *args)
 
 BENCH int edge_submit(void *ctx, struct wrg_disk_submit *args)
 {
-    (void)ctx;
     g.submits++;
     g.last_op = args->op;
     if (!g.serves)
@@ -44,28 +42,23 @@ BENCH int edge_submit(void *ctx, struct wrg_disk_submit *args)
 
 BENCH void edge_ready(void *ctx, const struct wrg_blk_ready *args)
 {
-    (void)ctx;
     g.ready = *args;
     g.readies++;
 }
 
 BENCH void edge_complete(void *ctx, const struct wrg_blk_complete *args)
 {
-    (void)ctx;
     g.completes++;
     g.last_tag = args->tag;
 }
 
 BENCH void edge_gone(void *ctx, const struct wrg_blk_gone *args)
 {
-    (void)ctx;
-    (void)args;
     g.gones++;
 }
 
 BENCH void on_store_event(void *ctx, uint16_t conn)
 {
-    (void)ctx;
     if (conn == t.front->xs_conn)
         wrg_guest_on_store_event(&g.front_guest);
     if (conn == t.back->xs_conn)
@@ -100,7 +93,6 @@ BENCH int setup_guests_engine(enum wrg_engine engine)
 
 BENCH int setup_guests(void **state)
 {
-    (void)state;
     return setup_guests_engine(WRG_ENGINE_FIBER);
 }
 

@@ -61,7 +61,6 @@ static int setup(void **state)
 
 static void nothing(void *arg)
 {
-    (void)arg;
 }
 
 static void numbers__as_the_kernel_reads_them(void **state)
@@ -75,7 +74,6 @@ static void numbers__as_the_kernel_reads_them(void **state)
     };
     uint32_t value;
 
-    (void)state;
     assert_int_equal(wrg_xenbus_read_unsigned(&dev, "order", 77), 77);
     assert_int_equal(wrg_xenbus_read_u32(&dev, "order", &value), -ENOENT);
     for (size_t i = 0; i < WRG_ARRAY_LEN(table); i++) {
@@ -90,7 +88,6 @@ static void state__signed_and_unknown_when_missing(void **state)
 {
     const struct wrg_xs_call call = dom0();
 
-    (void)state;
     assert_int_equal(wrg_xenbus_read_other_state(&dev), WRG_XENBUS_INIT_WAIT);
     dom0_write(BACK "/state", "4 and more");
     assert_int_equal(wrg_xenbus_read_other_state(&dev), WRG_XENBUS_CONNECTED);
@@ -105,7 +102,6 @@ static void state__signed_and_unknown_when_missing(void **state)
 
 static void fatal__number_and_text_in_the_error_directory(void **state)
 {
-    (void)state;
     wrg_xenbus_fatal(&dev, -EINVAL, "ring-ref is missing");
     assert_string_equal(dom0_read("/local/domain/1/error/device/vbd/51712/error"),
                         "22 ring-ref is missing");
@@ -114,7 +110,6 @@ static void fatal__number_and_text_in_the_error_directory(void **state)
 
 static void names__relative_part_and_handle(void **state)
 {
-    (void)state;
     assert_string_equal(wrg_xenbus_relative_name(FRONT), "device/vbd/51712");
     assert_string_equal(wrg_xenbus_relative_name("/local/domain/12/x"), "x");
     assert_string_equal(wrg_xenbus_relative_name("device/vbd/1"), "device/vbd/1");
@@ -125,7 +120,6 @@ static void names__relative_part_and_handle(void **state)
 
 static void switch_over_a_toolstack_that_closes__refused(void **state)
 {
-    (void)state;
     dom0_write(FRONT "/state", "5");
     assert_int_equal(wrg_xenbus_switch_state(&dev, WRG_XENBUS_INITIALISED), -ESHUTDOWN);
     assert_string_equal(dom0_read(FRONT "/state"), "5");
@@ -140,7 +134,6 @@ static int write_size(void *ctx, uint32_t transaction)
 
 static void rewrite__node_and_the_same_state_at_once(void **state)
 {
-    (void)state;
     assert_int_equal(wrg_xenbus_rewrite_state(&dev, write_size, &dev), 0);
     assert_string_equal(dom0_read(FRONT "/sectors"), "99");
     assert_string_equal(dom0_read(FRONT "/state"), "1");
@@ -148,7 +141,6 @@ static void rewrite__node_and_the_same_state_at_once(void **state)
 
 static void rewrite_when_the_state_is_another__nothing_written(void **state)
 {
-    (void)state;
     dom0_write(FRONT "/state", "5");
     assert_int_equal(wrg_xenbus_rewrite_state(&dev, write_size, &dev), -ESHUTDOWN);
     assert_string_equal(dom0_read(FRONT "/sectors"), "(none)");
@@ -157,7 +149,6 @@ static void rewrite_when_the_state_is_another__nothing_written(void **state)
 
 static void watch_of_an_own_node__told_apart(void **state)
 {
-    (void)state;
     uint32_t task = make_task(g.front, nothing, NULL, true);
 
     assert_int_equal(wrg_xenbus_watch_state(&dev, task), 0);
@@ -186,7 +177,6 @@ static void walk__step_by_step_and_nothing_is_left(void **state)
     struct wrg_xenbus_walk walk;
     uint32_t task = walker();
 
-    (void)state;
     dom0_write(FRONT "/state", "4");
     dom0_write(FRONT "/ring-ref", "8");
     dom0_write(FRONT "/ring-ref15", "9");
@@ -222,7 +212,6 @@ static void walk_with_a_backend_that_is_closed__begins_there(void **state)
 {
     struct wrg_xenbus_walk walk;
 
-    (void)state;
     dom0_write(FRONT "/state", "6");
     dom0_write(BACK "/state", "6");
     dev.state = WRG_XENBUS_CLOSED;
@@ -236,7 +225,6 @@ static void walk_with_a_backend_that_does_nothing__5_seconds_a_step(void **state
     struct wrg_xenbus_walk walk;
     uint32_t task = walker();
 
-    (void)state;
     dom0_write(FRONT "/state", "4");
     dom0_write(BACK "/state", "4");
     dev.state = WRG_XENBUS_CONNECTED;

@@ -54,7 +54,6 @@ static void honest_back__nothing_found(void **state)
         { "readonly", "config victim=front judge=back readonly=yes\nio op=read\n", WRG_RULE_CLEAN },
     };
 
-    (void)state;
     check_all(examples, WRG_ARRAY_LEN(examples));
 }
 
@@ -88,7 +87,6 @@ static void misdeed__its_rule(void **state)
         { "in indirect", BIG "rsp req=2 misdeed=early\n", WRG_RULE_GNT_005 },
     };
 
-    (void)state;
     check_all(examples, WRG_ARRAY_LEN(examples));
 }
 
@@ -101,7 +99,6 @@ static void false_answer__its_rule(void **state)
         { "index ahead", PAIR "rsp prod=1000\n", WRG_RULE_RING_007 },
     };
 
-    (void)state;
     check_all(examples, WRG_ARRAY_LEN(examples));
 }
 
@@ -120,7 +117,6 @@ static void hostile_back__front_is_not_to_blame(void **state)
           WRG_RULE_CLEAN },
     };
 
-    (void)state;
     check_all(examples, WRG_ARRAY_LEN(examples));
 }
 
@@ -143,7 +139,6 @@ static void honest_front__nothing_found(void **state)
         { "answered", FRONT "req\nreq\npublish\nwait for=responses n=2\n", WRG_RULE_CLEAN },
     };
 
-    (void)state;
     check_all(examples, WRG_ARRAY_LEN(examples));
 }
 
@@ -179,7 +174,6 @@ static void hostile_front__back_is_not_to_blame(void **state)
           WRG_RULE_CLEAN },
     };
 
-    (void)state;
     check_all(examples, WRG_ARRAY_LEN(examples));
 }
 

@@ -109,7 +109,6 @@ static const struct example examples[] = {
 
 static void several_queues__each_on_its_own(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(examples); i++) {
         check(&examples[i], false);
         check(&examples[i], true);

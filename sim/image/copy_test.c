@@ -43,7 +43,6 @@ uint32_t wrg_program_pages_alloc(struct wrg_world *world, uint32_t count)
 {
     uint32_t at = f.pages;
 
-    (void)world;
     if (count > PAGES - at)
         return WRG_NO_PAGE;
     f.pages += count;
@@ -52,13 +51,11 @@ uint32_t wrg_program_pages_alloc(struct wrg_world *world, uint32_t count)
 
 uint8_t *wrg_program_page(struct wrg_world *world, uint32_t page)
 {
-    (void)world;
     return f.memory + (size_t)(page - FIRST) * WRG_PAGE_SIZE;
 }
 
 int wrg_program_submit(struct wrg_world *world, const struct wrg_program_io *io)
 {
-    (void)world;
     if (f.flying == DEPTH)
         return -EAGAIN;
     for (uint32_t i = 0; i < LATE; i++) {
@@ -114,13 +111,11 @@ static void answer(const struct wrg_program_io *io)
 
 void wrg_program_wake(struct wrg_world *world)
 {
-    (void)world;
     f.woken++;
 }
 
 bool wrg_program_wait(struct wrg_world *world)
 {
-    (void)world;
     if (!f.woken && f.mute)
         return false;
     for (uint32_t tries = 0; !f.woken && f.flying && tries < 10000; tries++) {
@@ -140,8 +135,6 @@ bool wrg_program_wait(struct wrg_world *world)
 
 static bool next(void *ctx, bool both, uint64_t from, uint64_t *first, uint64_t *count)
 {
-    (void)ctx;
-    (void)both;
     while (from < SECTORS && f.hole[from])
         from++;
     *first = from;
@@ -152,7 +145,6 @@ static bool next(void *ctx, bool both, uint64_t from, uint64_t *first, uint64_t 
 
 static bool progress(void *ctx, const struct wrg_copy *copy)
 {
-    (void)ctx;
     /* What counts as copied is copied. */
     assert_memory_equal(f.disk[0], f.disk[1], copy->copied * SECTOR);
     return f.ask_flush;
@@ -160,7 +152,6 @@ static bool progress(void *ctx, const struct wrg_copy *copy)
 
 static int setup_copy(void **state)
 {
-    (void)state;
     memset(&f, 0, sizeof(f));
     wrg_rng_seed(&f.rng, 7);
     for (size_t i = 0; i < sizeof(f.disk[0]); i++)
@@ -177,7 +168,6 @@ static int setup_copy(void **state)
 
 static int teardown_copy(void **state)
 {
-    (void)state;
     wrg_copy_fini(&f.copy);
     return 0;
 }
@@ -192,7 +182,6 @@ static void run_copy(enum wrg_copy_end end)
 
 static void out_of_order__the_same_bytes(void **state)
 {
-    (void)state;
     run_copy(WRG_COPY_DONE);
     assert_memory_equal(f.disk[0], f.disk[1], sizeof(f.disk[0]));
     assert_int_equal(f.copy.moved, SECTORS);
@@ -202,7 +191,6 @@ static void out_of_order__the_same_bytes(void **state)
 
 static void begun_before__the_rest_only(void **state)
 {
-    (void)state;
     f.copy.begin = 301;
     memcpy(f.disk[1], f.disk[0], 301 * SECTOR);
     run_copy(WRG_COPY_DONE);
@@ -212,7 +200,6 @@ static void begun_before__the_rest_only(void **state)
 
 static void holes__left_out(void **state)
 {
-    (void)state;
     for (uint32_t i = 100; i < 400; i++)
         f.hole[i] = true;
     memset(f.disk[0] + 100 * SECTOR, 0, 300 * SECTOR);
@@ -227,7 +214,6 @@ static void holes__left_out(void **state)
 
 static void failing_now_and_then__tried_again(void **state)
 {
-    (void)state;
     f.fail_every = 3;
     f.copy.tries = 40;
     run_copy(WRG_COPY_DONE);
@@ -237,7 +223,6 @@ static void failing_now_and_then__tried_again(void **state)
 
 static void pages_kept_by_the_backend__others_taken(void **state)
 {
-    (void)state;
     f.fail_every = 4;
     f.keep_pages = true;
     f.copy.tries = 40;
@@ -248,7 +233,6 @@ static void pages_kept_by_the_backend__others_taken(void **state)
 
 static void failing_for_good__says_where(void **state)
 {
-    (void)state;
     f.fail_since = 30;
     f.copy.tries = 5;
     run_copy(WRG_COPY_FAILED);
@@ -260,7 +244,6 @@ static void failing_for_good__says_where(void **state)
 
 static void stopped__everything_below_is_copied_and_flushed(void **state)
 {
-    (void)state;
     f.stop_after = 40;
     run_copy(WRG_COPY_STOPPED);
     assert_true(f.copy.copied > 0 && f.copy.copied < SECTORS);
@@ -279,14 +262,12 @@ static void stopped__everything_below_is_copied_and_flushed(void **state)
 
 static void no_answer__stuck(void **state)
 {
-    (void)state;
     f.mute = true;
     run_copy(WRG_COPY_STUCK);
 }
 
 static void verified__compared_whole(void **state)
 {
-    (void)state;
     f.copy.verify = true;
     f.copy.flush = true;
     run_copy(WRG_COPY_DONE);
@@ -297,14 +278,11 @@ static void verified__compared_whole(void **state)
 
 static bool trusting(void *ctx, const struct wrg_copy *copy)
 {
-    (void)ctx;
-    (void)copy;
     return false;
 }
 
 static void backend_that_writes_something_else__found_by_comparing(void **state)
 {
-    (void)state;
     f.copy.verify = true;
     f.copy.slots = 1; /* the first piece is the first that is compared */
     f.copy.progress = trusting;
@@ -315,7 +293,6 @@ static void backend_that_writes_something_else__found_by_comparing(void **state)
 
 static void flush_that_nobody_offers__promises_nothing(void **state)
 {
-    (void)state;
     f.no_flush = true;
     f.copy.flush = true;
     run_copy(WRG_COPY_DONE);
@@ -324,7 +301,6 @@ static void flush_that_nobody_offers__promises_nothing(void **state)
 
 static void asked_to_flush__durable_never_ahead(void **state)
 {
-    (void)state;
     f.ask_flush = true;
     run_copy(WRG_COPY_DONE);
     assert_true(f.flushes > 1);
@@ -333,7 +309,6 @@ static void asked_to_flush__durable_never_ahead(void **state)
 
 static void memory_for_fewer_slots__does_with_them(void **state)
 {
-    (void)state;
     f.pages = PAGES - 4;
     run_copy(WRG_COPY_DONE);
     assert_int_equal(f.copy.slots, 1);
@@ -342,7 +317,6 @@ static void memory_for_fewer_slots__does_with_them(void **state)
 
 static void memory_for_none__said(void **state)
 {
-    (void)state;
     f.pages = PAGES - 2;
     run_copy(WRG_COPY_NO_MEMORY);
 }

@@ -61,7 +61,6 @@ void wrg_model_read(const struct view *v, const struct wrg_store_call *call,
 {
     struct node *node;
 
-    (void)call;
     out->result = wrg_model_look_up(v, v->m->path, RIGHT_READ, &node);
     wrg_model_touch_to_read(v, v->m->path);
     if (out->result)
@@ -94,7 +93,6 @@ void wrg_model_directory(const struct view *v, const struct wrg_store_call *call
 {
     struct node *node;
 
-    (void)call;
     out->result = wrg_model_look_up(v, v->m->path, RIGHT_READ, &node);
     wrg_model_touch(v, v->m->path, true);
     if (out->result)
@@ -142,7 +140,6 @@ void wrg_model_get_perms(const struct view *v, const struct wrg_store_call *call
     int special = special_of(v->m);
     struct node *node;
 
-    (void)call;
     if (special >= 0) {
         unsigned count = v->m->specials[special].nperms;
         const struct wrg_store_entry *perms = v->m->specials[special].perms;
@@ -291,7 +288,6 @@ void wrg_model_mkdir(const struct view *v, const struct wrg_store_call *call,
 {
     struct node *node;
 
-    (void)call;
     out->result = wrg_model_look_up(v, v->m->path, RIGHT_WRITE, &node);
     if (out->result != -ENOENT)
         return;

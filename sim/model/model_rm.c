@@ -49,7 +49,6 @@ void wrg_model_rm(const struct view *v, const struct wrg_store_call *call,
     const char *path = v->m->path;
     struct node *node;
 
-    (void)call;
     out->result = wrg_model_look_up(v, path, RIGHT_WRITE, &node);
     wrg_model_touch_to_read(v, path);
     if (out->result == -ENOENT) {

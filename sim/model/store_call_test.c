@@ -16,7 +16,6 @@ static void op_through_an_event__the_same(void **state)
     char payload[WRG_STORE_EVENT_BYTES];
     struct wrg_event ev = { 0 };
 
-    (void)state;
     op.store.client = 4;
     op.store.action = WRG_CASE_STORE_SET_PERMS;
     op.store.tx = 15;
@@ -45,7 +44,6 @@ static void event_of_nonsense__a_legal_op(void **state)
     struct wrg_event ev = { .a = UINT32_MAX, .b = UINT32_MAX, .c = UINT64_MAX };
     char payload[128];
 
-    (void)state;
     memset(payload, 'z', sizeof(payload));
     struct wrg_op_store op = wrg_store_call_unpack(&ev, payload, sizeof(payload));
     assert_true(op.client < WRG_STORE_CLIENTS && op.action < WRG_COUNT_STORE);
@@ -61,7 +59,6 @@ static void padding__behind_the_text(void **state)
     static struct wrg_store_text text;
     struct wrg_op op = wrg_op_make(WRG_OP_STORE);
 
-    (void)state;
     strcpy(op.store.path, "/a");
     strcpy(op.store.value, "x");
     op.store.path_pad = 2;
@@ -87,7 +84,6 @@ static void lists_of_permissions__read_or_refused(void **state)
     struct wrg_store_entry entries[WRG_STORE_PERMS];
     char text[2 * WRG_STORE_PERMS + 1];
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(lists); i++) {
         int count = wrg_store_perms_parse(lists[i].text, entries);
         assert_int_equal(count, lists[i].count);
@@ -102,7 +98,6 @@ static void answers__agree_in_result_and_every_byte(void **state)
 {
     static struct wrg_store_answer a, b;
 
-    (void)state;
     a.len = b.len = 2;
     memcpy(a.data, "ab", 2);
     memcpy(b.data, "ab", 2);

@@ -144,7 +144,6 @@ static void drop_clients_of(struct wrg_store_model *m, uint16_t domid)
 static void do_introduce(const struct view *v, const struct wrg_store_call *call,
                          struct wrg_store_answer *out)
 {
-    (void)out;
     if (call->dom == 0)
         return;
     if (v->m->domains[call->dom].introduced) {
@@ -217,7 +216,6 @@ static void do_start(const struct view *v, const struct wrg_store_call *call,
 static void do_commit(const struct view *v, const struct wrg_store_call *call,
                       struct wrg_store_answer *out)
 {
-    (void)call;
     if (!v->tx) {
         out->result = -ENOENT;
         return;
@@ -229,7 +227,6 @@ static void do_commit(const struct view *v, const struct wrg_store_call *call,
 static void do_abort(const struct view *v, const struct wrg_store_call *call,
                      struct wrg_store_answer *out)
 {
-    (void)call;
     out->result = v->tx ? 0 : -ENOENT;
     if (v->tx)
         v->tx->open = false;
@@ -238,7 +235,6 @@ static void do_abort(const struct view *v, const struct wrg_store_call *call,
 static void do_reset_watches(const struct view *v, const struct wrg_store_call *call,
                              struct wrg_store_answer *out)
 {
-    (void)out;
     forget(v->m, call->client);
 }
 

@@ -96,8 +96,6 @@ static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload
     struct wrg_data *data = &o->data;
     struct wrg_data_io *io = &data->ios[ev->a % WRG_DATA_IOS];
 
-    (void)payload;
-    (void)len;
     data->now++;
     if (discards((uint8_t)ev->b)) {
         data->discarding++;
@@ -365,8 +363,6 @@ static void on_complete(void *ctx, const struct wrg_event *ev, const void *paylo
     struct wrg_data *data = &o->data;
     struct wrg_data_io *io = find_io(data, ev->a);
 
-    (void)payload;
-    (void)len;
     data->now++;
     wrg_failures_end_io(o, ev);
     if (!io)
@@ -400,9 +396,6 @@ static void on_disk(void *ctx, const struct wrg_event *ev, const void *payload, 
 {
     struct wrg_oracles *o = ctx;
 
-    (void)ev;
-    (void)payload;
-    (void)len;
     o->data.facts.disk = true;
 }
 
@@ -457,7 +450,6 @@ static void on_disk_left(void *ctx, const struct wrg_event *ev, const void *payl
 
 static void forget_disk(struct wrg_oracles *o, const struct wrg_place *place, uint32_t since)
 {
-    (void)o;
     place->state->flags &= (uint8_t)~WRG_SECTOR_ON_DISK;
     place->state->disk_changed = since;
 }
@@ -467,8 +459,6 @@ static void on_disk_discard(void *ctx, const struct wrg_event *ev, const void *p
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     wrg_blocks_each(o, ev->c, ev->d, forget_disk, o->data.now);
 }
 

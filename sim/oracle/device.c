@@ -49,8 +49,6 @@ static void on_ready(void *ctx, const struct wrg_event *ev, const void *payload,
     uint64_t above =
         ((uint64_t)WRG_BLKIF_SECTOR_BYTES << o->config.units.block) - WRG_BLKIF_SECTOR_BYTES;
 
-    (void)payload;
-    (void)len;
     if (o->device.facts.touched)
         return;
     if (facts->has_capacity && (ev->c < facts->least_sectors || ev->c > facts->most_sectors))

@@ -265,8 +265,6 @@ static void on_data(void *ctx, const struct wrg_event *ev, const void *payload, 
                              .off = (uint16_t)(ev->d >> 16),
                              .nsectors = (uint16_t)ev->d / WRG_BLKIF_SECTOR_BYTES };
 
-    (void)payload;
-    (void)len;
     if (!wrg_oracle_judges(o, ev->role) || !wrg_tap_sure(&o->tap) || o->tap.facts.copies ||
         (vec.op != READ && vec.op != WRITE))
         return;
@@ -304,8 +302,6 @@ static void on_discard(void *ctx, const struct wrg_event *ev, const void *payloa
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     if (!wrg_oracle_judges(o, ev->role) || !wrg_tap_sure(&o->tap) ||
         find_discard(o, ev->c, ev->d) != NOT_FOUND)
         return;
@@ -320,8 +316,6 @@ static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload
     struct wrg_oracles *o = ctx;
     bool discards = ev->b == WRG_CASE_IO_DISCARD || ev->b == WRG_CASE_IO_SECURE_ERASE;
 
-    (void)payload;
-    (void)len;
     if (!wrg_oracle_judges(o, ev->role) || ev->b == WRG_CASE_IO_FLUSH)
         return;
     /* The disk would refuse, and the request fail as it has to: nobody else sees what is amiss. */

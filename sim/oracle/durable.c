@@ -136,8 +136,6 @@ static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload
     struct wrg_durable *durable = &o->durable;
     struct wrg_durable_io *io = &durable->ios[ev->a % WRG_DATA_IOS];
 
-    (void)payload;
-    (void)len;
     durable->now++;
     if (io->op && io->epoch == durable->epoch)
         lose_track(o); /* its place is taken */
@@ -193,8 +191,6 @@ static void on_complete(void *ctx, const struct wrg_event *ev, const void *paylo
     struct wrg_durable *durable = &((struct wrg_oracles *)ctx)->durable;
     struct wrg_durable_io *io = &durable->ios[ev->a % WRG_DATA_IOS];
 
-    (void)payload;
-    (void)len;
     durable->now++;
     if (io->epoch != durable->epoch || io->tag != ev->a)
         return;
@@ -329,8 +325,6 @@ static void on_discard(void *ctx, const struct wrg_event *ev, const void *payloa
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     if (ev->d > WRG_DURABLE_VERSIONS) {
         lose_track(o);
         return;
@@ -345,8 +339,6 @@ static void on_cut(void *ctx, const struct wrg_event *ev, const void *payload, u
     struct wrg_oracles *o = ctx;
     struct wrg_event event = *ev;
 
-    (void)payload;
-    (void)len;
     event.role = WRG_ROLE_BACK; /* nobody else knows of the disk */
     judge_order(o, &event);
     begin_cut(&o->durable);

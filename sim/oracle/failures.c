@@ -31,8 +31,6 @@ static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload
     struct wrg_data *data = &((struct wrg_oracles *)ctx)->data;
     struct wrg_data_io *io = &data->ios[ev->a % WRG_DATA_IOS];
 
-    (void)payload;
-    (void)len;
     if (io->epoch == data->epoch)
         return;
     *io = (struct wrg_data_io){
@@ -50,8 +48,6 @@ static void on_complete(void *ctx, const struct wrg_event *ev, const void *paylo
     struct wrg_oracles *o = ctx;
     struct wrg_data_io *io = &o->data.ios[ev->a % WRG_DATA_IOS];
 
-    (void)payload;
-    (void)len;
     wrg_failures_end_io(o, ev);
     if (io->epoch != o->data.epoch || io->tag != ev->a)
         return;

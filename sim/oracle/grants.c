@@ -14,8 +14,6 @@ static void on_view_fault(void *ctx, const struct wrg_event *ev, const void *pay
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     if (!wrg_oracle_judges(o, ev->role) || !wrg_rule_by_number((unsigned)ev->c))
         return;
     if (ev->c == WRG_RULE_MEM_001)
@@ -32,8 +30,6 @@ static void on_map(void *ctx, const struct wrg_event *ev, const void *payload, u
     struct wrg_oracles *o = ctx;
     struct wrg_tap *tap = &o->tap;
 
-    (void)payload;
-    (void)len;
     if (ev->role != WRG_ROLE_BACK || !wrg_oracle_judges(o, ev->role) || ev->d >> 32 ||
         !wrg_tap_sure(tap))
         return;
@@ -51,8 +47,6 @@ static void on_copy(void *ctx, const struct wrg_event *ev, const void *payload, 
     struct wrg_tap *tap = &o->tap;
     uint32_t gref = ev->d >> 32 & 0xff ? ev->a : ev->b;
 
-    (void)payload;
-    (void)len;
     if (ev->role != WRG_ROLE_BACK || !wrg_oracle_judges(o, ev->role) || (uint32_t)ev->d ||
         !(ev->d >> 32 & 0xffff) || !wrg_tap_sure(tap))
         return;
@@ -110,8 +104,6 @@ static void on_page_free(void *ctx, const struct wrg_event *ev, const void *payl
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     if (!ev->c || !wrg_oracle_judges(o, ev->role))
         return;
     wrg_trace_report(o->trace, WRG_RULE_GNT_006, ev,

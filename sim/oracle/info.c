@@ -23,8 +23,6 @@ static void on_grant(void *ctx, const struct wrg_event *ev, const void *payload,
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     if (!ev->d || !wrg_oracle_judges(o, ev->role))
         return;
     wrg_trace_report(o->trace, WRG_RULE_INFO_001, ev,
@@ -36,8 +34,6 @@ static void on_copy(void *ctx, const struct wrg_event *ev, const void *payload, 
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     if (!(ev->d >> 48 & 0xff) || !wrg_oracle_judges(o, ev->role))
         return;
     wrg_trace_report(o->trace, WRG_RULE_INFO_001, ev, "uninitialised memory is copied to gref %u",

@@ -50,8 +50,6 @@ static void on_phase(void *ctx, const struct wrg_event *ev, const void *payload,
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     if (ev->a == WRG_PHASE_QUIET && !is_over(o))
         judge_end(o, ev);
     o->isolation.phase = ev->a;
@@ -61,9 +59,6 @@ static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload
 {
     struct wrg_oracles *o = ctx;
 
-    (void)ev;
-    (void)payload;
-    (void)len;
     o->isolation.submitted++;
 }
 
@@ -72,8 +67,6 @@ static void on_complete(void *ctx, const struct wrg_event *ev, const void *paylo
     struct wrg_oracles *o = ctx;
     const struct wrg_event event = blame(ev);
 
-    (void)payload;
-    (void)len;
     o->isolation.completed++;
     if (ev->b && !is_over(o))
         wrg_trace_report(o->trace, WRG_RULE_ISO_001, &event,
@@ -85,8 +78,6 @@ static void on_gone(void *ctx, const struct wrg_event *ev, const void *payload, 
     struct wrg_oracles *o = ctx;
     const struct wrg_event event = blame(ev);
 
-    (void)payload;
-    (void)len;
     if (!is_over(o))
         wrg_trace_report(o->trace, WRG_RULE_ISO_001, &event,
                          "an innocent device closes, with error %d", (int32_t)ev->a);
@@ -97,8 +88,6 @@ static void on_change(void *ctx, const struct wrg_event *ev, const void *payload
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     o->isolation.touched |= ev->role > WRG_ROLE_BACK && o->isolation.phase >= WRG_PHASE_SAFETY;
 }
 
@@ -106,8 +95,6 @@ static void on_death(void *ctx, const struct wrg_event *ev, const void *payload,
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     o->isolation.touched |= ev->a == o->config.front_domid || ev->a == o->config.back_domid;
 }
 

@@ -25,8 +25,6 @@ static void on_ledger(void *ctx, const struct wrg_event *ev, const void *payload
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     if (ev->a >= WRG_NR_LEDGERS || ev->b <= ev->d || !wrg_oracle_judges(o, ev->role))
         return;
     wrg_trace_report(o->trace, accounts[ev->a].rule, ev,

@@ -99,8 +99,6 @@ static void on_phase(void *ctx, const struct wrg_event *ev, const void *payload,
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     o->liveness.facts.phase = ev->a;
     if (ev->a == WRG_PHASE_CLOSED)
         judge_closing(o, ev);
@@ -114,8 +112,6 @@ static void on_blk(void *ctx, const struct wrg_event *ev, const void *payload, u
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     if (ev->kind == WRG_EV_BLK_SUBMIT)
         o->liveness.facts.submitted++;
     else
@@ -153,8 +149,6 @@ static void on_disk_data(void *ctx, const struct wrg_event *ev, const void *payl
     struct wrg_oracles *o = ctx;
     uint32_t frame = (uint32_t)(ev->d >> 32), off = (uint16_t)(ev->d >> 16);
 
-    (void)payload;
-    (void)len;
     if (ev->b != WRG_CASE_IO_READ || off >= WRG_WIRE_REQ_PROD + sizeof(uint32_t))
         return;
     for (uint32_t i = 0; i < o->tap.facts.nlanes; i++) {
@@ -169,8 +163,6 @@ static void on_copy(void *ctx, const struct wrg_event *ev, const void *payload, 
     struct wrg_oracles *o = ctx;
     uint32_t ring = (uint32_t)(ev->d >> 56);
 
-    (void)payload;
-    (void)len;
     if (ring)
         o->liveness.facts.bogus |= UINT32_C(1) << (ring - 1);
 }
@@ -179,8 +171,6 @@ static void on_declare(void *ctx, const struct wrg_event *ev, const void *payloa
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     if ((uint8_t)(ev->c >> 16) != WRG_ROLE_BACK || wrg_event_declared_lane(ev) >= WRG_TAP_LANES)
         return;
     o->liveness.facts.bogus &= ~(UINT32_C(1) << wrg_event_declared_lane(ev));
@@ -191,8 +181,6 @@ static void on_death(void *ctx, const struct wrg_event *ev, const void *payload,
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     o->liveness.facts.dead = true;
     if (!o->liveness.facts.front_known || o->liveness.facts.front_domid == ev->a)
         o->liveness.facts.front_dead = true;
@@ -203,8 +191,6 @@ static void on_birth(void *ctx, const struct wrg_event *ev, const void *payload,
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     if (o->liveness.facts.front_known && o->liveness.facts.front_domid == ev->a)
         return;
     o->liveness.facts.born = true;
@@ -289,8 +275,6 @@ static void on_budget(void *ctx, const struct wrg_event *ev, const void *payload
     bool closing = run && (o->liveness.facts.phase == WRG_PHASE_CLOSE ||
                            o->liveness.facts.phase == WRG_PHASE_CLOSED);
 
-    (void)payload;
-    (void)len;
     /* Who stands when a budget is spent has spent it; what a script does is the case's own. */
     if (ev->role > WRG_ROLE_BACK || !wrg_oracle_judges(o, ev->role))
         return;

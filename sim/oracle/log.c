@@ -14,8 +14,6 @@ static void on_log(void *ctx, const struct wrg_event *ev, const void *payload, u
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     if (!wrg_oracle_judges(o, ev->role))
         return;
     uint64_t lines = ++o->logs.facts.lines[ev->role];

@@ -192,7 +192,6 @@ static void names__dense_and_distinct(void **state)
 {
     unsigned n = 0;
 
-    (void)state;
     while (wrg_oracle_name(n))
         n++;
     assert_int_equal(n, 16);

@@ -138,8 +138,6 @@ static void on_map(void *ctx, const struct wrg_event *ev, const void *payload, u
     struct wrg_oracles *o = ctx;
     bool failed = ev->kind == WRG_EV_COPY ? (int32_t)ev->d != 0 : ev->d >> 32 != 0;
 
-    (void)payload;
-    (void)len;
     if (ev->role == BACK && failed)
         o->reach.cause =
             names_indirect_page(&o->tap, ev->a) ? WRG_PATH_INDIRECT_GRANT : WRG_PATH_DATA_GRANT;
@@ -149,8 +147,6 @@ static void on_disk_done(void *ctx, const struct wrg_event *ev, const void *payl
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     if (ev->b)
         o->reach.cause = WRG_PATH_DISK;
 }
@@ -159,8 +155,6 @@ static void on_fault(void *ctx, const struct wrg_event *ev, const void *payload,
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     if (ev->role == BACK && ev->a == WRG_FAULT_ALLOC)
         o->reach.cause = WRG_PATH_MEMORY;
 }
@@ -169,7 +163,6 @@ static void on_fetch(void *ctx, const struct wrg_tap_note *note)
 {
     struct wrg_oracles *o = ctx;
 
-    (void)note;
     o->reach.cause = NO_CAUSE;
 }
 
@@ -263,8 +256,6 @@ static void on_declare(void *ctx, const struct wrg_event *ev, const void *payloa
 {
     struct wrg_reach_facts *facts = &((struct wrg_oracles *)ctx)->reach.facts;
 
-    (void)payload;
-    (void)len;
     if ((uint8_t)(ev->c >> 16) != BACK)
         return;
     facts->abi = (uint8_t)ev->c;
@@ -280,8 +271,6 @@ static void mark_unanswered(struct wrg_oracles *o)
 
 static void on_retire(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
-    (void)payload;
-    (void)len;
     if (ev->b == BACK)
         mark_unanswered(ctx);
 }
@@ -289,9 +278,6 @@ static void on_retire(void *ctx, const struct wrg_event *ev, const void *payload
 /* Nobody retires the ring of a backend that dies. */
 static void on_death(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
-    (void)ev;
-    (void)payload;
-    (void)len;
     mark_unanswered(ctx);
 }
 

@@ -159,7 +159,6 @@ static void response_to_nothing__has_no_operation(void **state)
 
 static void cells__there_and_back(void **state)
 {
-    (void)state;
     for (uint32_t i = 0; i < WRG_REACH_CELLS; i++) {
         const struct wrg_reach_cell cell = wrg_reach_cell_at(i);
 
@@ -178,7 +177,6 @@ static void what_cannot_be__not_possible(void **state)
     };
     const struct wrg_reach_cell good = CELL(COPY, READ, SEGMENT, BACK_CLOSING);
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(cells); i++)
         assert_false(wrg_reach_possible(&cells[i]));
     assert_true(wrg_reach_possible(&good));

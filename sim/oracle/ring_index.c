@@ -95,8 +95,6 @@ static void on_declare(void *ctx, const struct wrg_event *ev, const void *payloa
 {
     struct wrg_oracles *o = ctx;
 
-    (void)payload;
-    (void)len;
     if ((uint8_t)(ev->c >> 16) != WRG_ROLE_FRONT || wrg_event_declared_lane(ev) >= WRG_TAP_LANES)
         return;
     o->ring_index.facts.lanes[wrg_event_declared_lane(ev)] =

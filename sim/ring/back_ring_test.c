@@ -3,7 +3,6 @@
 
 static void attach_to_fresh_ring__starts_at_zero(void **state)
 {
-    (void)state;
     assert_int_equal(r.back.req_cons, 0);
     assert_int_equal(r.back.rsp_prod, 0);
     assert_int_equal(wrg_back_ring_pending(&r.back), 0);
@@ -11,7 +10,6 @@ static void attach_to_fresh_ring__starts_at_zero(void **state)
 
 static void attach_to_used_ring__goes_on_where_responses_ended(void **state)
 {
-    (void)state;
     put_requests(1, 7);
     (void)wrg_front_ring_push(&r.front);
     get_requests(1, 7);
@@ -34,7 +32,6 @@ static void attach_to_bogus_indices__eproto(void **state)
         { 3, UINT32_MAX, 0 }, { 31, UINT32_MAX, 0 }, { 32, UINT32_MAX, -EPROTO },
     };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(cases); i++) {
         set_word(WRG_WIRE_REQ_PROD, cases[i].req_prod);
         set_word(WRG_WIRE_RSP_PROD, cases[i].rsp_prod);
@@ -60,7 +57,6 @@ static void producer_index_of_frontend__checked(void **state)
         { 0x80000003u, -EPROTO },
     };
 
-    (void)state;
     put_requests(1, 3);
     (void)wrg_front_ring_push(&r.front);
     get_requests(1, 3);
@@ -72,7 +68,6 @@ static void producer_index_of_frontend__checked(void **state)
 
 static void answered_requests__make_room_for_the_frontend(void **state)
 {
-    (void)state;
     put_requests(1, 32);
     (void)wrg_front_ring_push(&r.front);
     get_requests(1, 32);
@@ -87,7 +82,6 @@ static void response__pad_zero_and_bytes_behind_it_kept(void **state)
     uint32_t frame = frame_of(t.front, r.front_args.page);
     uint8_t slot[16];
 
-    (void)state;
     memset(slot, 0xab, sizeof(slot));
     wrg_xen_patch(&t.xen, frame, WRG_WIRE_RING, slot, sizeof(slot));
     put_responses(0x1122334455667788, 1);
@@ -110,7 +104,6 @@ static void push__notifies_if_the_event_index_is_among_the_new(void **state)
         { 10, false }, { 11, true }, { 14, true }, { 15, false }, { 0x80000000u, false },
     };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(cases); i++) {
         start_at(10);
         set_word(WRG_WIRE_RSP_EVENT, cases[i].event);
@@ -123,7 +116,6 @@ static void push__notifies_if_the_event_index_is_among_the_new(void **state)
 
 static void push_over_2_to_32__notifies_right(void **state)
 {
-    (void)state;
     start_at(UINT32_MAX - 1);
     set_word(WRG_WIRE_RSP_EVENT, 1);
     put_responses(1, 2); /* to 0 */
@@ -134,7 +126,6 @@ static void push_over_2_to_32__notifies_right(void **state)
 
 static void final_check__asks_for_the_next_and_looks_again(void **state)
 {
-    (void)state;
     put_requests(1, 1);
     assert_true(wrg_front_ring_push(&r.front));
     get_requests(1, 1);
@@ -150,7 +141,6 @@ static void final_check__asks_for_the_next_and_looks_again(void **state)
 
 static void final_check__barrier_between_event_index_and_producer(void **state)
 {
-    (void)state;
     watch_fences();
     assert_false(wrg_back_ring_final_check(&r.back));
     assert_access_barrier_access(WRG_EV_STORE, WRG_SITE_REQ_EVENT, WRG_EV_LOAD, WRG_SITE_REQ_PROD);
@@ -161,7 +151,6 @@ static void final_check__barrier_between_event_index_and_producer(void **state)
 
 static void get__one_fetch_of_the_whole_slot(void **state)
 {
-    (void)state;
     put_requests(1, 2);
     (void)wrg_front_ring_push(&r.front);
     forget_events();
@@ -180,7 +169,6 @@ static void slot_over_two_pages__two_loads_no_double_fetch(void **state)
 {
     uint32_t straddling = (2 * WRG_PAGE_SIZE - WRG_WIRE_RING) / 112;
 
-    (void)state;
     make_ring(WRG_ABI_X86_64, 4);
     put_requests(1, straddling + 1);
     (void)wrg_front_ring_push(&r.front);
@@ -197,7 +185,6 @@ static void slot_over_two_pages__two_loads_no_double_fetch(void **state)
 
 static void many_laps__never_a_double_fetch(void **state)
 {
-    (void)state;
     for (uint64_t id = 1; id < 40 * 7; id += 7) {
         forget_events();
         put_requests(id, 7);
@@ -217,7 +204,6 @@ static void slot_changed_after_the_copy__copy_stays(void **state)
     struct wrg_blkif_request got;
     uint8_t byte = WRG_BLKIF_OP_DISCARD;
 
-    (void)state;
     put_requests(1, 1);
     (void)wrg_front_ring_push(&r.front);
     wrg_back_ring_get(&r.back, &got);

@@ -3,7 +3,6 @@
 
 static void init__header_as_xen_has_it(void **state)
 {
-    (void)state;
     assert_int_equal(word(WRG_WIRE_REQ_PROD), 0);
     assert_int_equal(word(WRG_WIRE_REQ_EVENT), 1);
     assert_int_equal(word(WRG_WIRE_RSP_PROD), 0);
@@ -14,7 +13,6 @@ static void init__header_as_xen_has_it(void **state)
 
 static void put_without_push__invisible(void **state)
 {
-    (void)state;
     put_requests(1, 3);
     assert_int_equal(word(WRG_WIRE_REQ_PROD), 0);
     assert_int_equal(wrg_back_ring_pending(&r.back), 0);
@@ -28,7 +26,6 @@ static void round_trip__every_abi_and_ring_size_through_several_laps(void **stat
 {
     static const uint8_t sizes[] = { 1, 2, 3, 4, 8, 16 };
 
-    (void)state;
     for (int abi = 0; abi < WRG_ABI_COUNT; abi++) {
         for (size_t k = 0; k < WRG_ARRAY_LEN(sizes); k++) {
             make_ring((enum wrg_abi)abi, sizes[k]);
@@ -50,7 +47,6 @@ static void round_trip__every_abi_and_ring_size_through_several_laps(void **stat
 
 static void indices_over_2_to_32__go_on(void **state)
 {
-    (void)state;
     start_at(UINT32_MAX - 5);
     put_requests(1, 20);
     assert_true(wrg_front_ring_push(&r.front));
@@ -66,7 +62,6 @@ static void indices_over_2_to_32__go_on(void **state)
 
 static void full_ring__free_is_zero_until_a_response_is_read(void **state)
 {
-    (void)state;
     put_requests(1, 32);
     assert_int_equal(wrg_front_ring_free(&r.front), 0);
     (void)wrg_front_ring_push(&r.front);
@@ -87,7 +82,6 @@ static void padding_of_slot__goes_out_as_zeros(void **state)
                                          .id = 3 };
     uint8_t slot[112], secret[112];
 
-    (void)state;
     wrg_memory_fill_secret(secret, sizeof(secret));
     forget_events();
     wrg_front_ring_put(&r.front, &request);
@@ -115,7 +109,6 @@ static void producer_index_of_backend__checked(void **state)
         { 0x80000000u, -EPROTO },
     };
 
-    (void)state;
     put_requests(1, 4);
     (void)wrg_front_ring_push(&r.front);
     put_requests(5, 2); /* put and not pushed: the backend may not answer them */
@@ -127,7 +120,6 @@ static void producer_index_of_backend__checked(void **state)
 
 static void producer_index_going_backwards__eproto(void **state)
 {
-    (void)state;
     put_requests(1, 4);
     (void)wrg_front_ring_push(&r.front);
     get_requests(1, 4);
@@ -152,7 +144,6 @@ static void push__notifies_if_the_event_index_is_among_the_new(void **state)
         { 15, true }, { 16, false }, { UINT32_MAX, false },
     };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(cases); i++) {
         start_at(10);
         set_word(WRG_WIRE_REQ_EVENT, cases[i].event);
@@ -163,7 +154,6 @@ static void push__notifies_if_the_event_index_is_among_the_new(void **state)
 
 static void push_of_nothing__touches_nothing(void **state)
 {
-    (void)state;
     forget_events();
     assert_false(wrg_front_ring_push(&r.front));
     assert_int_equal(t.nseen, 0);
@@ -171,7 +161,6 @@ static void push_of_nothing__touches_nothing(void **state)
 
 static void push__index_after_slots_then_barrier_then_event_index(void **state)
 {
-    (void)state;
     put_requests(1, 1);
     watch_fences();
     (void)wrg_front_ring_push(&r.front);
@@ -181,7 +170,6 @@ static void push__index_after_slots_then_barrier_then_event_index(void **state)
 
 static void final_check__asks_for_the_next_and_looks_again(void **state)
 {
-    (void)state;
     put_requests(1, 3);
     (void)wrg_front_ring_push(&r.front);
     get_requests(1, 3);
@@ -201,7 +189,6 @@ static void final_check__asks_for_the_next_and_looks_again(void **state)
 
 static void get__one_fetch_a_response(void **state)
 {
-    (void)state;
     put_requests(1, 3);
     (void)wrg_front_ring_push(&r.front);
     get_requests(1, 3);
@@ -219,7 +206,6 @@ static void get__one_fetch_a_response(void **state)
 
 static void retire__port_knows_no_ring(void **state)
 {
-    (void)state;
     wrg_ring_retire(&r.front.ring);
     assert_int_equal(count_events(WRG_EV_RING_RETIRE), 1);
     assert_false(t.xen.fetch.rings[WRG_SEAT_FRONT][0].live);

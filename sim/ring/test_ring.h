@@ -101,7 +101,6 @@ BENCH uint32_t nfences;
 
 BENCH void note_fence(struct wrg_port *port, int kind)
 {
-    (void)port;
     assert_true(nfences < 8);
     fence_kind[nfences] = kind;
     fence_after[nfences++] = t.nseen;

@@ -64,7 +64,6 @@ static void use_after_return(void *arg)
     leave_address_behind();
     wrg_sched_yield(&sched);
     shared[3] = 1;
-    (void)arg;
 }
 
 static void return_and_wait(void *arg)
@@ -73,7 +72,6 @@ static void return_and_wait(void *arg)
     wrg_sched_wake(&sched, other);
     if (wrg_sched_wait(&sched, WRG_SCHED_FOREVER) == 0)
         abort();
-    (void)arg;
 }
 
 static void use_of_other(void *arg)
@@ -81,7 +79,6 @@ static void use_of_other(void *arg)
     if (wrg_sched_wait(&sched, WRG_SCHED_FOREVER) != 0)
         abort();
     shared[3] = 1;
-    (void)arg;
 }
 
 static void heap_use_after_free(void *arg)
@@ -90,14 +87,12 @@ static void heap_use_after_free(void *arg)
     free(shared);
     wrg_sched_yield(&sched);
     shared[2] = 1;
-    (void)arg;
 }
 
 static void wild_write(void *arg)
 {
     shared = (char *)16;
     *shared = 1;
-    (void)arg;
 }
 
 static NOINLINE void *get_block(void)
@@ -132,7 +127,6 @@ static NOINLINE int recurse(volatile int depth)
 static void run_away(void *arg)
 {
     other = recurse(0);
-    (void)arg;
 }
 
 static void hold_block(void *arg)
@@ -141,7 +135,6 @@ static void hold_block(void *arg)
 
     if (wrg_sched_wait(&sched, WRG_SCHED_FOREVER) == 0)
         free(block);
-    (void)arg;
 }
 
 static NOINLINE void jump_up(void)
@@ -159,7 +152,6 @@ static void jump_then_big_frame(void *arg)
     big_frame();
     wrg_sched_yield(&sched);
     big_frame();
-    (void)arg;
 }
 
 static NOINLINE void wait_deep(void)
@@ -174,13 +166,11 @@ static NOINLINE void wait_deep(void)
 static void suspend_deep(void *arg)
 {
     wait_deep();
-    (void)arg;
 }
 
 static void use_big_frame(void *arg)
 {
     big_frame();
-    (void)arg;
 }
 
 /* Both must be under way, or the lock at the end of one task orders it before the other. */
@@ -194,7 +184,6 @@ static NOINLINE void write_unordered(void *arg)
         wrg_sched_yield(&sched);
     for (int i = 0; i < 1000; i++)
         raced++;
-    (void)arg;
 }
 
 /* ---- the process that carries a plant ---- */

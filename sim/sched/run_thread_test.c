@@ -30,7 +30,6 @@ static int setup(void **state)
 {
     struct wrg_sched_limits limits = { .engine = WRG_ENGINE_THREAD };
 
-    (void)state;
     b = calloc(1, sizeof(*b));
     return b ? wrg_sched_init(&b->sched, &limits) : -1;
 }
@@ -65,7 +64,6 @@ static int setup_single(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     wrg_sched_fini(&b->sched);
     free(b);
     return 0;
@@ -102,7 +100,6 @@ static void ping_pong(void *arg)
 
 static void ping_pong_of_two_threads__every_wake_arrives(void **state)
 {
-    (void)state;
     make(ping_pong, 0, FRONT, false);
     make(ping_pong, 1, BACK, false);
     wrg_sched_wake(&b->sched, b->ids[0]);
@@ -123,7 +120,6 @@ static void count_run(void *arg)
 
 static void workers_without_a_wake__quiet_at_once(void **state)
 {
-    (void)state;
     make(count_run, 0, FRONT, true);
     make(count_run, 1, BACK, true);
     assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
@@ -141,12 +137,10 @@ static void wake_itself(void *arg)
 {
     if (b->count[0]++ < 5)
         wrg_sched_wake(&b->sched, b->ids[0]);
-    (void)arg;
 }
 
 static void worker_woken_while_it_runs__runs_once_more(void **state)
 {
-    (void)state;
     make(wake_itself, 0, FRONT, true);
     wrg_sched_wake(&b->sched, b->ids[0]);
     assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
@@ -164,7 +158,6 @@ static void sleeper(void *arg)
 
 static void timeouts__jump_in_virtual_time_and_in_order(void **state)
 {
-    (void)state;
     for (int i = 0; i < 4; i++)
         make(sleeper, i, FRONT, false);
     assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
@@ -179,7 +172,6 @@ static void only_housekeeping_left__idle(void **state)
 {
     struct wrg_timer_args timer = { .deadline_ns = 1000, .housekeeping = true };
 
-    (void)state;
     timer.task = make(count_run, 0, FRONT, true);
     assert_true(wrg_sched_timer_set(&b->sched, &timer) >= 0);
     assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
@@ -192,14 +184,12 @@ static void only_housekeeping_left__idle(void **state)
 
 static void forever(void *arg)
 {
-    (void)arg;
     for (;;)
         wrg_sched_point(&b->sched, WRG_POINT_LOAD);
 }
 
 static void stop_soon(void *arg)
 {
-    (void)arg;
     for (int i = 0; i < 1000; i++)
         wrg_sched_point(&b->sched, WRG_POINT_LOAD);
     wrg_sched_stop(&b->sched);
@@ -215,7 +205,6 @@ static void wait_for_ever(void *arg)
 
 static void stop_by_one_task__ends_the_others_too(void **state)
 {
-    (void)state;
     for (int pass = 0; pass < 20; pass++) {
         make(forever, 0, FRONT, false);
         make(wait_for_ever, 1, FRONT, false);
@@ -231,14 +220,12 @@ static void stop_by_one_task__ends_the_others_too(void **state)
 
 static void kill_front(void *arg)
 {
-    (void)arg;
     wrg_sched_kill_role(&b->sched, FRONT);
     b->count[2]++;
 }
 
 static void role_killed__its_tasks_end_and_the_rest_goes_on(void **state)
 {
-    (void)state;
     make(forever, 0, FRONT, false);
     make(wait_for_ever, 1, FRONT, false);
     make(kill_front, 2, BACK, false);
@@ -251,7 +238,6 @@ static void role_killed__its_tasks_end_and_the_rest_goes_on(void **state)
 
 static void deadline_passed__budget_and_reset_joins(void **state)
 {
-    (void)state;
     make(forever, 0, FRONT, false);
     wrg_sched_begin(&b->sched, &(struct wrg_sched_run){ .deadline_seconds = 0.05 });
     assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_BUDGET);
@@ -263,14 +249,12 @@ static void deadline_passed__budget_and_reset_joins(void **state)
 
 static void make_more(void *arg)
 {
-    (void)arg;
     for (int i = 1; i < 4; i++)
         make(count_run, i, BACK, false);
 }
 
 static void task_created_by_a_task__runs_in_the_same_run(void **state)
 {
-    (void)state;
     make(make_more, 0, FRONT, false);
     assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
     for (int i = 1; i < 4; i++)
@@ -279,14 +263,12 @@ static void task_created_by_a_task__runs_in_the_same_run(void **state)
 
 static void exit_early(void *arg)
 {
-    (void)arg;
     b->count[0]++;
     wrg_sched_exit(&b->sched);
 }
 
 static void exit_from_within__ends_the_job(void **state)
 {
-    (void)state;
     for (unsigned i = 1; i <= 20; i++) {
         make(exit_early, 0, FRONT, i % 2 != 0);
         wrg_sched_wake(&b->sched, b->ids[0]);
@@ -306,7 +288,6 @@ static void retire_itself(void *arg)
 
 static void worker_retired__never_runs_again(void **state)
 {
-    (void)state;
     make(retire_itself, 0, FRONT, true);
     make(count_run, 1, FRONT, true);
     wrg_sched_wake(&b->sched, b->ids[0]);
@@ -333,7 +314,6 @@ static void count_at_points(void *arg)
 
 static void pause_and_look(void *arg)
 {
-    (void)arg;
     while (__atomic_load_n(&b->count[2], __ATOMIC_ACQUIRE) !=
            2) /* a pause before that shows nothing */
         wrg_sched_yield(&b->sched);
@@ -359,7 +339,6 @@ static void count_wakes(void *arg)
 
 static void pause__nobody_else_moves_until_it_is_over(void **state)
 {
-    (void)state;
     make(count_at_points, 0, FRONT, false);
     make(count_at_points, 1, BACK, false);
     make(pause_and_look, 2, FRONT, false);
@@ -378,7 +357,6 @@ static void replace_the_dead(void *arg)
     };
     int made = 0;
 
-    (void)arg;
     while (made <= 3 * WRG_SCHED_TASKS) {
         while (wrg_sched_task_create(&b->sched, &waits) >= 0)
             made++;
@@ -392,7 +370,6 @@ static void replace_the_dead(void *arg)
 
 static void no_free_slot__those_of_the_dead_are_used(void **state)
 {
-    (void)state;
     make(replace_the_dead, 0, FRONT, false);
     assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
     assert_true(b->rc[0] > 3 * WRG_SCHED_TASKS);
@@ -401,7 +378,6 @@ static void no_free_slot__those_of_the_dead_are_used(void **state)
 
 static void kill_while_paused(void *arg)
 {
-    (void)arg;
     wrg_sched_pause(&b->sched);
     wrg_sched_kill_role(&b->sched, BACK);
     memset(&b->count[1], 0xaa, sizeof(b->count[1])); /* it is nobody's any more */
@@ -411,7 +387,6 @@ static void kill_while_paused(void *arg)
 
 static void killed_in_a_pause__has_left_when_kill_returns(void **state)
 {
-    (void)state;
     make(count_at_points, 0, FRONT, false);
     make(count_at_points, 1, BACK, false);
     make(kill_while_paused, 2, FRONT, false);
@@ -422,13 +397,11 @@ static void killed_in_a_pause__has_left_when_kill_returns(void **state)
 
 static void stop_others(void *arg)
 {
-    (void)arg;
     wrg_sched_stop(&b->sched);
 }
 
 static void pause_for_ever(void *arg)
 {
-    (void)arg;
     wrg_sched_pause(&b->sched);
     wrg_sched_unpause(&b->sched);
     for (;;)
@@ -437,7 +410,6 @@ static void pause_for_ever(void *arg)
 
 static void stop_beside_a_pause__run_ends(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < 20; i++) {
         wrg_sched_reset(&b->sched);
         make(count_at_points, 0, FRONT, false);
@@ -464,7 +436,6 @@ static void wake_the_other(void *arg)
 
 static void shared__a_pthread_begins_what_it_has_woken(void **state)
 {
-    (void)state;
     make(wake_the_other, 0, FRONT, true);
     make(wake_the_other, 1, BACK, true);
     wrg_sched_wake(&b->sched, b->ids[0]);
@@ -482,13 +453,11 @@ static void yield_until_shared(void *arg)
 
 static void set_shared(void *arg)
 {
-    (void)arg;
     __atomic_store_n(&b->shared, 1, __ATOMIC_RELAXED);
 }
 
 static void shared__what_is_ready_begins_though_nobody_ends(void **state)
 {
-    (void)state;
     make(set_shared, 1, BACK, true);
     make(yield_until_shared, 0, FRONT, false);
     assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
@@ -505,7 +474,6 @@ static void wait_in_a_worker(void *arg)
 
 static void shared__waits_in_one_pthread_do_not_hold_up_its_own_task(void **state)
 {
-    (void)state;
     make(wait_in_a_worker, 0, FRONT, true);
     make(wait_in_a_worker, 1, BACK, true);
     for (unsigned i = 1; i <= 50; i++) {
@@ -527,7 +495,6 @@ static void retire_the_other(void *arg)
 
 static void shared__retired_before_anybody_begins_it__never_runs(void **state)
 {
-    (void)state;
     make(count_run, 1, BACK, true);
     make(retire_the_other, 0, FRONT, false);
     assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
@@ -536,7 +503,6 @@ static void shared__retired_before_anybody_begins_it__never_runs(void **state)
 
 static void kill_what_it_woke(void *arg)
 {
-    (void)arg;
     wrg_sched_wake(&b->sched, b->ids[1]);
     wrg_sched_kill_role(&b->sched, BACK);
     b->count[0]++;
@@ -544,7 +510,6 @@ static void kill_what_it_woke(void *arg)
 
 static void shared__killed_before_anybody_begins_it__run_ends(void **state)
 {
-    (void)state;
     make(count_run, 1, BACK, true);
     make(kill_what_it_woke, 0, FRONT, false);
     assert_int_equal(wrg_sched_run(&b->sched), WRG_SCHED_IDLE);
@@ -555,7 +520,6 @@ static void snapshot__refused(void **state)
 {
     static char buf[WRG_SCHED_SAVE_MAX];
 
-    (void)state;
     assert_int_equal(wrg_sched_save(&b->sched, buf, sizeof(buf)), 0);
 }
 

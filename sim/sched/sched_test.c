@@ -9,7 +9,6 @@ static void worker_woken_twice_before_it_runs__runs_once(void **state)
 {
     int id = make(count_run, 'a', FRONT, true);
 
-    (void)state;
     begin(WRG_STRATEGY_STAY, 0);
     assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_IDLE);
     assert_int_equal(b.runs, 0);
@@ -35,7 +34,6 @@ static void worker_woken_while_it_runs__runs_once_more(void **state)
 {
     int id = make(wake_itself_twice, 0, FRONT, true);
 
-    (void)state;
     assert_int_equal(id, 0);
     wrg_sched_wake(&b.sched, id);
     assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_IDLE);
@@ -47,7 +45,6 @@ static void plain_task_that_exits__frees_its_slot_and_index(void **state)
     int first = make(count_run, 'a', BACK, false);
     int second = make(wait_once, -1, BACK, false);
 
-    (void)state;
     assert_int_equal(b.sched.tasks[second].actor, BACK << 4 | 1);
     assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_IDLE);
     assert_int_equal(wrg_sched_find(&b.sched, BACK << 4), WRG_TASK_NONE);
@@ -60,7 +57,6 @@ static void plain_task_that_exits__frees_its_slot_and_index(void **state)
 
 static void exit_early(void *arg)
 {
-    (void)arg;
     put('x');
     wrg_sched_exit(&b.sched);
 }
@@ -70,7 +66,6 @@ static void exit_from_within__ends_the_task_as_a_return_does(void **state)
     int plain = make(exit_early, 0, FRONT, false);
     int worker = make(exit_early, 0, FRONT, true);
 
-    (void)state;
     wrg_sched_wake(&b.sched, worker);
     assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_IDLE);
     wrg_sched_wake(&b.sched, worker);
@@ -95,7 +90,6 @@ static void worker_retired__never_runs_again_and_frees_its_slot(void **state)
     int woken = make(count_run, 'w', FRONT, true);
     int own = make(retire_itself, 'o', FRONT, true);
 
-    (void)state;
     wrg_sched_task_retire(&b.sched, parked);
     wrg_sched_wake(&b.sched, parked);
     wrg_sched_wake(&b.sched, woken);
@@ -111,7 +105,6 @@ static void more_tasks_than_slots__enospc(void **state)
 {
     struct wrg_task_args args = { .fn = count_run, .worker = true };
 
-    (void)state;
     for (int i = 0; i < WRG_SCHED_TASKS; i++)
         assert_int_equal(wrg_sched_task_create(&b.sched, &args), i);
     assert_int_equal(wrg_sched_task_create(&b.sched, &args), -ENOSPC);
@@ -129,7 +122,6 @@ static void wait_with_pending_wake__returns_at_once_and_time_stands(void **state
 {
     int id = make(wait_once, 1000, FRONT, false);
 
-    (void)state;
     wrg_sched_wake(&b.sched, id);
     assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_IDLE);
     assert_int_equal(b.rc, 0);
@@ -138,7 +130,6 @@ static void wait_with_pending_wake__returns_at_once_and_time_stands(void **state
 
 static void wait_nobody_ends__times_out_in_virtual_time(void **state)
 {
-    (void)state;
     make(wait_once, INT64_C(3600000000000), FRONT, false);
     assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_IDLE);
     assert_int_equal(b.rc, -ETIMEDOUT);
@@ -147,7 +138,6 @@ static void wait_nobody_ends__times_out_in_virtual_time(void **state)
 
 static void wait_of_zero__only_looks(void **state)
 {
-    (void)state;
     make(wait_once, 0, FRONT, false);
     assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_IDLE);
     assert_int_equal(b.rc, -ETIMEDOUT);
@@ -156,7 +146,6 @@ static void wait_of_zero__only_looks(void **state)
 
 static void timeouts_of_several_tasks__pass_in_order_of_deadline(void **state)
 {
-    (void)state;
     for (int i = 0; i < 5; i++)
         make(sleeper, i, FRONT, false);
     assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_IDLE);
@@ -168,7 +157,6 @@ static void only_housekeeping_left__idle_and_the_clock_stands(void **state)
 {
     int lru = make(count_run, 'h', BACK, true);
 
-    (void)state;
     set_timer(lru, 500, true);
     assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_IDLE);
     assert_int_equal(b.runs, 0);
@@ -184,7 +172,6 @@ static void housekeeping_task_that_sleeps__does_not_keep_the_world_busy(void **s
     int id = wrg_sched_task_create(
         &b.sched, &(struct wrg_task_args){ .fn = sleeper, .role = BACK, .housekeeping = true });
 
-    (void)state;
     assert_true(id >= 0);
     assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_IDLE);
     assert_string_equal(b.trace, "");
@@ -196,7 +183,6 @@ static void timer_cancelled_or_stale__does_not_fire_and_hits_no_other(void **sta
     int first = wrg_sched_timer_set(&b.sched, &(struct wrg_timer_args){ id, 10, false });
     int second;
 
-    (void)state;
     wrg_sched_timer_cancel(&b.sched, first);
     assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_IDLE);
     assert_int_equal(b.runs, 0);

@@ -43,7 +43,6 @@ static void restored_world__runs_as_a_fresh_one_does(void **state)
     char first[sizeof(b.trace)];
     size_t size;
 
-    (void)state;
     connect_world();
     size = wrg_sched_save(&b.sched, snap, sizeof(snap));
     assert_in_range(size, 1, sizeof(snap));
@@ -69,7 +68,6 @@ static void world_that_is_not_quiet__cannot_be_saved(void **state)
 {
     int id = make(count_run, 'a', FRONT, true);
 
-    (void)state;
     assert_true(wrg_sched_save(&b.sched, snap, sizeof(snap)) > 0);
     wrg_sched_wake(&b.sched, id);
     assert_int_equal(wrg_sched_save(&b.sched, snap, sizeof(snap)), 0);
@@ -100,7 +98,6 @@ static void ten_thousand_runs_that_end_badly__no_growth(void **state)
 {
     struct rusage before, after;
 
-    (void)state;
     for (uint64_t seed = 0; seed < 5000; seed++)
         one_dirty_run(seed);
     getrusage(RUSAGE_SELF, &before);

@@ -7,14 +7,12 @@
 
 static void strategy_stay__one_after_the_other(void **state)
 {
-    (void)state;
     run_three(WRG_STRATEGY_STAY, 0);
     assert_string_equal(b.trace, "aaaabbbbcccc");
 }
 
 static void strategy_round_robin__turns_at_every_point(void **state)
 {
-    (void)state;
     run_three(WRG_STRATEGY_ROUND_ROBIN, 0);
     assert_string_equal(b.trace, "abcabcabcabc");
 }
@@ -24,7 +22,6 @@ static void strategy_sticky__same_for_a_seed_and_many_over_seeds(void **state)
     char first[sizeof(b.trace)];
     unsigned different = 0;
 
-    (void)state;
     for (uint64_t seed = 0; seed < 50; seed++) {
         run_three(WRG_STRATEGY_STICKY, seed);
         memcpy(first, b.trace, sizeof(first));
@@ -40,7 +37,6 @@ static void sticky_run_replayed_from_its_log__same_order_under_stay(void **state
     struct wrg_sched_preempt log[64];
     char first[sizeof(b.trace)];
 
-    (void)state;
     for (uint64_t seed = 0; seed < 50; seed++) {
         size_t count = 0;
 
@@ -77,7 +73,6 @@ static void choices_of_a_run__come_from_the_one_source(void **state)
     struct wrg_choice_step taken[64];
     struct wrg_choice choice;
 
-    (void)state;
     wrg_choice_prng(&choice, 7, taken, WRG_ARRAY_LEN(taken));
     wrg_sched_begin(&b.sched,
                     &(struct wrg_sched_run){ .strategy = WRG_STRATEGY_STICKY, .choice = &choice });
@@ -107,7 +102,6 @@ static void keyed_preempt__fires_at_exactly_its_task_section_and_event(void **st
         { .task = BACK << 4, .section = 0x20003, .event = 1, .to = FRONT << 4 }, /* dead */
     };
 
-    (void)state;
     make(two_sections, 'b', BACK, false);
     make(four_points, 'f', FRONT, false);
     wrg_sched_begin(&b.sched, &(struct wrg_sched_run){ .preempts = p, .preempts_count = 2 });
@@ -121,7 +115,6 @@ static void preempt_to_a_task_that_cannot_run__is_dead(void **state)
 {
     struct wrg_sched_preempt p = { .task = BACK << 4, .event = 2, .to = FRONT << 4 };
 
-    (void)state;
     make(four_points, 'b', BACK, false);
     make(count_run, 'f', FRONT, true); /* parked */
     make(four_points, 's', SCRIPT, false);
@@ -135,7 +128,6 @@ static void liveness__switches_strategy_and_preempts_off(void **state)
 {
     struct wrg_sched_preempt p = { .task = BACK << 4, .event = 2, .to = FRONT << 4 };
 
-    (void)state;
     make(four_points, 'b', BACK, false);
     make(four_points, 'f', FRONT, false);
     wrg_sched_begin(&b.sched, &(struct wrg_sched_run){ .strategy = WRG_STRATEGY_ROUND_ROBIN,
@@ -150,7 +142,6 @@ static void liveness__switches_strategy_and_preempts_off(void **state)
 
 static void step_budget_spent__run_ends_and_a_raise_goes_on_where_it_stood(void **state)
 {
-    (void)state;
     make(four_points, 'a', FRONT, false);
     wrg_sched_begin(&b.sched, &(struct wrg_sched_run){ .budget_steps = 3 });
     assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_BUDGET);
@@ -162,7 +153,6 @@ static void step_budget_spent__run_ends_and_a_raise_goes_on_where_it_stood(void 
 
 static void raise_own_budget(void *arg)
 {
-    (void)arg;
     for (int i = 0; i < 50; i++) {
         b.sched.budget_steps++;
         wrg_sched_point(&b.sched, WRG_POINT_LOAD);
@@ -171,7 +161,6 @@ static void raise_own_budget(void *arg)
 
 static void budget_raised_while_running__is_not_spent(void **state)
 {
-    (void)state;
     make(raise_own_budget, 0, FRONT, false);
     wrg_sched_begin(&b.sched, &(struct wrg_sched_run){ .budget_steps = 3 });
     assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_IDLE);
@@ -179,7 +168,6 @@ static void budget_raised_while_running__is_not_spent(void **state)
 
 static void endless_loop__step_budget_then_reset(void **state)
 {
-    (void)state;
     make(forever, 0, FRONT, false);
     wrg_sched_begin(&b.sched, &(struct wrg_sched_run){ .budget_steps = 20000 });
     assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_BUDGET);
@@ -192,7 +180,6 @@ static void one_task_works_too_much__task_budget_names_it(void **state)
 {
     int guilty;
 
-    (void)state;
     make(four_points, 'a', FRONT, false);
     guilty = make(forever, 0, BACK, false);
     wrg_sched_begin(&b.sched, &(struct wrg_sched_run){ .strategy = WRG_STRATEGY_ROUND_ROBIN,
@@ -206,7 +193,6 @@ static void one_task_works_too_much__task_budget_names_it(void **state)
 
 static void waits_between(void *arg)
 {
-    (void)arg;
     for (int i = 0; i < 100; i++) {
         four_points((void *)(intptr_t)'w');
         b.rc = wrg_sched_wait(&b.sched, 10);
@@ -215,7 +201,6 @@ static void waits_between(void *arg)
 
 static void task_that_waits_now_and_then__keeps_within_the_task_budget(void **state)
 {
-    (void)state;
     make(waits_between, 0, FRONT, false);
     wrg_sched_begin(&b.sched, &(struct wrg_sched_run){ .budget_task_points = 6 });
     assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_IDLE);
@@ -224,7 +209,6 @@ static void task_that_waits_now_and_then__keeps_within_the_task_budget(void **st
 
 static void alarm_at_a_step__returns_there_and_goes_on_there(void **state)
 {
-    (void)state;
     make(four_points, 'a', FRONT, false);
     make(four_points, 'b', BACK, false);
     begin(WRG_STRATEGY_STAY, 0);
@@ -240,7 +224,6 @@ static void role_killed_at_an_alarm__never_runs_again(void **state)
 {
     int parked = make(count_run, 'p', FRONT, true);
 
-    (void)state;
     make(four_points, 'a', FRONT, false);
     make(four_points, 'b', BACK, false);
     set_timer(parked, 100, false);
@@ -261,7 +244,6 @@ static void no_free_slot__those_of_the_dead_are_used(void **state)
 {
     struct wrg_task_args args = { .fn = count_run, .role = FRONT, .worker = true };
 
-    (void)state;
     make(four_points, 'a', FRONT, false);
     make(wait_once, -1, FRONT, false);
     make(four_points, 'c', FRONT, false);
@@ -284,7 +266,6 @@ static void no_free_slot__those_of_the_dead_are_used(void **state)
 
 static void kill_own(void *arg)
 {
-    (void)arg;
     put('k');
     wrg_sched_kill_role(&b.sched, FRONT);
     put('!');
@@ -292,7 +273,6 @@ static void kill_own(void *arg)
 
 static void role_that_kills_itself__does_not_return(void **state)
 {
-    (void)state;
     make(kill_own, 0, FRONT, false);
     make(four_points, 'b', BACK, false);
     assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_IDLE);
@@ -301,7 +281,6 @@ static void role_that_kills_itself__does_not_return(void **state)
 
 static void stop_from_within__ends_the_run_and_reset_makes_it_whole(void **state)
 {
-    (void)state;
     make(wait_once, -1, FRONT, false);
     make(stop_here, 0, FRONT, false);
     make(four_points, 'a', FRONT, false);
@@ -323,7 +302,6 @@ static void yield_twice(void *arg)
 
 static void yield__lets_the_next_runnable_go_first(void **state)
 {
-    (void)state;
     for (int i = 0; i < 3; i++)
         make(yield_twice, 'a' + i, FRONT, false);
     assert_int_equal(wrg_sched_run(&b.sched), WRG_SCHED_IDLE);
@@ -332,7 +310,6 @@ static void yield__lets_the_next_runnable_go_first(void **state)
 
 static void points_off__cost_no_step(void **state)
 {
-    (void)state;
     make(four_points, 'a', FRONT, false);
     make(four_points, 'b', FRONT, false);
     wrg_sched_begin(&b.sched, &(struct wrg_sched_run){ .strategy = WRG_STRATEGY_ROUND_ROBIN,

@@ -44,14 +44,12 @@ BENCH int setup(void **state)
 {
     struct wrg_sched_limits limits = { .engine = WRG_ENGINE_FIBER };
 
-    (void)state;
     memset(&b, 0, sizeof(b));
     return wrg_sched_init(&b.sched, &limits);
 }
 
 BENCH int teardown(void **state)
 {
-    (void)state;
     wrg_sched_fini(&b.sched);
     return 0;
 }
@@ -102,7 +100,6 @@ BENCH void wait_once(void *arg)
 
 BENCH void forever(void *arg)
 {
-    (void)arg;
     for (;;)
         wrg_sched_point(&b.sched, WRG_POINT_LOAD);
 }
@@ -136,7 +133,6 @@ BENCH void run_three(enum wrg_strategy strategy, uint64_t seed)
 
 BENCH void stop_here(void *arg)
 {
-    (void)arg;
     put('s');
     wrg_sched_stop(&b.sched);
 }

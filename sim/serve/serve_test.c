@@ -383,7 +383,6 @@ static void nodes_out_of_range__einval(void **state)
 {
     struct wrg_serve *serve;
 
-    (void)state;
     assert_int_equal(wrg_serve_create(&serve, WRG_SERVE_NODES_MIN - 1), -EINVAL);
     assert_int_equal(wrg_serve_create(&serve, WRG_SERVE_NODES_MAX + 1), -EINVAL);
     assert_int_equal(wrg_serve_create(&serve, WRG_SERVE_NODES_MAX), 0);
@@ -404,13 +403,11 @@ static void remove_in_folder(const char *name)
 
 static int make_folder(void **state)
 {
-    (void)state;
     return mkdtemp(folder) ? 0 : -1;
 }
 
 static int remove_folder(void **state)
 {
-    (void)state;
     remove_in_folder("s");
     return rmdir(folder);
 }
@@ -420,7 +417,6 @@ static void socket_in_use__refused_stale__replaced(void **state)
     struct wrg_serve_socket first, second;
     char path[128];
 
-    (void)state;
     snprintf(path, sizeof(path), "%s/s", folder);
     assert_int_equal(wrg_serve_listen(&first, path), 0);
     assert_int_equal(wrg_serve_listen(&second, path), -EADDRINUSE);
@@ -436,7 +432,6 @@ static void file_of_another_server__not_removed(void **state)
     struct wrg_serve_socket first, second;
     char path[128];
 
-    (void)state;
     snprintf(path, sizeof(path), "%s/s", folder);
     assert_int_equal(wrg_serve_listen(&first, path), 0);
     assert_int_equal(unlink(path), 0);
@@ -452,7 +447,6 @@ static void paths_that_cannot_be__said_so(void **state)
     char path[256];
     int fd;
 
-    (void)state;
     snprintf(path, sizeof(path), "%s/s", folder);
     fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
     assert_true(fd >= 0);

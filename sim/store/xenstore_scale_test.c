@@ -43,7 +43,6 @@ static void many_children__each_found_removed_and_made_anew(void **state)
     struct fixture f = { 0 };
     char path[24];
 
-    (void)state;
     open_big(&f, NODES);
     for (int i = 0; i < NODES; i++) {
         path_of(path, i);
@@ -72,7 +71,6 @@ static void big_transaction__commits_and_removes(void **state)
     struct wrg_xs_call tx;
     char path[24];
 
-    (void)state;
     open_big(&f, NODES);
     tx = fixture_begin(&f, f.dom0);
     for (int i = 0; i < NODES; i++) {
@@ -96,7 +94,6 @@ static void long_queue__events_still_coalesced(void **state)
     struct wrg_xs_limits limits = wrg_xs_limits_small;
     char path[24];
 
-    (void)state;
     limits.nodes = 30000;
     limits.heap_bytes = 4 * 1024 * 1024;
     limits.events = limits.conn_events = 30000;

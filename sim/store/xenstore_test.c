@@ -401,7 +401,6 @@ static void on_event_queued(void *ctx, uint16_t conn)
 {
     struct log *log = ctx;
 
-    (void)conn;
     log->queued++;
 }
 

@@ -133,7 +133,6 @@ static void commit__eagain_only_on_conflict(void **state)
             fail_msg("%s against %s", table[i].inside, table[i].outside);
         fixture_teardown((void **)&f);
     }
-    (void)state;
 }
 
 static void lost_transaction__changes_nothing(void **state)
@@ -524,7 +523,6 @@ static void tree_conflicts__below_the_lowest_common_path(void **state)
                      i % 2 ? "tree" : "nodes");
         fixture_teardown((void **)&f);
     }
-    (void)state;
 }
 
 static void disconnect__drops_open_transactions(void **state)

@@ -7,7 +7,6 @@ static void size__needs_the_header_and_no_more(void **state)
 {
     struct xsd_sockmsg header = { .type = XS_READ, .len = 5 };
 
-    (void)state;
     for (size_t have = 0; have < sizeof(header); have++)
         assert_int_equal(wrg_xs_wire_size(&header, have), 0);
     assert_int_equal(wrg_xs_wire_size(&header, sizeof(header)), 21);
@@ -21,7 +20,6 @@ static void length_over_4096__drop_the_connection(void **state)
 {
     static const uint32_t lengths[] = { 4097, 0x7fffffff, 0x80000000, 0xffffffff };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(lengths); i++) {
         struct xsd_sockmsg header = { .type = XS_READ, .len = lengths[i] };
         assert_int_equal(wrg_xs_wire_size(&header, sizeof(header)), -EPROTO);
@@ -41,7 +39,6 @@ static void header__is_type_req_id_tx_id_len(void **state)
 
 static void types__have_the_numbers_of_the_wire(void **state)
 {
-    (void)state;
     assert_int_equal(XS_CONTROL, 0);
     assert_int_equal(XS_TRANSACTION_START, 6);
     assert_int_equal(XS_WRITE, 11);

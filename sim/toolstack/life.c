@@ -38,15 +38,12 @@ static void settle(struct wrg_vbd_life *life)
 static void run_script(struct wrg_vbd_life *life, const struct wrg_vbd_place *place,
                        uint64_t now_ns)
 {
-    (void)place;
     life->phase = WRG_VBD_WAIT_HOTPLUG;
     life->deadline_ns = now_ns + WRG_VBD_HOTPLUG_NS;
 }
 
 static void is_there(struct wrg_vbd_life *life, const struct wrg_vbd_place *place, uint64_t now_ns)
 {
-    (void)place;
-    (void)now_ns;
     settle(life);
 }
 
@@ -59,7 +56,6 @@ static void abandon(struct wrg_vbd_life *life, const struct wrg_vbd_place *place
 
 static void take_away(struct wrg_vbd_life *life, const struct wrg_vbd_place *place, uint64_t now_ns)
 {
-    (void)now_ns;
     if (wrg_toolstack_remove(place->xs, place->conn, place->id))
         return;
     life->removed = true;
@@ -69,7 +65,6 @@ static void take_away(struct wrg_vbd_life *life, const struct wrg_vbd_place *pla
 static void take_away_by_force(struct wrg_vbd_life *life, const struct wrg_vbd_place *place,
                                uint64_t now_ns)
 {
-    (void)now_ns;
     life->forced = life->removed =
         wrg_toolstack_remove_by_force(place->xs, place->conn, place->id) == 0;
     settle(life);

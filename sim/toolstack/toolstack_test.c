@@ -215,7 +215,6 @@ static void vdev__encoding_and_name(void **state)
                   { 26, 1, 268442113, "xvdaa1" }, { 0, 16, 268435472, "xvda16" } };
     char name[16];
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(table); i++) {
         assert_int_equal(wrg_vdev_xvd(table[i].disk, table[i].part), table[i].vdev);
         wrg_vdev_name(table[i].vdev, name);
@@ -237,7 +236,6 @@ static void vdev_of_emulated_disks__encoding_and_name(void **state)
     };
     char name[16];
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(table); i++) {
         assert_int_equal(table[i].vdev, table[i].expected);
         wrg_vdev_name(table[i].vdev, name);

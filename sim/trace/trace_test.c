@@ -19,7 +19,6 @@ static struct {
 
 static int setup(void **state)
 {
-    (void)state;
     memset(&s, 0, sizeof(s));
     wrg_trace_init(&tr);
     tr.on = tr.hashing = true;
@@ -28,7 +27,6 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     return 0;
 }
 
@@ -64,7 +62,6 @@ static uint64_t hash_of(uint32_t first, uint32_t n, const char *payload)
 
 static void subscriber__sees_its_kind_only(void **state)
 {
-    (void)state;
     wrg_trace_subscribe(&tr, WRG_EV_LOAD, listen, letter_1);
     emit(WRG_EV_STORE, 1, NULL);
     assert_int_equal(s.calls, 0);
@@ -80,7 +77,6 @@ static void subscriber__sees_its_kind_only(void **state)
 
 static void several_subscribers__in_order_after_the_tap(void **state)
 {
-    (void)state;
     wrg_trace_subscribe(&tr, WRG_EV_LOAD, listen, letter_1);
     wrg_trace_subscribe(&tr, WRG_EV_LOAD, listen, letter_2);
     wrg_trace_tap(&tr, listen, letter_t);
@@ -95,7 +91,6 @@ static void several_subscribers__in_order_after_the_tap(void **state)
 
 static void hash__same_events_same_hash(void **state)
 {
-    (void)state;
     uint64_t want = hash_of(0, 500, "payload");
     assert_true(want != 0);
     assert_true(hash_of(0, 500, "payload") == want);
@@ -103,7 +98,6 @@ static void hash__same_events_same_hash(void **state)
 
 static void hash__any_difference_shows(void **state)
 {
-    (void)state;
     uint64_t want = hash_of(0, 100, "payload");
     assert_true(hash_of(1, 100, "payload") != want);
     assert_true(hash_of(0, 99, "payload") != want);
@@ -120,7 +114,6 @@ static void hash__any_difference_shows(void **state)
 
 static void hash_of_odd_payload__of_its_bytes_alone(void **state)
 {
-    (void)state;
     char first[9] = "odd\0aaaa", second[9] = "odd\0bbbb"; /* what lies behind the payload */
     uint64_t want = hash_of(0, 10, first);
     memset(tr.window, 0x55, sizeof(tr.window));
@@ -134,7 +127,6 @@ static void restore__hash_of_a_run_from_the_start(void **state)
     }; /* around a full turn of the window */
     struct wrg_trace_saved saved;
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(prefixes); i++) {
         uint32_t n = prefixes[i];
         uint64_t fresh = hash_of(0, n + 50, NULL);
@@ -154,7 +146,6 @@ static void restore__hash_of_a_run_from_the_start(void **state)
 
 static void hash_asked_for_in_between__changes_nothing(void **state)
 {
-    (void)state;
     uint64_t want = hash_of(0, 200, "x");
     wrg_trace_reset(&tr);
     for (uint32_t i = 0; i < 200; i++) {
@@ -169,7 +160,6 @@ static void finding__first_counts_and_ends_the_stream(void **state)
     const struct wrg_event ev = { .step = 12, .role = WRG_ROLE_BACK };
     const struct wrg_event later = { .step = 13 };
 
-    (void)state;
     wrg_trace_subscribe(&tr, WRG_EV_LOAD, listen, letter_1);
     assert_false(wrg_trace_has_finding(&tr));
     wrg_trace_report(&tr, WRG_RULE_GNT_002, &ev, "page %u", 5);
@@ -191,7 +181,6 @@ static void detail_too_long__cut(void **state)
     const struct wrg_event ev = { 0 };
     char text[400];
 
-    (void)state;
     memset(text, 'x', sizeof(text) - 1);
     text[sizeof(text) - 1] = 0;
     wrg_trace_report(&tr, WRG_RULE_GNT_001, &ev, "%s", text);
@@ -200,7 +189,6 @@ static void detail_too_long__cut(void **state)
 
 static void window__holds_the_last_events(void **state)
 {
-    (void)state;
     for (uint32_t i = 0; i < WRG_TRACE_WINDOW + 5; i++)
         emit(WRG_EV_LOAD, i, NULL);
     assert_int_equal(tr.count, WRG_TRACE_WINDOW + 5);
@@ -232,7 +220,6 @@ static uint64_t hash_with_implied(const char *payload, uint32_t implied)
 
 static void implied_bytes__told_and_not_hashed(void **state)
 {
-    (void)state;
     wrg_trace_subscribe(&tr, WRG_EV_STORE, listen, letter_1);
     uint64_t want = hash_with_implied("abcdefgh-old", 4);
     assert_int_equal(s.len, 12);
@@ -247,7 +234,6 @@ static void payloads_restored__hash_of_a_run_from_the_start(void **state)
 {
     struct wrg_trace_saved saved;
 
-    (void)state;
     for (uint32_t n = 0; n < 70; n += 3) {
         wrg_trace_reset(&tr);
         emit_payloads(0, n + 100, false);
@@ -264,7 +250,6 @@ static void payloads_restored__hash_of_a_run_from_the_start(void **state)
 
 static void payload_put_together_in_place__hash_of_a_copied_one(void **state)
 {
-    (void)state;
     wrg_trace_subscribe(&tr, WRG_EV_STORE, listen, letter_1);
     for (uint32_t n = 1; n < 100; n++) {
         wrg_trace_reset(&tr);
@@ -286,7 +271,6 @@ static void payload_of_any_length__each_byte_counts(void **state)
     const struct wrg_event ev = { .kind = WRG_EV_LOAD };
     uint64_t before = 0;
 
-    (void)state;
     for (uint32_t len = 0; len <= sizeof(payload); len++) {
         wrg_trace_reset(&tr);
         wrg_trace_emit(&tr, &ev, payload, len, 0);

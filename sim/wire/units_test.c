@@ -30,14 +30,12 @@ static void size_of_a_block__power_of_two_up_to_a_page(void **state)
         { UINT32_MAX, false }, { (UINT64_C(1) << 32) + 512, false },
     };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(rows); i++)
         assert_int_equal(wrg_block_is_valid(rows[i].bytes), rows[i].valid);
 }
 
 static void blocks_of_512_bytes__all_countings_alike(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(countings); i++) {
         struct wrg_units units = wrg_units_of(countings[i], 512);
         assert_int_equal(units.block | units.node | units.number | units.segment, 0);
@@ -55,7 +53,6 @@ static void blocks_of_a_page__what_is_counted_in_them(void **state)
         { WRG_COUNTS_NODE_NUMBER, 3, 3, 0 },
     };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(rows); i++) {
         struct wrg_units units = wrg_units_of(rows[i].counting, 4096);
         assert_int_equal(units.block, 3);
@@ -68,7 +65,6 @@ static void blocks_of_a_page__what_is_counted_in_them(void **state)
 
 static void product_beyond_64_bits__saturates(void **state)
 {
-    (void)state;
     assert_int_equal(wrg_sectors_of(5, 3), 40);
     assert_int_equal(wrg_sectors_of(UINT64_MAX, 0), UINT64_MAX);
     assert_int_equal(wrg_sectors_of((UINT64_C(1) << 61) - 1, 3), UINT64_MAX - 7);
@@ -80,7 +76,6 @@ static void segment_in_blocks__its_sectors_and_back(void **state)
 {
     struct wrg_blkif_segment seg = { .first_sect = 1, .last_sect = 2 };
 
-    (void)state;
     wrg_segment_to_sectors(&seg, 1);
     assert_int_equal(seg.first_sect, 2);
     assert_int_equal(seg.last_sect, 5);
@@ -92,7 +87,6 @@ static void segment_in_blocks__its_sectors_and_back(void **state)
 /* All that a peer can write: no shift makes a legal segment of an illegal one. */
 static void segment_out_of_its_page__stays_so(void **state)
 {
-    (void)state;
     for (uint8_t shift = 0; shift <= 3; shift++) {
         unsigned blocks = WRG_BLKIF_SECTORS_PER_PAGE >> shift;
         for (unsigned i = 0; i < 65536; i++) {

@@ -115,8 +115,6 @@ static void on_disk_info(void *ctx, const struct wrg_event *ev, const void *payl
 {
     struct wrg_tap_facts *facts = &((struct wrg_tap *)ctx)->facts;
 
-    (void)payload;
-    (void)len;
     if (!facts->has_capacity) {
         facts->least_sectors = facts->most_sectors = ev->c;
         facts->readonly = ev->a != 0;
@@ -133,9 +131,6 @@ static void on_birth(void *ctx, const struct wrg_event *ev, const void *payload,
 {
     struct wrg_tap_facts *facts = &((struct wrg_tap *)ctx)->facts;
 
-    (void)ev;
-    (void)payload;
-    (void)len;
     facts->told_indirect_max = false;
     facts->disk_inflight = 0;
     facts->allocated = 0;
@@ -146,9 +141,6 @@ static void on_trouble(void *ctx, const struct wrg_event *ev, const void *payloa
 {
     struct wrg_tap *tap = ctx;
 
-    (void)ev;
-    (void)payload;
-    (void)len;
     tap->facts.trouble++;
 }
 
@@ -162,8 +154,6 @@ static void on_copy(void *ctx, const struct wrg_event *ev, const void *payload, 
 {
     struct wrg_tap *tap = ctx;
 
-    (void)payload;
-    (void)len;
     if (ev->role != WRG_ROLE_BACK)
         return;
     tap->facts.copies = true;
@@ -174,9 +164,6 @@ static void on_disk_submit(void *ctx, const struct wrg_event *ev, const void *pa
 {
     struct wrg_tap *tap = ctx;
 
-    (void)ev;
-    (void)payload;
-    (void)len;
     tap->facts.disk_inflight++;
 }
 
@@ -184,8 +171,6 @@ static void on_disk_done(void *ctx, const struct wrg_event *ev, const void *payl
 {
     struct wrg_tap *tap = ctx;
 
-    (void)payload;
-    (void)len;
     if (tap->facts.disk_inflight)
         tap->facts.disk_inflight--;
     tap->facts.trouble += ev->b != 0;
@@ -196,8 +181,6 @@ static void on_alloc(void *ctx, const struct wrg_event *ev, const void *payload,
 {
     struct wrg_tap_facts *facts = &((struct wrg_tap *)ctx)->facts;
 
-    (void)payload;
-    (void)len;
     if (ev->role != WRG_ROLE_BACK)
         return;
     if (ev->kind == WRG_EV_ALLOC)
@@ -212,8 +195,6 @@ static void on_pages(void *ctx, const struct wrg_event *ev, const void *payload,
     struct wrg_tap_facts *facts = &((struct wrg_tap *)ctx)->facts;
     uint64_t bytes = (uint64_t)ev->b * WRG_BLKIF_PAGE_BYTES;
 
-    (void)payload;
-    (void)len;
     if (ev->role != WRG_ROLE_BACK)
         return;
     facts->copies = true; /* or will: why else would it have pages of its own? */

@@ -223,8 +223,6 @@ void wrg_tap_on_map(void *ctx, const struct wrg_event *ev, const void *payload, 
     struct wrg_tap_request *request;
     uint32_t place;
 
-    (void)payload;
-    (void)len;
     if (ev->role != BACK || !tap->backs)
         return;
     if (ev->d >> 32) {
@@ -263,8 +261,6 @@ void wrg_tap_on_unmap(void *ctx, const struct wrg_event *ev, const void *payload
     struct wrg_tap *tap = ctx;
     struct wrg_tap_gref *entry = &tap->grefs[ev->a % WRG_TAP_GREFS];
 
-    (void)payload;
-    (void)len;
     if (ev->role != BACK)
         return;
     if (entry->epoch == tap->epoch && entry->gref == ev->a && entry->live) {

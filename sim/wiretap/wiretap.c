@@ -534,9 +534,6 @@ static void on_birth(void *ctx, const struct wrg_event *ev, const void *payload,
 {
     struct wrg_tap *tap = ctx;
 
-    (void)ev;
-    (void)payload;
-    (void)len;
     for (uint32_t i = 0; i < tap->facts.nlanes; i++)
         retire(&tap->lanes[i], BACK);
     mark_frames(tap);
@@ -546,8 +543,6 @@ static void on_retire(void *ctx, const struct wrg_event *ev, const void *payload
 {
     struct wrg_tap *tap = ctx;
 
-    (void)payload;
-    (void)len;
     if (ev->b > BACK || ev->c >= tap->facts.nlanes)
         return;
     retire(&tap->lanes[ev->c], ev->b);

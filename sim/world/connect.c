@@ -244,8 +244,6 @@ static void on_discard(void *ctx, const struct wrg_event *ev, const void *payloa
 {
     struct wrg_world_vbd *vbd = ctx;
 
-    (void)payload;
-    (void)len;
     vbd->peer_hash = wrg_digest_words(vbd->peer_hash, ev->c, ev->d ^ ev->b);
 }
 
@@ -253,8 +251,6 @@ static void on_end(void *ctx, const struct wrg_event *ev, const void *payload, u
 {
     struct wrg_world_vbd *vbd = ctx;
 
-    (void)payload;
-    (void)len;
     vbd->peer_hash = wrg_digest_words(vbd->peer_hash, (uint64_t)ev->a << 32 | ev->b, ev->kind);
 }
 

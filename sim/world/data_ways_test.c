@@ -15,8 +15,6 @@ static void count(void *ctx, const struct wrg_event *ev, const void *payload, ui
 {
     struct counts *n = ctx;
 
-    (void)payload;
-    (void)len;
     n->connected |= ev->kind == WRG_EV_PHASE && ev->a == WRG_PHASE_SAFETY;
     if (!n->connected)
         return;
@@ -58,7 +56,6 @@ static void agreed__mapped_and_granted_once(void **state)
 {
     struct counts n = run(BOTH, WRITE READ WRITE READ);
 
-    (void)state;
     assert_int_equal(n.map, 11);
     assert_int_equal(n.grant, 11);
     assert_int_equal(n.unmap, 0);
@@ -69,7 +66,6 @@ static void agreed__page_of_segments_is_kept_too(void **state)
 {
     struct counts n = run(BOTH, LARGE LARGE LARGE);
 
-    (void)state;
     assert_int_equal(n.map, 31);
     assert_int_equal(n.grant, 31);
 }
@@ -78,7 +74,6 @@ static void one_end_offers__mapped_each_time(void **state)
 {
     static const char *const configs[] = { "", "persistent=yes", "front-persistent=yes" };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(configs); i++) {
         struct counts n = run(configs[i], WRITE READ);
         assert_int_equal(n.map, 22);
@@ -95,7 +90,6 @@ static void node_changes_after_connecting__means_nothing(void **state)
     struct counts later =
         run("persistent=yes", "xs by=front node=feature-persistent value=\"1\"\n" WRITE READ);
 
-    (void)state;
     assert_int_equal(n.map, 11);
     assert_int_equal(later.map, 22);
     assert_int_equal(later.unmap, 22 + 1); /* who meddles with the store has the device closed */
@@ -106,7 +100,6 @@ static void idle_for_a_minute__given_up_by_both(void **state)
     struct counts n = run(BOTH, LARGE LATER);
     struct counts again = run(BOTH, LARGE LATER LARGE);
 
-    (void)state;
     assert_int_equal(n.unmap, 31);
     assert_int_equal(n.grant_end, 31);
     assert_int_equal(again.map, 62);
@@ -117,7 +110,6 @@ static void used_every_second__kept(void **state)
     char ops[1024] = LARGE;
     struct counts n;
 
-    (void)state;
     for (unsigned i = 0; i < 8; i++)
         strcat(ops, "wait for=time-ms n=15000\n" LARGE);
     n = run(BOTH, ops);
@@ -130,7 +122,6 @@ static void pool_overflows__rest_is_mapped_each_time(void **state)
 {
     struct counts n = run(BOTH "pool=20", LARGE LARGE);
 
-    (void)state;
     assert_int_equal(n.map, 31 + 11);
     assert_int_equal(n.unmap, 22);
 }
@@ -141,7 +132,6 @@ static void pool_overflowed__some_room_soon(void **state)
     struct counts n = run(BOTH "pool=20", LARGE "wait for=time-ms n=150\n");
     struct counts not_yet = run(BOTH "pool=20", LARGE "wait for=time-ms n=50\n");
 
-    (void)state;
     assert_int_equal(n.unmap, 11 + 1);
     assert_int_equal(not_yet.unmap, 11);
 }
@@ -150,7 +140,6 @@ static void no_pool__mapped_each_time(void **state)
 {
     struct counts n = run(BOTH "pool=0", WRITE READ);
 
-    (void)state;
     assert_int_equal(n.map, 22);
     assert_int_equal(n.unmap, 22);
     assert_int_equal(n.grant, 11); /* the frontend keeps them all the same */
@@ -160,7 +149,6 @@ static void grant_table_of_version_2__given_up_at_the_end_only(void **state)
 {
     struct counts n = run(BOTH "grant-version=2", LARGE LATER);
 
-    (void)state;
     assert_int_equal(n.unmap, 31);
     assert_int_equal(n.grant_end, 0);
 }
@@ -169,7 +157,6 @@ static void connection_closed__nothing_is_left(void **state)
 {
     struct counts n = run(BOTH "end=close", LARGE READ);
 
-    (void)state;
     assert_int_equal(n.map, 31);
     assert_int_equal(n.unmap, 31 + 1); /* the ring */
     assert_int_equal(n.grant_end, 31 + 1);
@@ -179,7 +166,6 @@ static void copied__no_data_is_mapped(void **state)
 {
     struct counts n = run("data=copy", WRITE READ LARGE);
 
-    (void)state;
     assert_int_equal(n.copy, 11 + 11 + 30);
     assert_int_equal(n.map, 1); /* the page of segments, which is read in place */
     assert_int_equal(n.unmap, 1);
@@ -189,7 +175,6 @@ static void copying_backend__does_not_offer_to_keep(void **state)
 {
     struct counts n = run(BOTH "data=copy", WRITE READ);
 
-    (void)state;
     assert_int_equal(n.map, 0);
     assert_int_equal(n.copy, 22);
     assert_int_equal(n.grant, 22);
@@ -200,7 +185,6 @@ static void untrusted__pages_go_with_their_request(void **state)
 {
     struct counts n = run("trusted=no", WRITE READ);
 
-    (void)state;
     assert_int_equal(n.map, 22);
     assert_int_equal(n.grant, 22);
     assert_int_equal(n.grant_end, 22);

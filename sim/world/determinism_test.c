@@ -6,7 +6,6 @@
 
 static void twice_in_one_world__same_hash(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(fixture_seeds); i++) {
         struct wrg_case *c = fixture_case(fixture_seeds[i]);
         struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, false);
@@ -22,7 +21,6 @@ static void twice_in_one_world__same_hash(void **state)
 
 static void snapshot_and_fresh_connect__same_hash(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(fixture_seeds); i++) {
         struct wrg_case *c = fixture_case(fixture_seeds[i]);
         struct wrg_world *fresh = fixture_world(WRG_ENGINE_FIBER, false);
@@ -52,7 +50,6 @@ static void cases_of_different_profiles_in_turn__each_keeps_its_hash(void **stat
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
     uint64_t hashes[WRG_ARRAY_LEN(fixture_seeds)] = { 0 };
 
-    (void)state;
     for (unsigned round = 0; round < 3; round++) {
         for (size_t i = 0; i < WRG_ARRAY_LEN(fixture_seeds); i++) {
             struct wrg_case *c = fixture_case(fixture_seeds[i]);
@@ -86,7 +83,6 @@ static void world_of_another_shape_before__same_hash(void **state)
     struct wrg_verdict expected[WRG_ARRAY_LEN(shapes)];
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(shapes); i++) {
         struct wrg_world *fresh = fixture_world(WRG_ENGINE_FIBER, false);
         cases[i] = fixture_case(shapes[i]);
@@ -113,7 +109,6 @@ static void schedules__each_seed_has_a_hash_of_its_own_and_keeps_it(void **state
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
     uint64_t hashes[8];
 
-    (void)state;
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned seed = 0; seed < 8; seed++) {
             struct wrg_verdict verdict;
@@ -142,7 +137,6 @@ static void scheduled_run__choices_are_recorded(void **state)
     struct wrg_verdict verdict;
     size_t taken[2];
 
-    (void)state;
     for (unsigned round = 0; round < 2; round++) {
         assert_int_equal(wrg_world_start(world, c), 0);
         wrg_world_schedule(world, 7);
@@ -166,7 +160,6 @@ static void run_in_slices_of_steps__same_hash(void **state)
     struct wrg_verdict sliced;
     unsigned slices = 0;
 
-    (void)state;
     assert_int_equal(wrg_world_start(world, c), 0);
     while (wrg_world_run(world, 100) == WRG_WORLD_BUDGET_SPENT)
         slices++;
@@ -186,7 +179,6 @@ static void after_a_run_that_was_cut_off__next_runs_are_whole(void **state)
         fixture_case("config victim=front\nio op=flush times=40\nio times=40\n");
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
 
-    (void)state;
     for (unsigned i = 0; i < 8; i++) {
         struct wrg_verdict verdict = fixture_run(world, cut);
         assert_int_equal(verdict.rule, WRG_RULE_RING_004);

@@ -21,7 +21,6 @@ static void four_guests__each_does_io(void **state)
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
     struct wrg_verdict verdict = fixture_run(world, c);
 
-    (void)state;
     fixture_expect_clean(&verdict, "several");
     assert_true(verdict.ios >= 8 + 3 * 12);
     assert_int_equal(verdict.ios_failed, 0);
@@ -35,7 +34,6 @@ static void many_guests_of_many_queues__all_are_served(void **state)
 {
     static const char *const numbers[] = { "queues=12", "queues=4", "queues=1" };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(numbers); i++) {
         char ops[256];
         snprintf(
@@ -63,7 +61,6 @@ static void first_device_is_held__others_do_io(void **state)
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, false);
     struct wrg_verdict verdict = fixture_run(world, c);
 
-    (void)state;
     fixture_expect_clean(&verdict, "held");
     assert_true(verdict.ios >= 12);
     wrg_world_destroy(world);
@@ -75,7 +72,6 @@ static void four_guests_twice__same_hash(void **state)
     struct wrg_case *c = fixture_case(several);
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
 
-    (void)state;
     for (uint64_t seed = 0; seed < 4; seed++) {
         uint64_t hashes[2];
         for (unsigned i = 0; i < 2; i++) {
@@ -99,7 +95,6 @@ static void one_guest_after_four__hash_of_a_world_that_never_had_them(void **sta
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
     uint64_t hash = fixture_run(world, one).hash;
 
-    (void)state;
     for (unsigned i = 0; i < 3; i++) {
         struct wrg_verdict verdict = fixture_run(world, many);
         fixture_expect_clean(&verdict, "many");
@@ -136,7 +131,6 @@ static void disk_of_the_second_guest_forgets__found_there(void **state)
     struct wrg_world *world = wrg_world_create(&options);
     int result = wrg_memory_disk_init(&memory, &args);
 
-    (void)state;
     assert_int_equal(result, 0);
     struct wrg_verdict verdict = fixture_run(world, c);
     assert_int_equal(verdict.rule, WRG_RULE_DATA_002);
@@ -154,8 +148,6 @@ static void count_failures(void *ctx, const struct wrg_event *ev, const void *pa
 {
     struct failures *failures = ctx;
 
-    (void)payload;
-    (void)len;
     if (ev->kind == WRG_EV_BLK_COMPLETE && ev->b)
         failures->by_device[ev->role >> WRG_TRACE_ROLE_BITS]++;
 }
@@ -170,7 +162,6 @@ static void faults__hit_the_first_device_alone(void **state)
     };
     uint32_t calls[2];
 
-    (void)state;
     for (unsigned i = 0; i < 3; i++) {
         struct wrg_case *c = fixture_case(text[i]);
         struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, false);
@@ -194,7 +185,6 @@ static void ops_that_name_a_device__hit_it_alone(void **state)
         "fault-rate site=disk-read per-1000=1000 device=1\n",
     };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(ops); i++) {
         char text[256];
         snprintf(text, sizeof(text), "config victim=none guests=3\n%sio op=write count=64\nio\n",
@@ -222,8 +212,6 @@ static void count_ready(void *ctx, const struct wrg_event *ev, const void *paylo
 {
     unsigned *ready = ctx;
 
-    (void)payload;
-    (void)len;
     if (ev->kind == WRG_EV_BLK_READY)
         ready[ev->role >> WRG_TRACE_ROLE_BITS]++;
 }
@@ -231,7 +219,6 @@ static void count_ready(void *ctx, const struct wrg_event *ev, const void *paylo
 /* Until there is nothing more to write to. */
 static void write_on(void *ctx, struct wrg_world *world)
 {
-    (void)ctx;
     while (wrg_program_wait(world))
         ;
 }
@@ -279,7 +266,6 @@ static void host_or_kernel_goes__all_of_its_devices_come_back(void **state)
         { "config victim=none\nreconnect by=back\n", true, { 2, 1, 1 } },
     };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(table); i++)
         expect_ready(&table[i]);
 }
@@ -290,7 +276,6 @@ static void device_that_is_back__has_io_again(void **state)
     static const char *const numbers[] = { "toolstack action=power-cut", "reconnect how=migrate" };
     enum { RINGS_BACK = 2, ROUND_IOS = 6, ROUNDS = 2 };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(numbers); i++) {
         char ops[128];
         snprintf(ops, sizeof(ops), "config victim=none guests=3\nwait for=time-ms n=60\n%s\n",

@@ -66,7 +66,6 @@ static void start_back(uint8_t queues)
 
 static void one_queue__backend_does_not_speak_of_them(void **state)
 {
-    (void)state;
     start_back(1);
     assert_string_equal(get(BACK "/multi-queue-max-queues"), "");
     set(FRONT "/multi-queue-num-queues", "7"); /* so it does not listen either */
@@ -78,7 +77,6 @@ static void one_queue__backend_does_not_speak_of_them(void **state)
 
 static void several_queues__backend_offers_them_and_takes_that_back(void **state)
 {
-    (void)state;
     start_back(4);
     assert_string_equal(get(BACK "/multi-queue-max-queues"), "4");
     front_says("6");
@@ -178,7 +176,6 @@ static void bad_queue__none_comes_up_and_the_next_connection_does(void **state)
 
 static void queues_of_an_earlier_connection__are_not_looked_at(void **state)
 {
-    (void)state;
     start_back(4);
     offer_queues(2);
     set(FRONT "/multi-queue-num-queues", "2");
@@ -192,7 +189,6 @@ static void queues_of_an_earlier_connection__are_not_looked_at(void **state)
 /* With a ring-page-order the pages of each queue go by their number, one page too. */
 static void ring_page_order__is_that_of_each_queue(void **state)
 {
-    (void)state;
     start_back(2);
     offer_queues(2);
     set(FRONT "/multi-queue-num-queues", "2");
@@ -223,7 +219,6 @@ static void request_in_each_queue__answered_there(void **state)
 {
     struct wrg_blkif_response response;
 
-    (void)state;
     start_back(3);
     offer_queues(3);
     set(FRONT "/multi-queue-num-queues", "3");
@@ -243,7 +238,6 @@ static void index_out_of_range__stops_that_ring_only(void **state)
     const uint32_t far = 33;
     struct wrg_evtchn_send send;
 
-    (void)state;
     start_back(2);
     offer_queues(2);
     set(FRONT "/multi-queue-num-queues", "2");
@@ -322,7 +316,6 @@ static void numbers_of_both_ends__the_smaller_one(void **state)
 
 static void several_pages__order_at_the_top_and_pages_in_each_queue(void **state)
 {
-    (void)state;
     g.front->params.ring_order = 1;
     set(BACK "/max-ring-page-order", "3");
     start_front("2", 2);
@@ -337,7 +330,6 @@ static void several_pages__order_at_the_top_and_pages_in_each_queue(void **state
 
 static void number_of_an_earlier_connection__removed(void **state)
 {
-    (void)state;
     set(FRONT "/multi-queue-num-queues", "4");
     start_front("1", 4);
     assert_string_equal(get(FRONT "/multi-queue-num-queues"), "");
@@ -346,7 +338,6 @@ static void number_of_an_earlier_connection__removed(void **state)
 /* From a kernel, or a firmware, that has left them behind. */
 static void device_taken_over__nodes_of_its_queues_are_removed(void **state)
 {
-    (void)state;
     set(FRONT "/multi-queue-num-queues", "2");
     set(FRONT "/queue-0/ring-ref", "8");
     set(FRONT "/queue-1/event-channel", "9");

@@ -60,7 +60,6 @@ static void frontend_directory_removed__backend_closes_for_good(void **state)
 
 static void closed_while_offline__backend_is_gone(void **state)
 {
-    (void)state;
     back_in("4");
     set(BACK "/online", "0");
     front_says("6");
@@ -72,7 +71,6 @@ static void closed_while_offline__backend_is_gone(void **state)
 
 static void frontend_in_a_senseless_state__error_node(void **state)
 {
-    (void)state;
     back_in("4");
     front_says("7");
     assert_string_equal(get("/local/domain/2/error/backend/vbd/1/51712/error"),
@@ -81,7 +79,6 @@ static void frontend_in_a_senseless_state__error_node(void **state)
 
 static void no_device_yet__announced_but_not_connected(void **state)
 {
-    (void)state;
     offer_ring();
     start(&wrg_back_endpoint, g.back);
     assert_string_equal(get(BACK "/state"), "2");
@@ -100,7 +97,6 @@ static void no_device_yet__announced_but_not_connected(void **state)
 
 static void device_named_wrongly__error_node(void **state)
 {
-    (void)state;
     set(BACK "/physical-device", "nonsense");
     start(&wrg_back_endpoint, g.back);
     assert_string_equal(get(BACK "/state"), "5");
@@ -109,7 +105,6 @@ static void device_named_wrongly__error_node(void **state)
 
 static void other_device_later__refused_with_a_warning(void **state)
 {
-    (void)state;
     back_in("4");
     forget_events();
     set(BACK "/physical-device", "8:1");
@@ -141,7 +136,6 @@ static void mode_without_w__read_only(void **state)
 
 static void mode_missing__error_node(void **state)
 {
-    (void)state;
     take(BACK "/mode");
     hotplug();
     start(&wrg_back_endpoint, g.back);
@@ -151,7 +145,6 @@ static void mode_missing__error_node(void **state)
 
 static void limit_not_offered_any_more__node_is_removed(void **state)
 {
-    (void)state;
     set(BACK "/feature-max-indirect-segments", "256");
     g.back->params.indirect_absent = true;
     back_in("4");
@@ -160,7 +153,6 @@ static void limit_not_offered_any_more__node_is_removed(void **state)
 
 static void stale_ring_page_order__single_page_is_not_found(void **state)
 {
-    (void)state;
     set(FRONT "/ring-page-order", "2"); /* of an earlier owner: ring-ref is another name then */
     hotplug();
     offer_ring();
@@ -172,14 +164,12 @@ static void stale_ring_page_order__single_page_is_not_found(void **state)
 
 static void ring_page_order_that_is_no_number__single_page(void **state)
 {
-    (void)state;
     set(FRONT "/ring-page-order", "x");
     back_in("4");
 }
 
 static void ring_page_order_beyond_the_offer__error_node(void **state)
 {
-    (void)state;
     set(FRONT "/ring-page-order", "5");
     hotplug();
     offer_ring();
@@ -224,7 +214,6 @@ static void commits_that_fail__nothing_of_the_ring_is_published(void **state)
         .site = WRG_FAULT_XS_TRANSACTION_END, .nth = 1, .count = 1000, .status = -ENOSPC
     };
 
-    (void)state;
     offer_disk();
     start(&wrg_front_endpoint, g.front);
     assert_true(wrg_fault_add(&t.fault, &rule));
@@ -238,7 +227,6 @@ static void commits_that_fail__nothing_of_the_ring_is_published(void **state)
 
 static void ring_offered__nodes_are_there_with_the_state(void **state)
 {
-    (void)state;
     front_in("3");
     assert_string_equal(get(FRONT "/ring-page-order"), "");
     assert_string_not_equal(get(FRONT "/ring-ref"), "");
@@ -253,7 +241,6 @@ static void request__handle_is_the_end_of_the_directory(void **state)
     uint16_t handle = 0;
     uint32_t gref = WRG_NO_GREF;
 
-    (void)state;
     front_in("4");
     vec.page = port_pages(g.front, 1);
     assert_int_equal(wrg_front_endpoint.submit(self, &io), 0);
@@ -267,7 +254,6 @@ static void request__handle_is_the_end_of_the_directory(void **state)
 
 static void backend_directory_removed__frontend_closes(void **state)
 {
-    (void)state;
     front_in("4");
     assert_int_equal(g.readies, 1);
     take(BACK "/state");
@@ -278,7 +264,6 @@ static void backend_directory_removed__frontend_closes(void **state)
 
 static void connected_written_again__size_is_read_again(void **state)
 {
-    (void)state;
     front_in("4");
     back_says("4");
     assert_int_equal(g.readies, 1);
@@ -292,7 +277,6 @@ static void connected_written_again__size_is_read_again(void **state)
 
 static void front_that_finds_a_connection__walks_it_to_its_end(void **state)
 {
-    (void)state;
     offer_disk();
     set(FRONT "/state", "4");
     set(FRONT "/ring-page-order", "3");
@@ -308,7 +292,6 @@ static void front_that_finds_a_connection__walks_it_to_its_end(void **state)
 
 static void front_of_firmware__leaves_the_device_as_it_was_found(void **state)
 {
-    (void)state;
     g.front->params.handoff = true;
     front_in("4");
     wrg_front_endpoint.detach(self);
@@ -329,7 +312,6 @@ static void guest_moved__set_up_anew_with_the_next_backend(void **state)
 {
     const struct wrg_vbd_spec spec = { .id = xvda };
 
-    (void)state;
     front_in("4");
     assert_int_equal(wrg_toolstack_add_vbd(t.xen.store, dom0().conn, &spec), 0);
     wrg_front_endpoint.resume(self);
@@ -350,7 +332,6 @@ static void event_before_the_ring_is_up__counted_as_spurious(void **state)
 {
     struct wrg_evtchn_bind_interdomain bind = { .remote_domid = WRG_DOM_FRONT };
 
-    (void)state;
     front_in("3");
     bind.remote_evtchn = (uint32_t)strtoul(get(FRONT "/event-channel"), NULL, 10);
     assert_int_equal(wrg_port_evtchn_bind_interdomain(g.back, &bind), 0);

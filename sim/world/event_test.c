@@ -63,7 +63,6 @@ static void check_clean(const struct wrg_verdict *verdict, const char *ops)
 
 static void storm__victims_kernel_slows_it_down(void **state)
 {
-    (void)state;
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
         struct seen seen = { .role = seat == WRG_SEAT_FRONT ? WRG_ROLE_FRONT : WRG_ROLE_BACK };
         struct wrg_world *world = watched_world(&seen, false);
@@ -85,7 +84,6 @@ static void storm__victims_kernel_slows_it_down(void **state)
 
 static void storm__same_hash_from_a_snapshot(void **state)
 {
-    (void)state;
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
         struct wrg_world *fresh = fixture_world(WRG_ENGINE_FIBER, false);
         struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
@@ -108,7 +106,6 @@ static void honest_pair__never_slowed_down(void **state)
     struct seen seen = { .role = WRG_ROLE_FRONT };
     struct wrg_world *world = watched_world(&seen, true);
 
-    (void)state;
     for (unsigned role = WRG_ROLE_FRONT; role <= WRG_ROLE_BACK; role++)
         for (size_t i = 0; i < WRG_ARRAY_LEN(fixture_seeds); i++) {
             struct wrg_case *c = fixture_case(fixture_seeds[i]);

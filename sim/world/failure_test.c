@@ -35,7 +35,6 @@ static void fail_each(const char *ops)
 
 static void nth_call_fails__drivers_survive(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(fixture_seeds); i++)
         fail_each(fixture_seeds[i]);
 }
@@ -48,7 +47,6 @@ static void fault_op__is_seen_by_the_block_layer(void **state)
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
     struct wrg_verdict verdict = fixture_run(world, c);
 
-    (void)state;
     fixture_expect_clean(&verdict, "disk fault");
     assert_int_equal(verdict.ios, 2);
     assert_int_equal(verdict.ios_failed, 1);
@@ -64,7 +62,6 @@ static void fault_that_never_hits__is_a_dead_op(void **state)
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
     struct wrg_verdict verdict = fixture_run(world, c);
 
-    (void)state;
     assert_int_equal(verdict.dead_ops, 1);
     assert_int_equal(verdict.dead[0], 1);
     wrg_world_destroy(world);
@@ -86,7 +83,6 @@ static void fault_of_a_side__counts_its_calls_only(void **state)
 {
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
 
-    (void)state;
     struct wrg_verdict back =
         run_text(world, "config victim=none\nfault site=gnttab-map nth=2 side=back\nio op=write\n");
     assert_int_equal(back.ios_failed, 1);
@@ -106,7 +102,6 @@ static void fault_rate__every_such_call_and_no_other(void **state)
 {
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
 
-    (void)state;
     struct wrg_verdict verdict = run_text(world, all_disk_writes);
     assert_int_equal(verdict.ios, 4);
     assert_int_equal(verdict.ios_failed, 3);
@@ -126,7 +121,6 @@ static void fault_rate__same_hash_with_and_without_the_snapshot(void **state)
     const struct wrg_verdict wanted = run_text(fresh, late);
     const struct wrg_verdict wanted_early = run_text(fresh, early);
 
-    (void)state;
     bool used = false;
     assert_true(wanted.ios_failed > 0);
     for (unsigned i = 0; i < 4; i++) {
@@ -152,7 +146,6 @@ static void unplugged_device__does_not_connect_again(void **state)
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
     struct wrg_verdict verdict = fixture_run(world, c);
 
-    (void)state;
     fixture_expect_clean(&verdict, "unplug");
     assert_int_equal(verdict.dead_ops, 1);
     assert_int_equal(verdict.dead[0], 3);
@@ -169,7 +162,6 @@ static int refused;
 
 static void idle(void *arg)
 {
-    (void)arg;
 }
 
 static int start_with_many_tasks(struct wrg_port *port, void **self)
@@ -188,7 +180,6 @@ static void tasks_without_end__refused_and_the_world_goes_on(void **state)
     struct wrg_case *c = fixture_case("config victim=none\nio op=write\n");
     struct wrg_verdict verdict;
 
-    (void)state;
     greedy.start = start_with_many_tasks;
     greedy.traits = 0;
     struct wrg_world *world = wrg_world_create(&options);

@@ -90,8 +90,6 @@ static void on_event(void *ctx, const struct wrg_event *ev, const void *payload,
 {
     struct watch *watch = ctx;
 
-    (void)payload;
-    (void)len;
     if (watch->asked)
         return;
     if (ev->kind == WRG_EV_BLK_READY)
@@ -360,7 +358,6 @@ static void every_call_of_a_seed_refused__drivers_survive(void **state)
 {
     struct sweep *sweep = new_sweep();
 
-    (void)state;
     for (int i = 0; i < nfiles; i++)
         sweep_file(sweep, files[i]);
     if (nfiles == 0)
@@ -372,7 +369,6 @@ static void every_call_of_an_ending_refused__drivers_survive(void **state)
 {
     struct sweep *sweep;
 
-    (void)state;
     if (nfiles)
         return;
     sweep = new_sweep();
@@ -387,7 +383,6 @@ static void some_calls_of_a_regression_refused__drivers_survive(void **state)
 {
     struct sweep *sweep;
 
-    (void)state;
     if (nfiles || depth != ALL)
         return;
     depth = QUICK;

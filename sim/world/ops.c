@@ -28,15 +28,11 @@ static void *side(struct wrg_world *w, uint8_t by)
 
 static bool op_nothing(struct wrg_world *w, const struct wrg_op *op)
 {
-    (void)w;
-    (void)op;
     return false;
 }
 
 static bool op_taken(struct wrg_world *w, const struct wrg_op *op)
 {
-    (void)w;
-    (void)op;
     return true;
 }
 

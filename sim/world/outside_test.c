@@ -32,8 +32,6 @@ static struct {
 static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request,
                    struct wrg_disk_context *context)
 {
-    (void)disk;
-    (void)request;
     if (!context->landing || f.flying == REQUESTS)
         return -EIO;
     f.landing[f.flying++] = *context->landing;
@@ -42,21 +40,17 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
 
 static int transfer(struct wrg_disk *disk, const struct wrg_disk_run *run)
 {
-    (void)disk;
-    (void)run;
     return -EIO;
 }
 
 static void info(const struct wrg_disk *disk, struct wrg_disk_info *out)
 {
-    (void)disk;
     out->sectors = SECTORS;
     out->flush = true;
 }
 
 static void reset(struct wrg_disk *disk)
 {
-    (void)disk;
 }
 
 static const struct wrg_disk_ops ops = {
@@ -76,7 +70,6 @@ static void flush_all(void *ctx, struct wrg_world *world)
 {
     const struct wrg_program_io io = { .op = WRG_IO_FLUSH, .done = on_done };
 
-    (void)ctx;
     for (uint32_t i = 0; i < REQUESTS; i++)
         if (wrg_program_submit(world, &io))
             f.failed++;
@@ -89,7 +82,6 @@ static int setup_world(void **state)
     char err[128];
     struct wrg_world_options options = { .program = flush_all };
 
-    (void)state;
     memset(&f, 0, sizeof(f));
     f.disk.ops = &ops;
     options.disks[0] = &f.disk;
@@ -102,7 +94,6 @@ static int setup_world(void **state)
 
 static int teardown_world(void **state)
 {
-    (void)state;
     wrg_world_destroy(f.world);
     wrg_case_list_fini(&f.cases);
     return 0;
@@ -115,7 +106,6 @@ static void land(uint32_t i, int error)
 
 static void nobody_can_run_until_a_disk_answers__blocked(void **state)
 {
-    (void)state;
     assert_int_equal(wrg_world_run(f.world, 0), WRG_WORLD_BLOCKED);
     assert_int_equal(f.flying, REQUESTS);
     assert_int_equal(f.done, 0);
@@ -132,7 +122,6 @@ static void nobody_can_run_until_a_disk_answers__blocked(void **state)
 
 static void nothing_has_landed__blocked_still(void **state)
 {
-    (void)state;
     for (uint32_t tries = 0; tries < 3; tries++)
         assert_int_equal(wrg_world_run(f.world, 0), WRG_WORLD_BLOCKED);
     for (uint32_t i = 0; i < REQUESTS; i++)

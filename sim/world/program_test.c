@@ -148,14 +148,12 @@ static void copy_all(void *ctx, struct wrg_world *world)
 /* A disk that stays as it is between runs. */
 static void keep(struct wrg_disk *disk)
 {
-    (void)disk;
 }
 
 static struct wrg_disk_ops ops;
 
 static int setup(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < 2; i++) {
         const struct wrg_memory_disk_args args = { .sectors = SECTORS, .chunks = 16 };
         if (wrg_memory_disk_init(&disks[i], &args))
@@ -169,7 +167,6 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < 2; i++)
         wrg_memory_disk_fini(&disks[i]);
     return 0;
@@ -225,13 +222,11 @@ static void copy_on(enum wrg_engine engine)
 
 static void copy_from_device_to_device__same_bytes(void **state)
 {
-    (void)state;
     copy_on(WRG_ENGINE_FIBER);
 }
 
 static void copy_on_threads__same_bytes(void **state)
 {
-    (void)state;
     copy_on(WRG_ENGINE_THREAD);
 }
 
@@ -242,7 +237,6 @@ static void copy_twice__same_hash(void **state)
     struct wrg_world *world = make_world(WRG_ENGINE_FIBER, &copy);
     uint64_t hashes[2];
 
-    (void)state;
     for (unsigned i = 0; i < 2; i++) {
         copy = (struct copy){ 0 };
         struct wrg_verdict verdict = fixture_run(world, c);
@@ -275,7 +269,6 @@ static void misuse__is_refused_and_a_wait_for_nothing_ends(void **state)
     };
     struct wrg_world *world = wrg_world_create(&options);
 
-    (void)state;
     struct wrg_verdict verdict = fixture_run(world, c);
     fixture_expect_clean(&verdict, "misuse");
     assert_int_equal(results[0], -EINVAL);

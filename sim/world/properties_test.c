@@ -176,7 +176,6 @@ static void front_on(uint8_t counting, const char *size, const char *info)
 
 static void part_of_a_block__einval(void **state)
 {
-    (void)state;
     front_on(WRG_COUNTS_512, "2048", "0");
     assert_int_equal(submit(WRG_IO_READ, 2, 0, 2048), -EINVAL);
     assert_int_equal(submit(WRG_IO_READ, 4, 0, 1024), -EINVAL);
@@ -189,7 +188,6 @@ static void part_of_a_block__einval(void **state)
 
 static void data_within_a_block_that_segments_are_counted_in__einval(void **state)
 {
-    (void)state;
     front_on(WRG_COUNTS_ALL, "2048", "0");
     assert_int_equal(submit(WRG_IO_READ, 4, 512, 2048), -EINVAL);
     assert_int_equal(submit(WRG_IO_READ, 4, 2048, 2048), 0);
@@ -197,7 +195,6 @@ static void data_within_a_block_that_segments_are_counted_in__einval(void **stat
 
 static void write_to_a_read_only_disk__erofs(void **state)
 {
-    (void)state;
     front_on(WRG_COUNTS_512, "512", "5");
     assert_int_equal(g.ready.vdisk_info, WRG_VDISK_CDROM | WRG_VDISK_READONLY);
     assert_int_equal(submit(WRG_IO_WRITE, 0, 0, 512), -EROFS);

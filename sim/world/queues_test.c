@@ -20,8 +20,6 @@ static void watch(void *ctx, const struct wrg_event *ev, const void *payload, ui
 {
     struct seen *seen = ctx;
 
-    (void)payload;
-    (void)len;
     if (ev->kind == WRG_EV_LOAD && ev->role == WRG_ROLE_BACK &&
         wrg_event_class(ev) == WRG_SHARED_RING_SLOT)
         seen->requests[wrg_event_lane(ev)]++;
@@ -76,7 +74,6 @@ static void io_of_a_device__goes_to_each_queue_in_turn(void **state)
 {
     static const unsigned numbers[] = { 1, 2, 5, 12 };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(numbers); i++) {
         unsigned n = numbers[i];
         char ops[128];
@@ -105,7 +102,6 @@ static void barrier__stands_alone_among_the_requests_of_all_queues(void **state)
         "io op=barrier sector=160\nio op=read times=20 stride=8\n";
     struct seen seen;
 
-    (void)state;
     for (uint64_t seed = 0; seed < 100; seed++) {
         struct wrg_verdict verdict = play(&(struct play){ .ops = ops, .seed = seed }, &seen);
         assert_int_equal(verdict.ios, 41);
@@ -122,7 +118,6 @@ static void moved_to_other_numbers_of_queues__nothing_fails(void **state)
         unsigned before, behind;
     } table[] = { { 4, 1 }, { 1, 4 }, { 12, 5 }, { 3, 3 } };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(table); i++) {
         for (unsigned steps = 0; steps < 300; steps += 29) {
             char ops[320];
@@ -152,7 +147,6 @@ static void connected_again_with_other_numbers__each_queue_works(void **state)
                               "reconnect how=firmware\nio op=read times=30 stride=8\nwait\n";
     struct seen seen;
 
-    (void)state;
     for (uint64_t seed = 0; seed < 20; seed++) {
         struct wrg_verdict verdict = play(&(struct play){ .ops = ops, .seed = seed }, &seen);
         assert_int_equal(verdict.ios_failed, 0);
@@ -169,7 +163,6 @@ static void end_with_io_in_flight_on_all_queues__nothing_is_left(void **state)
                                         "detach by=front",         "detach by=back",
                                         "toolstack action=unplug", "toolstack action=power-cut" };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(ends); i++) {
         for (unsigned steps = 0; steps < 200; steps += 29) {
             char ops[256];
@@ -190,7 +183,6 @@ static void disk_resized_under_several_queues__told_once(void **state)
                                     "io op=write sector=4000 times=8\n" },
              NULL);
 
-    (void)state;
     assert_int_equal(verdict.ios_failed, 0);
 }
 
@@ -203,7 +195,6 @@ static void threads__every_io_is_completed(void **state)
                               "reconnect by=back queues=2\nio op=write times=100 stride=8\n"
                               "io op=barrier times=20 stride=8\ndetach by=front\n";
 
-    (void)state;
     for (unsigned i = 0; i < 3; i++) {
         struct wrg_verdict verdict =
             play(&(struct play){ .ops = ops, .engine = WRG_ENGINE_THREAD }, NULL);

@@ -26,7 +26,6 @@ static void *produce(void *arg)
 {
     struct wrg_port port = make_port();
 
-    (void)arg;
     for (uint32_t i = 1; i <= ROUNDS; i++) {
         uint64_t payload = i;
         wrg_page_store_u32(&port, views[0].handle, 0, i, WRG_ORDER_RELEASE, WRG_SITE_REQ_PROD);
@@ -40,7 +39,6 @@ static void *consume(void *arg)
     struct wrg_port port = make_port();
     uint64_t sum = 0;
 
-    (void)arg;
     for (uint32_t seen = 0; seen < ROUNDS;) {
         uint64_t payload;
         seen = wrg_page_load_u32(&port, views[0].handle, 0, WRG_ORDER_ACQUIRE, WRG_SITE_REQ_PROD);

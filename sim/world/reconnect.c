@@ -33,7 +33,6 @@ static bool is_of_guest(struct wrg_world_vbd *vbd)
 
 static bool is_any(struct wrg_world_vbd *vbd)
 {
-    (void)vbd;
     return true;
 }
 
@@ -289,7 +288,6 @@ static bool start_over_the_old(struct wrg_world_vbd *vbd)
 /* The old kernel says no word, and the new one finds what it has left. */
 static bool by_kexec(struct wrg_world *w, unsigned seat)
 {
-    (void)seat;
     wait_until_quiet(w);
     (void)with_each(w, is_of_guest, stop_front);
     if (!with_each(w, is_of_guest, start_over_the_old))
@@ -321,7 +319,6 @@ static bool hand_over(struct wrg_world_vbd *vbd)
 /* The firmware's driver leaves the device as it was found, and what it boots starts from there. */
 static bool by_firmware(struct wrg_world *w, unsigned seat)
 {
-    (void)seat;
     (void)with_each(w, is_of_guest, leave_as_found);
     if (!with_each(w, is_of_guest, hand_over))
         return false;
@@ -348,7 +345,6 @@ static bool move_device(struct wrg_world_vbd *vbd)
  */
 static bool by_migration(struct wrg_world *w, unsigned seat)
 {
-    (void)seat;
     if (!w->vbd.endpoints[WRG_SEAT_FRONT]->resume || w->rebuilds == REBUILDS_MAX)
         return false;
     wrg_sched_pause(&w->sched);

@@ -27,7 +27,6 @@ static void moved_in_flight__asked_for_again_in_smaller_parts(void **state)
 {
     struct wrg_verdict verdict = verdict_of(MOVED);
 
-    (void)state;
     assert_int_equal(verdict.ios, 8);
     assert_int_equal(verdict.ios_failed, 0);
     assert_in_range(verdict.requests, 8 * 4, 8 * 4 + 8);
@@ -35,7 +34,6 @@ static void moved_in_flight__asked_for_again_in_smaller_parts(void **state)
 
 static void moved_in_flight_at_any_step__nothing_fails(void **state)
 {
-    (void)state;
     for (unsigned steps = 0; steps < 300; steps += 7) {
         char ops[256];
         snprintf(ops, sizeof(ops),
@@ -55,7 +53,6 @@ static void unplugged_in_flight__answered_before_it_closes(void **state)
         verdict_of("config victim=none\nio op=write count=80 times=8 stride=80\n"
                    "toolstack action=unplug\nwait for=closed\n");
 
-    (void)state;
     assert_int_equal(verdict.ios, 8);
     assert_int_equal(verdict.ios_failed, 0);
 }
@@ -66,7 +63,6 @@ static void power_cut_in_flight__fails_and_later_io_works(void **state)
         verdict_of("config victim=none\nio op=write count=80 times=8 stride=80\n"
                    "toolstack action=power-cut\nio op=read count=8 times=3\n");
 
-    (void)state;
     assert_int_equal(verdict.ios, 11);
     assert_int_equal(verdict.ios_failed, 8);
 }
@@ -87,7 +83,6 @@ static void power_cut_of_a_volatile_cache__loses_what_its_value_says(void **stat
 {
     static const char *const caches[] = { "volatile", "torn" };
 
-    (void)state;
     assert_int_equal(seen_after_a_cut("none", 0), seen_after_a_cut("none", 1));
     for (unsigned i = 0; i < WRG_ARRAY_LEN(caches); i++) {
         assert_int_not_equal(seen_after_a_cut(caches[i], 0), seen_after_a_cut(caches[i], 1));
@@ -103,7 +98,6 @@ static void disk_that_shrinks__requests_beyond_its_end_fail(void **state)
         verdict_of("config victim=none sectors=1024\nresize sectors=64\nwait\n"
                    "io op=write sector=56 count=8\nio op=write sector=57 count=8\n");
 
-    (void)state;
     assert_int_equal(verdict.ios, 2);
     assert_int_equal(verdict.ios_failed, 1);
 }
@@ -116,7 +110,6 @@ static void script_that_hangs__device_is_given_up_after_40_s(void **state)
     static const char after[] = "config victim=none\ntoolstack action=hold\n"
                                 "wait for=time-ms n=40001\nwait\ntoolstack action=add\n";
 
-    (void)state;
     verdict_of(before);
     verdict_of(after);
 }

@@ -68,7 +68,6 @@ static void run_often(struct wrg_world *world, const struct wrg_case *c, unsigne
 
 static void after_warm_up__no_allocation(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(cases); i++) {
         struct wrg_case *c = fixture_case(cases[i]);
         struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
@@ -92,7 +91,6 @@ static long minor_faults(void)
 /* Best of five: the process may be disturbed by its host. */
 static void after_warm_up__no_page_fault(void **state)
 {
-    (void)state;
     if (WRG_HAS_ASAN || WRG_HAS_TSAN) /* their shadows grow and fault on their own */
         skip();
     for (size_t i = 0; i < WRG_ARRAY_LEN(cases); i++) {
@@ -115,7 +113,6 @@ static void after_warm_up__no_page_fault(void **state)
 /* Strict seccomp kills the child at any call but read, write, _exit and sigreturn. */
 static void after_warm_up__no_system_call(void **state)
 {
-    (void)state;
     if (WRG_HAS_TSAN)
         skip();
     for (size_t i = 0; i < WRG_ARRAY_LEN(cases); i++) {
@@ -149,7 +146,6 @@ static long resident_kib(void)
 
 static void ten_thousand_runs__process_does_not_grow(void **state)
 {
-    (void)state;
     if (WRG_HAS_ASAN || WRG_HAS_TSAN)
         skip();
     struct wrg_case *c = fixture_case(cases[1]);

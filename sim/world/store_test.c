@@ -24,7 +24,6 @@ static void same_case_between_others__same_hash(void **state)
 {
     uint64_t hashes[2] = { 0 };
 
-    (void)state;
     for (unsigned snapshot = 0; snapshot < 2; snapshot++) {
         struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, snapshot);
         for (unsigned i = 0; i < 6; i++) {
@@ -43,7 +42,6 @@ static void another_value__another_hash(void **state)
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
     uint64_t x, y;
 
-    (void)state;
     x = run_once(world, "config victim=xenstore\nstore path=\"a\" value=\"x\"\n").hash;
     y = run_once(world, "config victim=xenstore\nstore path=\"a\" value=\"y\"\n").hash;
     assert_int_not_equal(x, y);
@@ -56,7 +54,6 @@ static void target_xenstore__whatever_the_case_says(void **state)
     struct wrg_world *world = wrg_world_create(&options);
     struct wrg_verdict verdict;
 
-    (void)state;
     assert_non_null(world);
     verdict = run_once(world, "config victim=front\nstore path=\"a\" value=\"x\"\n");
     assert_int_equal(verdict.dead_ops, 0);
@@ -69,7 +66,6 @@ static void ops_that_do_nothing__dead(void **state)
     struct wrg_world *world = fixture_world(WRG_ENGINE_FIBER, true);
     struct wrg_verdict verdict;
 
-    (void)state;
     verdict = run_once(world, "config victim=xenstore\nreq op=read\nstore action=disconnect\n"
                               "store path=\"a\"\nstore client=4 path=\"a\"\n");
     assert_int_equal(verdict.dead_ops, 2);
@@ -84,7 +80,6 @@ static void thread_engine__same_verdict(void **state)
 {
     struct wrg_world *world = fixture_world(WRG_ENGINE_THREAD, false);
 
-    (void)state;
     assert_int_equal(run_once(world, talk).dead_ops, 0);
     wrg_world_destroy(world);
 }

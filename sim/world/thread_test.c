@@ -18,7 +18,6 @@ static void honest_pair_on_threads__clean_and_complete(void **state)
         "wait for=idle\ndetach by=front\n");
     struct wrg_world *world = fixture_world(WRG_ENGINE_THREAD, false);
 
-    (void)state;
     for (unsigned round = 0; round < 3; round++) {
         struct wrg_verdict verdict = fixture_run(world, c);
         fixture_expect_clean(&verdict, "threads");
@@ -104,13 +103,11 @@ static void expect_a_meeting(const char *text)
 
 static void two_guests__their_rings_are_served_at_one_time(void **state)
 {
-    (void)state;
     expect_a_meeting("config victim=none guests=2\nio op=write count=16 times=4\n");
 }
 
 static void two_queues__are_served_at_one_time(void **state)
 {
-    (void)state;
     expect_a_meeting("config victim=none queues=2 front-queues=2\n"
                      "io op=write count=16 times=16 stride=16\n");
 }
@@ -119,7 +116,6 @@ static void two_queues__are_served_at_one_time(void **state)
 
 static void cases_without_schedule__same_verdict_on_both_engines(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < 4; i++) {
         struct wrg_case *c = fixture_case(fixture_seeds[i]);
         struct wrg_world *fibers = fixture_world(WRG_ENGINE_FIBER, false);

@@ -36,7 +36,6 @@ static bool fail(struct wrg_world *w, uint32_t value)
 {
     const struct wrg_vbd_place at = place_of(w);
 
-    (void)value;
     return wrg_toolstack_hotplug_failed(at.xs, at.conn, at.id, "no such device") == 0;
 }
 
@@ -44,7 +43,6 @@ static bool be_busy(struct wrg_world *w, uint32_t value)
 {
     const struct wrg_vbd_place at = place_of(w);
 
-    (void)value;
     return wrg_toolstack_hotplug_busy(at.xs, at.conn, at.id) == 0;
 }
 
@@ -60,7 +58,6 @@ static bool unplug(struct wrg_world *w, uint32_t value)
 {
     const struct wrg_vbd_place at = place_of(w);
 
-    (void)value;
     w->closing = true;
     return wrg_vbd_life_unplug(&w->toolstack.life, &at, now_of(w)) == 0;
 }
@@ -70,7 +67,6 @@ static bool take_away(struct wrg_world *w, uint32_t value)
     const struct wrg_vbd_place at = place_of(w);
     struct wrg_vbd_view view;
 
-    (void)value;
     w->closing = true;
     wrg_toolstack_look(at.xs, at.conn, at.id, &view);
     if (view.front_state == WRG_XENBUS_UNKNOWN && view.back_state == WRG_XENBUS_UNKNOWN)

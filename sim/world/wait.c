@@ -50,7 +50,6 @@ static bool seat_closed(struct wrg_world_vbd *vbd, unsigned seat)
 
 static bool is_closed(struct wrg_world *w, uint64_t n)
 {
-    (void)n;
     return seat_closed(&w->vbd, WRG_SEAT_FRONT) && seat_closed(&w->vbd, WRG_SEAT_BACK);
 }
 

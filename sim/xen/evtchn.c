@@ -163,7 +163,6 @@ int wrg_evtchn_mask(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_evtc
 {
     struct wrg_evtchn *chn = wrg_evtchn_at(&dom->evtchns, args->evtchn);
 
-    (void)xen;
     if (!chn)
         return -EINVAL;
     chn->held |= WRG_EVTCHN_MASKED;
@@ -224,7 +223,6 @@ int wrg_evtchn_status(struct wrg_xen *xen, struct wrg_domain *dom, struct wrg_ev
 {
     const struct wrg_evtchn *chn = wrg_evtchn_at(&dom->evtchns, args->evtchn);
 
-    (void)xen;
     *args = (struct wrg_evtchn_status){ .evtchn = args->evtchn };
     if (args->evtchn == 0 || args->evtchn >= dom->evtchns.slots.count)
         return -EINVAL;

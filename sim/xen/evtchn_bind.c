@@ -98,7 +98,6 @@ int wrg_evtchn_bind_vcpu(struct wrg_xen *xen, struct wrg_domain *dom,
 {
     struct wrg_evtchn *chn = wrg_evtchn_at(&dom->evtchns, args->evtchn);
 
-    (void)xen;
     if (args->vcpu >= WRG_EVTCHN_VCPUS)
         return -ENOENT;
     if (!chn || chn->state & WRG_EVTCHN_OF_XEN || chn->state == EVTCHNSTAT_ipi ||

@@ -6,7 +6,6 @@ static uint32_t runs;
 
 static void on_event(void *arg)
 {
-    (void)arg;
     runs++;
 }
 
@@ -95,7 +94,6 @@ static struct wrg_domain *dom0(void)
 
 static void virq_errors__as_xen_gives_them(void **state)
 {
-    (void)state;
     assert_int_equal(virq(t.front, NR_VIRQS, 0, NULL), -EINVAL);
     assert_int_equal(virq(t.front, VIRQ_CONSOLE, 1, NULL),
                      -EINVAL); /* the domain's, so on vcpu 0 */
@@ -110,7 +108,6 @@ static void virq__raised_by_xen_where_bound(void **state)
 {
     uint32_t port;
 
-    (void)state;
     assert_int_equal(virq(t.front, VIRQ_TIMER, 1, &port), 0);
     listen_on(t.front, port);
     wrg_evtchn_raise_virq(&t.xen, t.front, VIRQ_TIMER, 0);
@@ -128,7 +125,6 @@ static void pirq__toolstacks_domain_only(void **state)
 {
     uint32_t port, other;
 
-    (void)state;
     assert_int_equal(pirq(t.front, 9, &port), -EPERM);
     assert_int_equal(pirq(dom0(), 1u << 20, &port), -EINVAL);
     assert_int_equal(pirq(dom0(), 9, &port), 0);
@@ -140,7 +136,6 @@ static void ipi_of_no_vcpu__enoent(void **state)
 {
     uint32_t port;
 
-    (void)state;
     assert_int_equal(ipi(t.front, WRG_EVTCHN_VCPUS, &port), -ENOENT);
     assert_int_equal(ipi(t.front, WRG_EVTCHN_VCPUS - 1, &port), 0);
 }
@@ -149,7 +144,6 @@ static void ports_used_up__enospc_for_every_kind(void **state)
 {
     uint32_t port;
 
-    (void)state;
     wrg_evtchn_configure(t.front, 1, false);
     wrg_evtchn_configure(dom0(), 0, false);
     assert_int_equal(ipi(t.front, 0, &port), 0);
@@ -165,7 +159,6 @@ static void status__knows_every_kind(void **state)
 {
     uint32_t port;
 
-    (void)state;
     assert_int_equal(virq(t.front, VIRQ_TIMER, 3, &port), 0);
     struct wrg_evtchn_status of_virq = status_of(t.front, port);
     assert_int_equal(of_virq.status, EVTCHNSTAT_virq);
@@ -183,7 +176,6 @@ static void send_on_virq_or_pirq__einval(void **state)
 {
     uint32_t port;
 
-    (void)state;
     assert_int_equal(virq(t.front, VIRQ_TIMER, 0, &port), 0);
     assert_int_equal(send_on(t.front, port), -EINVAL);
     assert_int_equal(pirq(dom0(), 9, &port), 0);
@@ -194,7 +186,6 @@ static void send_on_ipi__raises_it(void **state)
 {
     uint32_t port;
 
-    (void)state;
     assert_int_equal(ipi(t.front, 0, &port), 0);
     listen_on(t.front, port);
     assert_int_equal(send_on(t.front, port), 0);
@@ -208,7 +199,6 @@ static void port_of_xen__not_the_guests_to_use(void **state)
     struct wrg_evtchn_reset reset = { .domid = 0 };
     int port = wrg_evtchn_alloc_for_xen(&t.xen, t.front, WRG_DOM_BACK);
 
-    (void)state;
     assert_int_equal(port, 1);
     assert_int_equal(send_on(t.front, 1), -EINVAL);
     assert_int_equal(close_of(t.front, 1), -EINVAL);
@@ -230,7 +220,6 @@ static void bind_vcpu__moves_what_may_move(void **state)
     struct wrg_evtchn_alloc_unbound alloc = { .remote_domid = WRG_DOM_BACK };
     uint32_t timer, console, other;
 
-    (void)state;
     assert_int_equal(wrg_evtchn_alloc_unbound(&t.xen, t.front, &alloc), 0);
     assert_int_equal(virq(t.front, VIRQ_TIMER, 0, &timer), 0);
     assert_int_equal(virq(t.front, VIRQ_CONSOLE, 0, &console), 0);

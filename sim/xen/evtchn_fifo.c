@@ -123,7 +123,6 @@ int wrg_evtchn_init_control(struct wrg_xen *xen, struct wrg_domain *dom,
 {
     struct wrg_evtchns *evtchns = &dom->evtchns;
 
-    (void)xen;
     args->link_bits = EVTCHN_FIFO_LINK_BITS;
     if (args->vcpu >= WRG_EVTCHN_VCPUS)
         return -ENOENT;
@@ -167,7 +166,6 @@ int wrg_evtchn_set_priority(struct wrg_xen *xen, struct wrg_domain *dom,
 {
     struct wrg_evtchn *chn = wrg_evtchn_at(&dom->evtchns, args->evtchn);
 
-    (void)xen;
     if (!chn)
         return -EINVAL;
     if (!dom->evtchns.fifo_on)

@@ -115,7 +115,6 @@ static uint32_t word(unsigned i)
 
 static void init_control_errors__as_xen_gives_them(void **state)
 {
-    (void)state;
     assert_int_equal(init_control(f.page, 0, WRG_EVTCHN_VCPUS), -ENOENT);
     assert_int_equal(init_control(f.page, 4096 - 64, 0), -EINVAL); /* 72 bytes */
     assert_int_equal(init_control(f.page, 4, 0), -EINVAL);
@@ -128,7 +127,6 @@ static void init_control_errors__as_xen_gives_them(void **state)
 
 static void expand_array__1024_ports_each_to_131072(void **state)
 {
-    (void)state;
     assert_int_equal(init_control(f.page, 0, 0), 0);
     assert_int_equal(expand(WRG_NO_PAGE), -EINVAL);
     for (unsigned i = 0; i < 128; i++) {
@@ -143,7 +141,6 @@ static void fifo_with_high_limit__131071_ports(void **state)
     struct wrg_evtchn_alloc_unbound args = { .remote_domid = WRG_DOM_BACK };
     uint32_t port = 0;
 
-    (void)state;
     wrg_evtchn_configure(t.front, UINT32_MAX - 1, false);
     assert_int_equal(init_control(f.page, 0, 0), 0);
     t.trace.on = false;
@@ -156,7 +153,6 @@ static void fifo_with_default_limit__still_1023_ports(void **state)
 {
     struct wrg_evtchn_alloc_unbound args = { .remote_domid = WRG_DOM_BACK };
 
-    (void)state;
     assert_int_equal(init_control(f.page, 0, 0), 0);
     t.trace.on = false;
     while (wrg_evtchn_alloc_unbound(&t.xen, t.front, &args) == 0)
@@ -168,7 +164,6 @@ static void fifo_with_lower_limit__still_ends_there(void **state)
 {
     struct wrg_evtchn_alloc_unbound args = { .remote_domid = WRG_DOM_BACK };
 
-    (void)state;
     wrg_evtchn_configure(t.front, 70, false);
     assert_int_equal(init_control(f.page, 0, 0), 0);
     while (wrg_evtchn_alloc_unbound(&t.xen, t.front, &args) == 0)
@@ -178,7 +173,6 @@ static void fifo_with_lower_limit__still_ends_there(void **state)
 
 static void event_without_a_word__raised_when_the_page_comes(void **state)
 {
-    (void)state;
     assert_int_equal(init_control(f.page, 0, 0), 0);
     listen_on(0);
     send_to(0);
@@ -191,7 +185,6 @@ static void event_without_a_word__raised_when_the_page_comes(void **state)
 
 static void pending_2_level_event__survives_the_switch(void **state)
 {
-    (void)state;
     send_to(1); /* nobody listens yet */
     assert_int_equal(init_control(f.page, 0, 0), 0);
     assert_int_equal(expand(f.page), 0);
@@ -203,7 +196,6 @@ static void pending_2_level_event__survives_the_switch(void **state)
 
 static void event_word__shows_pending_masked_linked_and_link(void **state)
 {
-    (void)state;
     assert_int_equal(word(0), 0);
     wrg_evtchn_set_upcalls(&t.xen, t.front, false);
     send_to(0);
@@ -226,7 +218,6 @@ static void masked_event__not_linked_until_unmasked(void **state)
     struct wrg_evtchn_mask mask = { .evtchn = f.front[2] };
     struct wrg_evtchn_unmask unmask = { .evtchn = f.front[2] };
 
-    (void)state;
     assert_int_equal(wrg_evtchn_mask(&t.xen, t.front, &mask), 0);
     send_to(2);
     assert_int_equal(word(2), BIT(PENDING) | BIT(MASKED));
@@ -254,7 +245,6 @@ static void assert_order(const char *want)
 
 static void upcall__serves_all_that_is_queued(void **state)
 {
-    (void)state;
     wrg_evtchn_set_upcalls(&t.xen, t.front, false);
     for (unsigned i = 0; i < PORTS; i++) {
         assert_int_equal(set_priority(f.front[i], 15 - 5 * i), 0);
@@ -270,7 +260,6 @@ static void upcall__serves_all_that_is_queued(void **state)
 
 static void equal_priority__served_in_order_of_arrival(void **state)
 {
-    (void)state;
     wrg_evtchn_set_upcalls(&t.xen, t.front, false);
     send_to(3);
     send_to(0);
@@ -280,7 +269,6 @@ static void equal_priority__served_in_order_of_arrival(void **state)
 
 static void priorities__0_is_served_first_and_default_is_7(void **state)
 {
-    (void)state;
     assert_int_equal(set_priority(f.front[0], 15), 0);
     assert_int_equal(set_priority(f.front[1], 8), 0);
     assert_int_equal(set_priority(f.front[3], 0), 0);
@@ -295,7 +283,6 @@ static void priorities__0_is_served_first_and_default_is_7(void **state)
 
 static void priority_of_a_queued_event__counts_the_next_time(void **state)
 {
-    (void)state;
     wrg_evtchn_set_upcalls(&t.xen, t.front, false);
     send_to(0);
     send_to(1);
@@ -305,7 +292,6 @@ static void priority_of_a_queued_event__counts_the_next_time(void **state)
 
 static void set_priority_in_2_level__enosys(void **state)
 {
-    (void)state;
     assert_int_equal(set_priority(f.front[0], 3), -ENOSYS);
     assert_int_equal(set_priority(99, 3), -EINVAL);
 }
@@ -315,7 +301,6 @@ static void vcpu_without_control_block__event_waits_for_an_unmask(void **state)
     struct wrg_evtchn_bind_vcpu move = { .evtchn = f.front[0], .vcpu = 2 };
     struct wrg_evtchn_unmask unmask = { .evtchn = f.front[0] };
 
-    (void)state;
     assert_int_equal(wrg_evtchn_bind_vcpu(&t.xen, t.front, &move), 0);
     send_to(0);
     run();
@@ -332,7 +317,6 @@ static void queued_port_closed_and_taken_again__leaves_the_queue_unserved(void *
 {
     struct wrg_evtchn_close close = { .evtchn = f.front[1] };
 
-    (void)state;
     wrg_evtchn_set_upcalls(&t.xen, t.front, false);
     for (unsigned i = 0; i < 3; i++)
         send_to(i);
@@ -353,7 +337,6 @@ static void reset__falls_back_to_2_level(void **state)
 {
     struct wrg_evtchn_reset args = { .domid = 0 };
 
-    (void)state;
     wrg_evtchn_set_upcalls(&t.xen, t.front, false);
     send_to(0);
     assert_int_equal(wrg_evtchn_reset(&t.xen, t.front, &args), 0);
@@ -373,7 +356,6 @@ static void save_and_restore__queues_and_abi_come_back(void **state)
 {
     struct wrg_evtchn_reset reset = { .domid = 0 };
 
-    (void)state;
     wrg_evtchn_set_upcalls(&t.xen, t.front, false);
     send_to(3);
     send_to(1);

@@ -12,13 +12,11 @@ static struct {
 
 static void on_front(void *arg)
 {
-    (void)arg;
     e.front_runs++;
 }
 
 static void on_back(void *arg)
 {
-    (void)arg;
     e.back_runs++;
 }
 
@@ -115,7 +113,6 @@ static int setup_pair(void **state)
 
 static void binding__leaves_new_port_pending(void **state)
 {
-    (void)state;
     assert_int_equal(e.back_runs, 1); /* at listen, in setup */
     assert_int_equal(e.front_runs, 0);
     assert_int_equal(status_of(t.front, e.front), EVTCHNSTAT_interdomain);
@@ -124,7 +121,6 @@ static void binding__leaves_new_port_pending(void **state)
 
 static void alloc_unbound__lowest_port_from_1(void **state)
 {
-    (void)state;
     assert_int_equal(alloc_port(t.front, WRG_DOM_BACK), 1);
     assert_int_equal(alloc_port(t.front, WRG_DOM_FRONT), 2); /* remote may be self */
     assert_int_equal(status_of(t.front, 1), EVTCHNSTAT_unbound);
@@ -135,7 +131,6 @@ static void alloc_unbound_in_no_domain__esrch(void **state)
 {
     struct wrg_evtchn_alloc_unbound nowhere = { .remote_domid = WRG_DOM_BACK, .domid = 99 };
 
-    (void)state;
     assert_int_equal(wrg_evtchn_alloc_unbound(&t.xen, t.front, &nowhere), -ESRCH);
     /* Who may bind it is not looked for: that domain may come later. */
     assert_int_equal(alloc_port(t.front, 99), 1);
@@ -146,7 +141,6 @@ static void alloc_unbound_for_another_domain__toolstack_only(void **state)
     struct wrg_evtchn_alloc_unbound args = { .remote_domid = WRG_DOM_FRONT, .domid = WRG_DOM_BACK };
     struct wrg_domain *dom0 = &t.xen.domains[WRG_DOM_TOOLSTACK];
 
-    (void)state;
     assert_int_equal(wrg_evtchn_alloc_unbound(&t.xen, t.front, &args), -EPERM);
     assert_int_equal(status_of(t.back, 1), EVTCHNSTAT_closed);
     assert_int_equal(wrg_evtchn_alloc_unbound(&t.xen, dom0, &args), 0);
@@ -173,13 +167,11 @@ static void assert_last_port(uint32_t last)
 
 static void ports_used_up__enospc(void **state)
 {
-    (void)state;
     assert_last_port(1023); /* max_event_channels as libxl sets it */
 }
 
 static void lower_limit__enospc_beyond_it(void **state)
 {
-    (void)state;
     wrg_evtchn_configure(t.front, 70, false);
     assert_last_port(70);
 }
@@ -190,7 +182,6 @@ static void restore_with_another_limit__limit_of_the_save(void **state)
     static const uint32_t limits[][2] = { { 70, 1023 }, { 1023, 70 }, { 70, 75 } };
     struct wrg_evtchn_alloc_unbound args = { .remote_domid = WRG_DOM_BACK };
 
-    (void)state;
     t.trace.on = false;
     for (size_t i = 0; i < WRG_ARRAY_LEN(limits); i++) {
         wrg_evtchn_configure(t.front, limits[i][0], false);
@@ -208,14 +199,12 @@ static void restore_with_another_limit__limit_of_the_save(void **state)
 
 static void two_level_64_bit__4095_ports(void **state)
 {
-    (void)state;
     wrg_evtchn_configure(t.front, 100000, false);
     assert_last_port(4095);
 }
 
 static void two_level_32_bit__1023_ports(void **state)
 {
-    (void)state;
     wrg_evtchn_configure(t.front, 100000, true);
     assert_last_port(1023);
 }
@@ -227,7 +216,6 @@ static void unused_ports__cost_no_memory(void **state)
     unsigned char *resident = calloc(bytes / page, 1);
     unsigned count = 0;
 
-    (void)state;
     assert_non_null(resident);
     alloc_port(t.front, WRG_DOM_BACK);
     wrg_xen_reset(&t.xen);
@@ -260,7 +248,6 @@ static void numbers__those_of_the_abi(void **state)
     static const int states[] = { EVTCHNSTAT_closed, EVTCHNSTAT_unbound, EVTCHNSTAT_interdomain,
                                   EVTCHNSTAT_pirq,   EVTCHNSTAT_virq,    EVTCHNSTAT_ipi };
 
-    (void)state;
     for (int i = 0; i < (int)WRG_ARRAY_LEN(ops); i++)
         assert_int_equal(ops[i], i);
     for (int i = 0; i < (int)WRG_ARRAY_LEN(states); i++)
@@ -271,7 +258,6 @@ static void status__tells_both_ends(void **state)
 {
     struct wrg_evtchn_status args = { .evtchn = e.front };
 
-    (void)state;
     assert_int_equal(wrg_evtchn_status(&t.xen, t.front, &args), 0);
     assert_int_equal(args.remote_domid, WRG_DOM_BACK);
     assert_int_equal(args.remote_evtchn, e.back);
@@ -282,7 +268,6 @@ static void new_port__masked_until_somebody_listens(void **state)
 {
     uint32_t port = alloc_port(t.front, WRG_DOM_BACK), back;
 
-    (void)state;
     assert_int_equal(bind(t.back, WRG_DOM_FRONT, port, &back), 0);
     assert_int_equal(op(SEND, t.back, back), 0);
     assert_int_equal(op(UNMASK, t.front, port), 0); /* does not make a listener */
@@ -296,7 +281,6 @@ static void bind_errors__as_xen_gives_them(void **state)
     uint32_t for_stranger = alloc_port(t.front, WRG_DOM_STRANGER);
     uint32_t closed = alloc_port(t.front, WRG_DOM_BACK);
 
-    (void)state;
     assert_int_equal(op(CLOSE, t.front, closed), 0);
     assert_int_equal(bind(t.back, 99, 1, NULL), -ESRCH);
     assert_int_equal(bind(t.back, WRG_DOM_FRONT, 0, NULL), -EINVAL);
@@ -312,7 +296,6 @@ static void op_on_invalid_port__einval(void **state)
     static const uint32_t ports[] = { 0, 5, WRG_EVTCHN_MAX_PORT + 1, WRG_EVTCHN_PORTS_FIFO,
                                       UINT32_MAX };
 
-    (void)state;
     for (int what = LISTEN; what < NR_OPS; what++)
         for (size_t i = 0; i < WRG_ARRAY_LEN(ports); i++)
             assert_int_equal(op((enum op)what, t.front, ports[i]), -EINVAL);
@@ -325,7 +308,6 @@ static void send_on_unbound__dropped_and_zero(void **state)
 {
     uint32_t port = alloc_port(t.front, WRG_DOM_BACK);
 
-    (void)state;
     forget_events();
     assert_int_equal(op(SEND, t.front, port), 0);
     assert_int_equal(nth_event(WRG_EV_EVTCHN_SEND, 0)->ev.b, 0);
@@ -335,7 +317,6 @@ static void send_on_unbound__dropped_and_zero(void **state)
 
 static void send__wakes_the_peer_once(void **state)
 {
-    (void)state;
     assert_int_equal(op(SEND, t.back, e.back), 0);
     run();
     assert_int_equal(e.front_runs, 1);
@@ -346,7 +327,6 @@ static void send__wakes_the_peer_once(void **state)
 
 static void sends_before_eoi__coalesce_into_one(void **state)
 {
-    (void)state;
     assert_int_equal(op(SEND, t.back, e.back), 0);
     run();
     forget_events();
@@ -366,7 +346,6 @@ static void sends_before_eoi__coalesce_into_one(void **state)
 
 static void masked_port__delivers_at_unmask(void **state)
 {
-    (void)state;
     assert_int_equal(op(MASK, t.front, e.front), 0);
     assert_int_equal(op(SEND, t.back, e.back), 0);
     run();
@@ -381,7 +360,6 @@ static void masked_port__delivers_at_unmask(void **state)
 
 static void unmask_before_eoi__not_delivered_twice(void **state)
 {
-    (void)state;
     assert_int_equal(op(SEND, t.back, e.back), 0);
     run();
     assert_int_equal(op(SEND, t.back, e.back), 0);
@@ -398,7 +376,6 @@ static void event_before_listen__delivered_at_listen(void **state)
 {
     uint32_t front = alloc_port(t.front, WRG_DOM_BACK), back;
 
-    (void)state;
     assert_int_equal(bind(t.back, WRG_DOM_FRONT, front, &back), 0);
     assert_int_equal(op(SEND, t.back, back), 0);
     run();
@@ -412,7 +389,6 @@ static void close__peer_falls_back_to_unbound_and_closer_may_rebind(void **state
 {
     uint32_t again;
 
-    (void)state;
     assert_int_equal(op(CLOSE, t.back, e.back), 0);
     assert_int_equal(status_of(t.back, e.back), EVTCHNSTAT_closed);
     assert_int_equal(status_of(t.front, e.front), EVTCHNSTAT_unbound);
@@ -427,7 +403,6 @@ static void close__peer_falls_back_to_unbound_and_closer_may_rebind(void **state
 
 static void close_while_pending__nothing_is_delivered(void **state)
 {
-    (void)state;
     assert_int_equal(op(MASK, t.front, e.front), 0);
     assert_int_equal(op(SEND, t.back, e.back), 0);
     assert_int_equal(op(CLOSE, t.front, e.front), 0);
@@ -443,7 +418,6 @@ static void rebound_port__keeps_listener_and_starts_pending(void **state)
 {
     struct wrg_evtchn_listen listen = { .task = (uint32_t)e.back_task };
 
-    (void)state;
     assert_int_equal(op(CLOSE, t.back, e.back), 0);
     assert_int_equal(op(SEND, t.front, e.front), 0); /* lost: nobody is there */
     assert_int_equal(bind(t.back, WRG_DOM_FRONT, e.front, &listen.evtchn), 0);
@@ -459,7 +433,6 @@ static void reset__closes_all_ports_of_the_domain(void **state)
 {
     struct wrg_evtchn_reset own = { .domid = 0 };
 
-    (void)state;
     alloc_port(t.front, WRG_DOM_BACK);
     assert_int_equal(wrg_evtchn_reset(&t.xen, t.front, &own), 0);
     assert_int_equal(t.front->evtchns.slots.taken, 1);
@@ -476,7 +449,6 @@ static void reset_of_another_domain__toolstack_only(void **state)
 {
     struct wrg_evtchn_reset back = { .domid = WRG_DOM_BACK }, none = { .domid = 99 };
 
-    (void)state;
     assert_int_equal(wrg_evtchn_reset(&t.xen, t.front, &back), -EPERM);
     assert_int_equal(wrg_evtchn_reset(&t.xen, t.front, &none), -ESRCH);
     assert_int_equal(status_of(t.back, e.back), EVTCHNSTAT_interdomain);
@@ -486,7 +458,6 @@ static void reset_of_another_domain__toolstack_only(void **state)
 
 static void sends_while_upcalls_are_off__delivered_when_on(void **state)
 {
-    (void)state;
     wrg_evtchn_set_upcalls(&t.xen, t.front, false);
     assert_int_equal(op(SEND, t.back, e.back), 0);
     assert_int_equal(op(SEND, t.back, e.back), 0);
@@ -499,7 +470,6 @@ static void sends_while_upcalls_are_off__delivered_when_on(void **state)
 
 static void domain_dies__all_its_ports_close(void **state)
 {
-    (void)state;
     alloc_port(t.back, WRG_DOM_FRONT);
     wrg_xen_kill_domain(&t.xen, WRG_DOM_BACK);
     assert_int_equal(t.back->evtchns.slots.taken, 1);

@@ -40,7 +40,6 @@ static uint8_t declare_other(uint8_t device, uint8_t queue, uint32_t page)
 
 static int setup(void **state)
 {
-    (void)state;
     memset(&f, 0, sizeof(f));
     memset(spots, 0, sizeof(spots));
     memset(&indirect_meta, 0, sizeof(indirect_meta));
@@ -111,7 +110,6 @@ static struct wrg_fetch_result load_indirect(uint32_t off, uint32_t len)
 
 static void first_read_of_slot__opens_a_scope(void **state)
 {
-    (void)state;
     for (uint32_t slot = 0; slot < 3; slot++) {
         struct wrg_fetch_result result = load_slot(slot, 0, STRIDE);
         assert_int_equal(result.class, WRG_SHARED_RING_SLOT);
@@ -122,7 +120,6 @@ static void first_read_of_slot__opens_a_scope(void **state)
 
 static void byte_read_twice_in_scope__again(void **state)
 {
-    (void)state;
     assert_false(load_slot(0, 0, 8).again);
     assert_false(load_slot(0, 8, 8).again);
     assert_true(load_slot(0, 15, 2).again);
@@ -131,7 +128,6 @@ static void byte_read_twice_in_scope__again(void **state)
 
 static void bytes_over_word_borders__marked_each(void **state)
 {
-    (void)state;
     assert_false(load_slot(0, 60, 10).again); /* bits 60..69 */
     assert_true(load_slot(0, 69, 1).again);
     assert_false(load_slot(0, 70, 42).again);
@@ -141,7 +137,6 @@ static void bytes_over_word_borders__marked_each(void **state)
 
 static void same_slot_in_next_lap__new_scope(void **state)
 {
-    (void)state;
     assert_int_equal(load_slot(0, 0, STRIDE).request, 1);
     wrg_fetch_published(&f, WRG_SEAT_BACK, 0, 1); /* answered */
     struct wrg_fetch_result result = load_slot(0, 0, STRIDE);
@@ -152,7 +147,6 @@ static void same_slot_in_next_lap__new_scope(void **state)
 
 static void answers_out_of_order__other_scopes_stay_open(void **state)
 {
-    (void)state;
     for (uint32_t slot = 0; slot < 4; slot++)
         (void)load_slot(slot, 0, STRIDE);
     wrg_fetch_published(&f, WRG_SEAT_BACK, 0, 1);
@@ -165,7 +159,6 @@ static void answers_out_of_order__other_scopes_stay_open(void **state)
 
 static void indices_near_2_to_32__lap_is_seen(void **state)
 {
-    (void)state;
     declare(WRG_SEAT_BACK, UINT32_MAX);
     assert_int_equal(load_slot(ENTRIES - 1, 0, STRIDE).request, 1); /* index 2^32 - 1 */
     assert_int_equal(load_slot(0, 0, STRIDE).request, 2);           /* index 0 */
@@ -176,7 +169,6 @@ static void indices_near_2_to_32__lap_is_seen(void **state)
 
 static void front_reads_response__scope_ends_with_its_lap(void **state)
 {
-    (void)state;
     declare(WRG_SEAT_FRONT, 0);
     wrg_fetch_published(&f, WRG_SEAT_FRONT, 0, 1); /* request 0 is out */
     struct wrg_fetch_result result = load_ring(WRG_SEAT_FRONT, WRG_WIRE_RING, 16);
@@ -188,7 +180,6 @@ static void front_reads_response__scope_ends_with_its_lap(void **state)
 
 static void seats__have_scopes_of_their_own(void **state)
 {
-    (void)state;
     declare(WRG_SEAT_FRONT, 1);
     assert_false(load_slot(0, 0, 8).again);
     assert_false(load_ring(WRG_SEAT_FRONT, WRG_WIRE_RING, 8).again);
@@ -196,7 +187,6 @@ static void seats__have_scopes_of_their_own(void **state)
 
 static void index_words__exempt(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < 3; i++) {
         struct wrg_fetch_result result = load_ring(WRG_SEAT_BACK, WRG_WIRE_REQ_PROD, 4);
         assert_int_equal(result.class, WRG_SHARED_RING_INDEX);
@@ -211,7 +201,6 @@ static void slot_over_two_pages__one_scope(void **state)
     uint32_t first = (2 * WRG_PAGE_SIZE - WRG_WIRE_RING) % STRIDE;
     uint32_t slot = (2 * WRG_PAGE_SIZE - WRG_WIRE_RING) / STRIDE;
 
-    (void)state;
     assert_true(first != 0);
     struct wrg_fetch_result a = load_slot(slot, 0, first);
     struct wrg_fetch_result b = load_slot(slot, first, STRIDE - first);
@@ -222,7 +211,6 @@ static void slot_over_two_pages__one_scope(void **state)
 
 static void bytes_behind_last_slot__belong_to_no_request(void **state)
 {
-    (void)state;
     struct wrg_fetch_result result = load_slot(ENTRIES, 0, 8);
     assert_int_equal(result.class, WRG_SHARED_RING_SLOT);
     assert_int_equal(result.request, 0);
@@ -230,7 +218,6 @@ static void bytes_behind_last_slot__belong_to_no_request(void **state)
 
 static void retired_or_redeclared_ring__scopes_gone(void **state)
 {
-    (void)state;
     (void)load_slot(0, 0, STRIDE);
     wrg_fetch_retire(&f, &spots[WRG_SEAT_BACK], WRG_SEAT_BACK, 0);
     assert_int_equal(load_slot(0, 0, STRIDE).class, WRG_SHARED_NONE);
@@ -242,7 +229,6 @@ static void other_handle_of_the_frames__not_taken_for_the_ring(void **state)
 {
     const uint32_t generation = 1u << WRG_VIEW_BITS;
 
-    (void)state;
     assert_int_equal(load_page(WRG_SEAT_BACK, RING_PAGE, 64, 8).class, WRG_SHARED_RING_SLOT);
     assert_int_equal(load_page(WRG_SEAT_BACK, RING_PAGE - 1, 64, 8).class, WRG_SHARED_NONE);
     assert_int_equal(load_page(WRG_SEAT_BACK, RING_PAGE + generation, 64, 8).class,
@@ -257,7 +243,6 @@ static void restore__ordinals_go_on_and_scopes_are_fresh(void **state)
 {
     struct wrg_fetch_saved saved;
 
-    (void)state;
     (void)load_slot(0, 0, STRIDE);
     wrg_fetch_save(&f, &saved);
     const struct wrg_fetch_spots kept = spots[WRG_SEAT_BACK];
@@ -276,7 +261,6 @@ static void restore__ordinals_go_on_and_scopes_are_fresh(void **state)
 
 static void indirect_page_named_in_slot__joins_its_scope(void **state)
 {
-    (void)state;
     read_indirect(3, 600, 50);
     wrg_fetch_mapped(&f, 0, &indirect_meta, 51, 200);
     assert_true(indirect_meta.indirect != 0);
@@ -291,7 +275,6 @@ static void indirect_page_named_in_slot__joins_its_scope(void **state)
 
 static void page_named_three_times__is_read_three_times(void **state)
 {
-    (void)state;
     read_indirect_of(3, 1300, 50, 0);
     wrg_fetch_mapped(&f, 0, &indirect_meta, 50, 200);
     for (unsigned turn = 0; turn < 3; turn++) {
@@ -303,7 +286,6 @@ static void page_named_three_times__is_read_three_times(void **state)
 
 static void gref_beyond_the_pages_in_use__does_not_join(void **state)
 {
-    (void)state;
     read_indirect(0, 600, 50); /* two pages: 50 and 51 */
     wrg_fetch_mapped(&f, 0, &indirect_meta, 52, 200);
     assert_int_equal(indirect_meta.indirect, 0);
@@ -312,7 +294,6 @@ static void gref_beyond_the_pages_in_use__does_not_join(void **state)
 
 static void absurd_number_of_segments__joins_eight_pages_at_most(void **state)
 {
-    (void)state;
     read_indirect(0, 65535, 50);
     wrg_fetch_mapped(&f, 0, &indirect_meta, 57, 200);
     assert_int_equal(load_indirect(0, 8).request, 1);
@@ -322,7 +303,6 @@ static void data_page_of_direct_request__does_not_join(void **state)
 {
     uint8_t bytes[STRIDE] = { WRG_BLKIF_OP_WRITE };
 
-    (void)state;
     struct wrg_fetch_result loaded = load_slot(0, 0, STRIDE);
     memcpy(loaded.keep, bytes, loaded.keep_len);
     wrg_fetch_mapped(&f, 0, &indirect_meta, 0, 200);
@@ -331,7 +311,6 @@ static void data_page_of_direct_request__does_not_join(void **state)
 
 static void indirect_page_after_the_answer_and_a_new_lap__left(void **state)
 {
-    (void)state;
     read_indirect(0, 1, 50);
     wrg_fetch_mapped(&f, 0, &indirect_meta, 50, 200);
     (void)load_indirect(0, 8);
@@ -344,7 +323,6 @@ static void indirect_page_after_the_answer_and_a_new_lap__left(void **state)
 
 static void queues__have_lanes_and_ordinals_of_their_own(void **state)
 {
-    (void)state;
     assert_int_equal(declare_other(0, 1, LANE_PAGES), 1);
     assert_int_equal(declare_other(0, 2, LANE_PAGES + 1), 2);
     assert_int_equal(load_slot(0, 0, STRIDE).request, 1);
@@ -364,7 +342,6 @@ static void queues__have_lanes_and_ordinals_of_their_own(void **state)
 
 static void lanes__index_words_tell_which(void **state)
 {
-    (void)state;
     (void)declare_other(0, 1, LANE_PAGES);
     assert_int_equal(load_ring(WRG_SEAT_BACK, WRG_WIRE_REQ_PROD, 4).lane, 0);
     assert_int_equal(load_page(WRG_SEAT_BACK, LANE_PAGES, WRG_WIRE_REQ_PROD, 4).lane, 1);
@@ -372,7 +349,6 @@ static void lanes__index_words_tell_which(void **state)
 
 static void first_queue_of_the_first_device__lane_0_however_late(void **state)
 {
-    (void)state;
     wrg_fetch_retire_all(&f, &spots[WRG_SEAT_BACK], WRG_SEAT_BACK);
     wrg_fetch_begin(&f);
     assert_int_equal(declare_other(1, 0, LANE_PAGES), 1);
@@ -389,7 +365,6 @@ static void ring_that_is_not_to_be_followed__known_all_the_same(void **state)
         .seat = WRG_SEAT_BACK, .abi = WRG_ABI_X86_64, .npages = 1, .queue = 1, .page = LANE_PAGES
     };
 
-    (void)state;
     assert_int_equal(wrg_fetch_declare(&f, NULL, &args), 1);
     assert_true(f.rings[WRG_SEAT_BACK][1].live);
     assert_int_equal(load_page(WRG_SEAT_BACK, LANE_PAGES, 64, 8).class, WRG_SHARED_NONE);
@@ -399,7 +374,6 @@ static void ring_that_is_not_to_be_followed__known_all_the_same(void **state)
 
 static void more_rings_than_lanes__the_rest_is_not_followed(void **state)
 {
-    (void)state;
     for (uint8_t queue = 1; queue < WRG_FETCH_LANES; queue++)
         assert_int_equal(declare_other(0, queue, LANE_PAGES + queue), queue);
     assert_int_equal(declare_other(1, 0, LANE_PAGES + 20), WRG_FETCH_NO_LANE);
@@ -409,7 +383,6 @@ static void more_rings_than_lanes__the_rest_is_not_followed(void **state)
 
 static void one_of_two_queues_retired__the_other_stays(void **state)
 {
-    (void)state;
     (void)declare_other(0, 1, LANE_PAGES);
     (void)load_slot(0, 0, 8);
     (void)load_page(WRG_SEAT_BACK, LANE_PAGES, WRG_WIRE_RING, 8);
@@ -420,7 +393,6 @@ static void one_of_two_queues_retired__the_other_stays(void **state)
 
 static void published__counted_over_all_lanes(void **state)
 {
-    (void)state;
     (void)declare_other(0, 1, LANE_PAGES);
     wrg_fetch_published(&f, WRG_SEAT_BACK, 0, 3);
     wrg_fetch_published(&f, WRG_SEAT_BACK, 1, 2);
@@ -433,7 +405,6 @@ static void published__counted_over_all_lanes(void **state)
 /* Both lanes wait for their indirect pages at one time. */
 static void indirect_page_of_another_queue__joins_that_lane(void **state)
 {
-    (void)state;
     (void)declare_other(0, 1, LANE_PAGES);
     read_indirect(0, 8, 50);
     (void)load_page(WRG_SEAT_BACK, LANE_PAGES, WRG_WIRE_RING, 8);
@@ -446,7 +417,6 @@ static void indirect_page_of_another_queue__joins_that_lane(void **state)
 
 static void page_kept_mapped__joins_the_next_request_that_names_it(void **state)
 {
-    (void)state;
     read_indirect(0, 1, 50);
     wrg_fetch_mapped(&f, 0, &indirect_meta, 50, 200);
     (void)load_indirect(0, 8);
@@ -473,7 +443,6 @@ static void arm(uint32_t request, uint32_t fetch)
 
 static void tamper__due_at_its_request_and_fetch(void **state)
 {
-    (void)state;
     arm(2, 3);
     for (unsigned i = 0; i < 3; i++)
         assert_null(load_slot(0, i, 1).tamper);
@@ -485,7 +454,6 @@ static void tamper__due_at_its_request_and_fetch(void **state)
 
 static void tamper__counts_fetches_of_indirect_pages(void **state)
 {
-    (void)state;
     arm(1, 4);
     read_indirect(0, 8, 50);
     wrg_fetch_mapped(&f, 0, &indirect_meta, 50, 200);
@@ -496,7 +464,6 @@ static void tamper__counts_fetches_of_indirect_pages(void **state)
 
 static void tamper_switched_off_or_of_the_other_seat__not_due(void **state)
 {
-    (void)state;
     arm(1, 1);
     f.tamper_on = false;
     assert_null(load_slot(0, 0, 1).tamper);
@@ -509,7 +476,6 @@ static void tamper_switched_off_or_of_the_other_seat__not_due(void **state)
 
 static void tamper_of_a_queue__not_due_in_another(void **state)
 {
-    (void)state;
     (void)declare_other(0, 1, LANE_PAGES);
     (void)declare_other(1, 1, LANE_PAGES + 1);
     arm(1, 1);
@@ -521,7 +487,6 @@ static void tamper_of_a_queue__not_due_in_another(void **state)
 
 static void tamper_of_another_device__due_there(void **state)
 {
-    (void)state;
     (void)declare_other(1, 0, LANE_PAGES);
     (void)declare_other(2, 0, LANE_PAGES + 1);
     arm(1, 1);

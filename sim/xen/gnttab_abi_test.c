@@ -22,7 +22,6 @@ static void types_of_entries__0_to_3(void **state)
         { GTF_transitive, 3 }, { GTF_type_mask, 3 },
     };
 
-    (void)state;
     CHECK_ALL(types);
 }
 
@@ -40,7 +39,6 @@ static void flags_of_entries__their_bits(void **state)
         { GTF_transfer_completed, 8 },
     };
 
-    (void)state;
     CHECK_ALL(flags);
 }
 
@@ -51,7 +49,6 @@ static void flags_of_a_map__their_bits(void **state)
         { GNTMAP_application_map, 8 }, { GNTMAP_contains_pte, 16 }, { _GNTMAP_guest_avail0, 16 },
     };
 
-    (void)state;
     CHECK_ALL(flags);
 }
 
@@ -65,7 +62,6 @@ static void statuses__0_to_minus_13(void **state)
         { GNTST_eagain, -12 },      { GNTST_no_space, -13 },
     };
 
-    (void)state;
     CHECK_ALL(statuses);
 }
 
@@ -81,7 +77,6 @@ static void operations__their_numbers(void **state)
         { GNTTABOP_cache_flush, 12 },
     };
 
-    (void)state;
     CHECK_ALL(operations);
 }
 
@@ -96,13 +91,11 @@ static void arguments_of_operations__their_sizes(void **state)
         { sizeof(grant_status_t), 2 },
     };
 
-    (void)state;
     CHECK_ALL(sizes);
 }
 
 static void entries_of_a_frame__by_their_size(void **state)
 {
-    (void)state;
     assert_int_equal(WRG_PAGE_SIZE / sizeof(grant_entry_v1_t), WRG_GNTTAB_PER_FRAME);
     assert_int_equal(WRG_PAGE_SIZE / sizeof(grant_entry_v2_t), WRG_GNTTAB_PER_FRAME_V2);
     assert_int_equal(WRG_PAGE_SIZE / sizeof(grant_status_t), WRG_GNTTAB_STATUS_FRAME);
@@ -116,7 +109,6 @@ static void reserved_refs__0_to_7_are_never_given(void **state)
 {
     struct wrg_slots *refs = &t.front->gnttab.refs;
 
-    (void)state;
     assert_int_equal(GNTTAB_NR_RESERVED_ENTRIES, WRG_GNTTAB_RESERVED);
     assert_int_equal(GNTTAB_RESERVED_CONSOLE, 0);
     assert_int_equal(GNTTAB_RESERVED_XENSTORE, 1);

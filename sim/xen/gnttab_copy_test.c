@@ -33,7 +33,6 @@ static void copy__both_ways(void **state)
     uint32_t theirs = page_of(t.front, 1), ours = page_of(t.back, 1);
     uint32_t gref = grant_page(t.front, WRG_DOM_BACK, theirs, false);
 
-    (void)state;
     memset(bytes_of(t.front, theirs), 5, 512);
     assert_int_equal(copy((struct wrg_gnttab_copy_op){ .source_is_gref = true,
                                                        .source = gref,
@@ -79,7 +78,6 @@ static void copy__every_status(void **state)
         { { true, true, ro, rw, 0, 0, 1, 0 }, GNTST_okay },
     };
 
-    (void)state;
     unmap_page(t.back, dead);
     for (size_t i = 0; i < WRG_ARRAY_LEN(cases); i++)
         assert_int_equal(copy(cases[i].op), cases[i].status);
@@ -92,7 +90,6 @@ static void copy_from_unknown_domain__bad_domain(void **state)
     };
     struct wrg_gnttab_copy args = { .domid = 77, .count = 1, .ops = &op };
 
-    (void)state;
     assert_int_equal(wrg_gnttab_copy(&t.xen, t.back, &args), 0);
     assert_int_equal(op.status, GNTST_bad_domain);
 }
@@ -105,7 +102,6 @@ static void copy_while_mapped__fine_and_mapping_stays(void **state)
     };
     struct wrg_gnttab_copy args = { .domid = WRG_DOM_FRONT, .count = 1, .ops = &op };
 
-    (void)state;
     uint32_t mapped = back_maps(gref, false);
     assert_int_equal(wrg_gnttab_copy(&t.xen, t.back, &args), 0);
     assert_int_equal(op.status, GNTST_okay);
@@ -122,7 +118,6 @@ static void copy_with_pages_of_somebody_else__permission_denied(void **state)
         .domid = WRG_DOM_FRONT, .count = 1, .ops = &op, .pages_domid = WRG_DOM_STRANGER
     };
 
-    (void)state;
     assert_int_equal(wrg_gnttab_copy(&t.xen, t.back, &args), 0);
     assert_int_equal(op.status, GNTST_permission_denied);
     assert_int_equal(t.front->gnttab.pinned, 0);
@@ -141,7 +136,6 @@ static void copy_batch__entries_fail_one_by_one(void **state)
     struct wrg_gnttab_copy args = { .domid = WRG_DOM_FRONT, .count = 4, .ops = ops };
     static const int16_t want[] = { GNTST_okay, GNTST_bad_gntref, GNTST_bad_copy_arg, GNTST_okay };
 
-    (void)state;
     assert_int_equal(wrg_gnttab_copy(&t.xen, t.back, &args), 0);
     for (unsigned i = 0; i < 4; i++)
         assert_int_equal(ops[i].status, want[i]);
@@ -153,7 +147,6 @@ static void copy_of_version_1_with_sub_page_flag__whole_page(void **state)
     uint32_t gref = granted(false);
     struct wrg_grant_entry entry = entry_of(gref);
 
-    (void)state;
     entry.flags |= GTF_sub_page;
     wrg_gnttab_poke(&t.xen, t.front, gref, &entry);
     assert_int_equal(
@@ -180,7 +173,6 @@ static void copy_of_fresh_memory__the_event_tells(void **state)
     };
     struct wrg_gnttab_copy_op from = { .source_is_gref = true, .source = gref, .dest = fresh };
 
-    (void)state;
     assert_int_equal(copy(to), GNTST_okay);
     assert_true(flags_of_last_copy() == (UINT64_C(1) << 40 | UINT64_C(1) << 48));
     memset(bytes_of(t.back, fresh), 7, 64);
@@ -197,7 +189,6 @@ static void copy_fault__its_status(void **state)
         .site = WRG_FAULT_GNTTAB_COPY, .nth = 1, .count = 1, .status = GNTST_bad_copy_arg
     };
 
-    (void)state;
     assert_true(wrg_fault_add(&t.fault, &rule));
     wrg_fault_enable(&t.fault, true);
     assert_int_equal(copy((struct wrg_gnttab_copy_op){ .source_is_gref = true,

@@ -52,7 +52,6 @@ static void map_neither_for_device_nor_host__bad_gntref(void **state)
 {
     uint32_t gref = granted(false);
 
-    (void)state;
     assert_int_equal(map_as(gref, true, GNTMAP_contains_pte).status, GNTST_bad_gntref);
     assert_int_equal(map_as(gref, true, GNTMAP_readonly | 0x40).status, GNTST_bad_gntref);
     assert_int_equal(t.back->mappings.taken, 0);
@@ -65,7 +64,6 @@ static void counters_of_device_and_host__full_one_by_one(void **state)
     static const uint16_t kinds[] = { GNTMAP_host_map, GNTMAP_device_map };
     uint32_t gref = granted(false);
 
-    (void)state;
     for (unsigned k = 0; k < 4; k++) {
         uint16_t flags = kinds[k / 2];
         bool readonly = k % 2;
@@ -81,7 +79,6 @@ static void unmap_of_one_part__handle_lives_until_both_are_gone(void **state)
     uint32_t gref = granted(false);
     struct map_result both = map_as(gref, false, GNTMAP_device_map | GNTMAP_host_map);
 
-    (void)state;
     assert_int_equal(both.status, GNTST_okay);
     unmap_part(both.page, GNTMAP_host_map);
     assert_int_equal(violation(), WRG_RULE_CLEAN);
@@ -103,7 +100,6 @@ static void entry_changes_four_times__mapped_at_the_fifth(void **state)
 {
     uint32_t gref = granted(false);
 
-    (void)state;
     t.front->gnttab.flip = (struct wrg_grant_flip){ .gref = gref, .times = 4, .mask = HARMLESS };
     assert_int_equal(map_status(gref, false), GNTST_okay);
     assert_int_equal(t.front->gnttab.flip.times, 0);
@@ -113,7 +109,6 @@ static void entry_changes_five_times__general_error(void **state)
 {
     uint32_t gref = granted(false), other = granted(false);
 
-    (void)state;
     t.front->gnttab.flip = (struct wrg_grant_flip){ .gref = gref, .times = 5, .mask = HARMLESS };
     assert_int_equal(map_status(other, false), GNTST_okay); /* it is not that one */
     assert_int_equal(map_status(gref, false), GNTST_general_error);
@@ -125,7 +120,6 @@ static void entry_becomes_readonly_under_the_map__general_error(void **state)
 {
     uint32_t gref = granted(false);
 
-    (void)state;
     t.front->gnttab.flip =
         (struct wrg_grant_flip){ .gref = gref, .times = 1, .mask = GTF_readonly };
     assert_int_equal(map_status(gref, false), GNTST_general_error);
@@ -138,7 +132,6 @@ static void bits_wiped_while_pinned__set_again_by_the_next_first_pin_only(void *
     uint32_t mapped = back_maps(gref, true);
     struct wrg_grant_entry entry = entry_of(gref);
 
-    (void)state;
     entry.flags &= (uint16_t)~IN_USE;
     wrg_gnttab_poke(&t.xen, t.front, gref, &entry);
     uint32_t second = back_maps(gref, true);
@@ -158,7 +151,6 @@ static void batch_of_all_kinds__each_entry_its_own_status(void **state)
     static const int16_t want[] = { GNTST_okay, GNTST_bad_gntref,    GNTST_general_error,
                                     GNTST_okay, GNTST_general_error, GNTST_okay };
 
-    (void)state;
     assert_int_equal(end_grant(t.front, revoked), 0);
     for (unsigned quiet = 0; quiet < 2; quiet++) {
         t.trace.on = !quiet;
@@ -177,7 +169,6 @@ static void i1__page_freed_while_pinned_is_told(void **state)
 {
     uint32_t page = page_of(t.front, 1);
 
-    (void)state;
     back_maps(grant_page(t.front, WRG_DOM_BACK, page, false), false);
     forget_events();
     wrg_xen_page_free(&t.xen, t.front, page, 1);
@@ -194,14 +185,12 @@ static void i2__no_map_after_a_revoke(void **state)
         assert_int_equal(end_grant(t.front, gref), 0);
         assert_int_equal(map_status(gref, true), GNTST_general_error);
     }
-    (void)state;
 }
 
 static void i3__grantee_only(void **state)
 {
     uint32_t gref = granted(false);
 
-    (void)state;
     assert_int_equal(map_gref(t.stranger, WRG_DOM_FRONT, gref, true).status, GNTST_general_error);
     assert_int_equal(map_gref(t.front, WRG_DOM_FRONT, gref, true).status, GNTST_general_error);
     back_maps(gref, true);
@@ -220,7 +209,6 @@ static void i4__readonly_is_never_written(void **state)
     };
     struct wrg_gnttab_copy copy = { .domid = WRG_DOM_FRONT, .count = 1, .ops = &op };
 
-    (void)state;
     memset(bytes_of(t.back, op.source), 9, 4);
     assert_int_equal(map_status(gref, false), GNTST_general_error);
     assert_int_equal(wrg_gnttab_copy(&t.xen, t.back, &copy), 0);
@@ -237,7 +225,6 @@ static void i5__pins_are_live_handles(void **state)
     uint32_t pages[64], live = 0;
     unsigned seed = 5;
 
-    (void)state;
     for (unsigned i = 0; i < 2000; i++) {
         seed = seed * 1103515245 + 12345;
         unsigned roll = seed >> 16;
@@ -265,7 +252,6 @@ static void i6__handle_is_unique_and_valid_once(void **state)
     uint32_t gref = granted(false);
     uint32_t seen[200];
 
-    (void)state;
     for (unsigned i = 0; i < 200; i++) {
         seen[i] = back_maps(gref, false);
         for (unsigned k = 0; k < i; k++)
@@ -282,7 +268,6 @@ static void i7__death_releases_mappings(void **state)
 {
     uint32_t grefs[3] = { granted(false), granted(false), granted(true) };
 
-    (void)state;
     for (unsigned i = 0; i < 3; i++)
         back_maps(grefs[i], i == 2);
     wrg_xen_kill_domain(&t.xen, WRG_DOM_BACK);
@@ -306,7 +291,6 @@ static void i8__ref_reused_at_pin_zero_only(void **state)
         assert_int_equal(end_grant(t.front, gref), 0);
         assert_int_equal(end_grant(t.front, next), 0);
     }
-    (void)state;
 }
 
 int main(void)

@@ -325,7 +325,6 @@ static void refs_on_both_sides_of_a_border__both_frames_marked(void **state)
     const struct wrg_memory *mem = &t.xen.memory;
     uint32_t page = page_of(t.front, RUN), grefs[RUN], last = 0;
 
-    (void)state;
     while (last + 1 < WRG_GNTTAB_PER_FRAME - 24) /* so many fit into the first frame */
         last = grant_page(t.front, WRG_DOM_BACK, page, false);
     grant_all(page, grefs); /* the table grows */
@@ -343,7 +342,6 @@ static void entries_of_refs_nobody_took__not_ended(void **state)
     uint32_t page = page_of(t.front, RUN), grefs[RUN], others[RUN];
     struct wrg_gnttab_end end = { .count = RUN, .grefs = others };
 
-    (void)state;
     grant_all(page, grefs);
     for (uint32_t i = 0; i < RUN; i++) {
         struct wrg_grant_entry entry;
@@ -361,7 +359,6 @@ static void handles_of_the_next_mappings__not_unmapped(void **state)
 {
     uint32_t grefs[RUN], pages[RUN];
 
-    (void)state;
     grant_all(page_of(t.front, RUN), grefs);
     for (uint32_t round = 0; round < 3; round++) { /* from the second on, slots have handles */
         map_all(grefs, pages);
@@ -380,7 +377,6 @@ static void handles_of_slots_that_are_free__not_unmapped(void **state)
 {
     uint32_t grefs[2][RUN], pages[2][RUN];
 
-    (void)state;
     grant_all(page_of(t.front, RUN), grefs[0]);
     grant_all(page_of(t.front, RUN), grefs[1]);
     map_all(grefs[0], pages[0]);
@@ -399,7 +395,6 @@ static void last_handle_of_a_slot__first_one_follows(void **state)
 {
     uint32_t grefs[RUN], pages[RUN];
 
-    (void)state;
     grant_all(page_of(t.front, RUN), grefs);
     for (uint32_t round = 0; round < 1u << (32 - WRG_VIEW_BITS); round++) {
         map_all(grefs, pages);
@@ -413,7 +408,6 @@ static void entries_with_other_frames__nothing_taken_from_those(void **state)
     uint32_t page = page_of(t.front, 2 * RUN), grefs[RUN];
     struct wrg_gnttab_end end = { .count = RUN, .grefs = grefs };
 
-    (void)state;
     grant_all(page, grefs);
     for (uint32_t i = 0; i < RUN; i++) {
         struct wrg_grant_entry entry;
@@ -441,7 +435,6 @@ static void pages_that_are_gone__not_granted(void **state)
 {
     uint32_t first = page_of(t.front, RUN), pages[RUN];
 
-    (void)state;
     t.trace.on = false;
     wrg_xen_page_free(&t.xen, t.front, first, RUN);
     for (uint32_t i = 0; i < RUN; i++)
@@ -460,7 +453,6 @@ static void pages_granted_twice__each_ref_is_let_go(void **state)
 {
     uint32_t page = page_of(t.front, RUN), grefs[2][RUN], pages[2][RUN];
 
-    (void)state;
     grant_all(page, grefs[0]);
     grant_all(page, grefs[1]);
     for (uint32_t i = 5; i < RUN; i++) {

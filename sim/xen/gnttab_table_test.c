@@ -38,7 +38,6 @@ static void fresh_table__one_frame(void **state)
 {
     struct wrg_gnttab_query q = query(WRG_DOM_FRONT);
 
-    (void)state;
     assert_int_equal(q.status, GNTST_okay);
     assert_int_equal(q.version, 1);
     assert_int_equal(q.frames, 1);
@@ -51,7 +50,6 @@ static void more_grants_than_a_frame_holds__table_grows(void **state)
 {
     uint32_t last = 0, taken = t.front->own.taken;
 
-    (void)state;
     assert_int_equal(grant_many(t.front, 512, &last), 512);
     assert_int_equal(last, WRG_GNTTAB_RESERVED + 511);
     assert_int_equal(query(WRG_DOM_FRONT).frames, 2);
@@ -66,7 +64,6 @@ static void batch_over_the_end_of_the_table__one_run_of_refs(void **state)
         .domid = WRG_DOM_BACK, .count = 1200, .pages = pages, .grefs = grefs
     };
 
-    (void)state;
     pages[0] = page_of(t.front, 1);
     for (uint32_t i = 1; i < 1200; i++)
         pages[i] = pages[0];
@@ -80,7 +77,6 @@ static void max_frames_are_full__enospc(void **state)
 {
     uint32_t last = 0;
 
-    (void)state;
     t.trace.on = false; /* 32768 grants are too many to keep */
     assert_int_equal(grant_many(t.front, 40000, &last), 64 * 512 - WRG_GNTTAB_RESERVED);
     assert_int_equal(last, 64 * 512 - 1);
@@ -92,7 +88,6 @@ static void table_of_version_2__half_as_many_refs_a_frame(void **state)
 {
     uint32_t last = 0;
 
-    (void)state;
     set_version(2);
     t.trace.on = false;
     assert_int_equal(map_gref(t.back, WRG_DOM_FRONT, 256, true).status, GNTST_bad_gntref);
@@ -104,7 +99,6 @@ static void table_of_version_2__half_as_many_refs_a_frame(void **state)
 
 static void query_of_unknown_domain__bad_domain(void **state)
 {
-    (void)state;
     assert_int_equal(query(77).status, GNTST_bad_domain);
 }
 
@@ -112,7 +106,6 @@ static void query_of_unknown_domain__bad_domain(void **state)
 
 static void set_version_to_none_there_is__einval(void **state)
 {
-    (void)state;
     assert_int_equal(wrg_gnttab_set_version(&t.xen, t.front, 0), -EINVAL);
     assert_int_equal(wrg_gnttab_set_version(&t.xen, t.front, 3), -EINVAL);
     assert_int_equal(query(WRG_DOM_FRONT).version, 1);
@@ -124,7 +117,6 @@ static void set_version_while_mapped__ebusy_and_nothing_changed(void **state)
     uint32_t mapped = back_maps(gref, true);
     struct wrg_grant_entry entry;
 
-    (void)state;
     assert_int_equal(wrg_gnttab_set_version(&t.xen, t.front, 2), -EBUSY);
     assert_int_equal(query(WRG_DOM_FRONT).version, 1);
     assert_true(wrg_gnttab_peek(&t.xen, t.front, gref, &entry));
@@ -141,7 +133,6 @@ static void set_version_while_a_reserved_ref_is_mapped__ok_only_for_plain_grants
     const struct wrg_grant_entry plain = { GTF_permit_access, WRG_DOM_BACK, frame };
     const struct wrg_grant_entry transfer = { GTF_accept_transfer, WRG_DOM_BACK, frame };
 
-    (void)state;
     wrg_gnttab_poke(&t.xen, t.front, 1, &plain);
     wrg_gnttab_poke(&t.xen, t.front, 2, &transfer);
     assert_int_equal(wrg_gnttab_set_version(&t.xen, t.front, 2), -EINVAL);
@@ -159,7 +150,6 @@ static void set_version__reserved_refs_stay_the_others_go(void **state)
                                              frame_of(t.front, page) };
     uint32_t gref = grant_page(t.front, WRG_DOM_BACK, page, false);
 
-    (void)state;
     wrg_gnttab_poke(&t.xen, t.front, 0, &console);
     for (uint32_t version = 2; version >= 1; version--) {
         set_version(version);
@@ -178,7 +168,6 @@ static void status_frames__as_many_as_the_table_needs(void **state)
     uint32_t frames[8] = { 0 }, last = 0;
     struct wrg_gnttab_status_frames args = { .domid = WRG_DOM_FRONT, .count = 1, .frames = frames };
 
-    (void)state;
     wrg_gnttab_status_frames(&t.xen, &args);
     assert_int_equal(args.status, GNTST_general_error); /* version 1 has none */
     set_version(2);
@@ -201,7 +190,6 @@ static void status_frames_of_unknown_domain__bad_domain(void **state)
 {
     struct wrg_gnttab_status_frames args = { .domid = 99 };
 
-    (void)state;
     wrg_gnttab_status_frames(&t.xen, &args);
     assert_int_equal(args.status, GNTST_bad_domain);
 }
@@ -212,7 +200,6 @@ static void restore__version_and_size_at_save(void **state)
 {
     uint32_t last = 0;
 
-    (void)state;
     set_version(2);
     uint32_t gref = grant_page(t.front, WRG_DOM_BACK, page_of(t.front, 1), false);
     struct wrg_xen_saved *saved = wrg_xen_save(&t.xen);

@@ -35,7 +35,6 @@ static void grant__entry_as_xen_reads_it(void **state)
     uint32_t gref = grant_page(t.front, WRG_DOM_BACK, page, true);
     struct wrg_grant_entry entry = entry_of(gref);
 
-    (void)state;
     assert_int_equal(gref, WRG_GNTTAB_RESERVED); /* the lowest that is not reserved */
     assert_int_equal(entry.flags, GTF_permit_access | GTF_readonly);
     assert_int_equal(entry.domid, WRG_DOM_BACK);
@@ -52,7 +51,6 @@ static void grant_of_page_not_owned__einval_and_nothing_taken(void **state)
         .domid = WRG_DOM_BACK, .count = 2, .pages = pages, .grefs = grefs
     };
 
-    (void)state;
     assert_int_equal(wrg_gnttab_grant(&t.xen, t.front, &args), -EINVAL);
     assert_int_equal(t.front->gnttab.given, 0);
     assert_int_equal(granted(false), WRG_GNTTAB_RESERVED);
@@ -67,7 +65,6 @@ static void refs_used_up__enospc_and_none_of_the_batch(void **state)
                                      .grefs = grefs,
                                      .count = WRG_GNTTAB_PER_FRAME - WRG_GNTTAB_RESERVED - 1 };
 
-    (void)state;
     for (uint32_t i = 0; i < WRG_GNTTAB_PER_FRAME; i++)
         pages[i] = page;
     assert_int_equal(wrg_gnttab_grant(&t.xen, t.stranger, &args), 0);
@@ -82,7 +79,6 @@ static void end_of_unused__revoked_and_ref_reused(void **state)
 {
     uint32_t gref = granted(false);
 
-    (void)state;
     assert_int_equal(end_grant(t.front, gref), 0);
     assert_int_equal(entry_of(gref).flags, 0);
     assert_int_equal(t.front->gnttab.given, 0);
@@ -96,7 +92,6 @@ static void end_while_mapped__still_in_use_and_unchanged(void **state)
     uint32_t page = back_maps(gref, false);
     struct wrg_grant_entry before = entry_of(gref);
 
-    (void)state;
     forget_events();
     assert_int_equal(end_grant(t.front, gref), 1);
     struct wrg_grant_entry after = entry_of(gref);
@@ -113,7 +108,6 @@ static void end_of_batch_partly_in_use__keeps_those_and_counts_them(void **state
     uint32_t grefs[3] = { given[0], given[1], given[2] };
     struct wrg_gnttab_end args = { .count = 3, .grefs = grefs };
 
-    (void)state;
     uint32_t mapped = back_maps(grefs[1], true);
     wrg_gnttab_end(&t.xen, t.front, &args);
     assert_int_equal(args.still_in_use, 1);
@@ -137,7 +131,6 @@ static void end_of_ref_not_given__mem_001(void **state)
     uint32_t gref = granted(false);
     const uint32_t bad[] = { gref, 0, 1, WRG_GNTTAB_RESERVED - 1, 4000, WRG_NO_GREF - 1 };
 
-    (void)state;
     assert_int_equal(end_grant(t.front, gref), 0);
     for (size_t i = 0; i < WRG_ARRAY_LEN(bad); i++) {
         forget_events();
@@ -150,7 +143,6 @@ static void grant_of_page_with_secret__event_tells(void **state)
 {
     uint32_t page = wrg_xen_page_alloc(&t.xen, t.front, 1, WRG_FILL_SECRET);
 
-    (void)state;
     forget_events();
     grant_page(t.front, WRG_DOM_BACK, page, true);
     grant_page(t.front, WRG_DOM_BACK, page_of(t.front, 1), true);
@@ -165,7 +157,6 @@ static void map__okay_and_same_bytes(void **state)
     uint32_t page = page_of(t.front, 1);
     uint32_t gref = grant_page(t.front, WRG_DOM_BACK, page, false);
 
-    (void)state;
     forget_events();
     uint32_t mapped = back_maps(gref, false);
     assert_ptr_equal(bytes_of(t.back, mapped), bytes_of(t.front, page));
@@ -181,7 +172,6 @@ static void map_from_unknown_domain__bad_domain(void **state)
 {
     uint32_t gref = granted(false);
 
-    (void)state;
     assert_int_equal(map_gref(t.back, WRG_DOMAINS, gref, false).status, GNTST_bad_domain);
     assert_int_equal(map_gref(t.back, 0x7ff0, gref, false).status, GNTST_bad_domain);
     wrg_xen_kill_domain(&t.xen, WRG_DOM_FRONT);
@@ -190,7 +180,6 @@ static void map_from_unknown_domain__bad_domain(void **state)
 
 static void map_of_ref_beyond_the_table__bad_gntref(void **state)
 {
-    (void)state;
     assert_int_equal(map_status(wrg_gnttab_size(&t.front->gnttab), false), GNTST_bad_gntref);
     assert_int_equal(map_status(UINT32_MAX, false), GNTST_bad_gntref);
     assert_int_equal(map_status(wrg_gnttab_size(&t.front->gnttab) - 1, false),
@@ -204,7 +193,6 @@ static void map_of_entry_that_permits_not__general_error(void **state)
     static const uint16_t flags[] = { GTF_invalid, GTF_accept_transfer, GTF_transitive,
                                       GTF_permit_access | GTF_sub_page };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(flags); i++) {
         struct wrg_grant_entry entry = good;
         entry.flags = flags[i];
@@ -219,7 +207,6 @@ static void map_by_another_than_the_grantee__general_error(void **state)
 {
     uint32_t gref = granted(false);
 
-    (void)state;
     assert_int_equal(map_gref(t.stranger, WRG_DOM_FRONT, gref, true).status, GNTST_general_error);
     back_maps(gref, false);
     /* Pinned: the recorded grantee counts, not what the entry says now. */
@@ -234,7 +221,6 @@ static void map_for_writing_of_readonly_entry__general_error(void **state)
 {
     uint32_t gref = granted(true);
 
-    (void)state;
     assert_int_equal(map_status(gref, false), GNTST_general_error);
     assert_int_equal(map_status(gref, true), GNTST_okay);
     /* Also while it is pinned for reading. */
@@ -247,7 +233,6 @@ static void map_of_frame_not_owned__bad_page(void **state)
     const uint32_t frames[] = { t.back->first_frame, t.stranger->first_frame, 0, UINT32_MAX,
                                 t.front->first_frame + t.front->nframes };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(frames); i++) {
         struct wrg_grant_entry entry = entry_of(gref);
         entry.frame = frames[i];
@@ -261,7 +246,6 @@ static void maptrack_used_up__no_space(void **state)
     uint32_t few = t.stranger->nviews - t.stranger->nframes;
     uint32_t gref = grant_page(t.front, WRG_DOM_STRANGER, page_of(t.front, 1), false);
 
-    (void)state;
     for (uint32_t i = 0; i < few; i++)
         assert_int_equal(map_gref(t.stranger, WRG_DOM_FRONT, gref, true).status, GNTST_okay);
     assert_int_equal(map_gref(t.stranger, WRG_DOM_FRONT, gref, true).status, GNTST_no_space);
@@ -271,7 +255,6 @@ static void map_number_129_of_a_kind__general_error(void **state)
 {
     uint32_t gref = granted(false);
 
-    (void)state;
     for (uint32_t i = 0; i < WRG_GNTTAB_PINS_MAX; i++)
         assert_int_equal(map_status(gref, true), GNTST_okay);
     assert_int_equal(map_status(gref, true), GNTST_general_error);
@@ -289,7 +272,6 @@ static void fault_in_batch__that_entry_alone(void **state)
     struct wrg_gnttab_map_op ops[3];
     struct wrg_gnttab_map args = { .domid = WRG_DOM_FRONT, .count = 3, .ops = ops };
 
-    (void)state;
     for (unsigned i = 0; i < 3; i++)
         ops[i].gref = granted(false);
     assert_true(wrg_fault_add(&t.fault, &rule));
@@ -312,7 +294,6 @@ static void in_use_bits__follow_the_kinds_of_mappings(void **state)
     uint32_t gref = granted(false);
     uint32_t reader = back_maps(gref, true);
 
-    (void)state;
     assert_int_equal(entry_of(gref).flags & IN_USE, GTF_reading);
     uint32_t writer = back_maps(gref, false);
     assert_int_equal(entry_of(gref).flags & IN_USE, IN_USE);
@@ -335,7 +316,6 @@ static void entry_edited_while_pinned__recorded_frame_counts(void **state)
     uint32_t gref = grant_page(t.front, WRG_DOM_BACK, page, false);
     uint32_t first = back_maps(gref, true);
 
-    (void)state;
     struct wrg_grant_entry entry = entry_of(gref);
     entry.frame = frame_of(t.front, other);
     entry.flags = GTF_invalid;
@@ -356,7 +336,6 @@ static void readonly_set_while_pinned_for_writing__write_maps_go_on(void **state
     uint32_t writer = back_maps(gref, false);
     struct wrg_grant_entry entry = entry_of(gref);
 
-    (void)state;
     entry.flags |= GTF_readonly;
     poke(gref, entry);
     uint32_t second = back_maps(gref, false);
@@ -375,7 +354,6 @@ static void unmap_twice__gnt_001_and_pins_stay_right(void **state)
     uint32_t gref = granted(false);
     uint32_t a = back_maps(gref, false), b = back_maps(gref, false);
 
-    (void)state;
     unmap_page(t.back, a);
     forget_events();
     unmap_page(t.back, a);
@@ -390,7 +368,6 @@ static void unmap_of_handles_never_given__gnt_001(void **state)
     const uint32_t bad[] = { WRG_NO_PAGE, UINT32_MAX, page_of(t.back, 1), t.back->nframes,
                              (1u << WRG_VIEW_BITS) | t.back->nframes };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(bad); i++) {
         forget_events();
         unmap_page(t.back, bad[i]);
@@ -403,7 +380,6 @@ static void mapping_slot_reused__old_handle_stays_dead(void **state)
     uint32_t gref = granted(false);
     uint32_t old = back_maps(gref, false);
 
-    (void)state;
     unmap_page(t.back, old);
     uint32_t fresh = back_maps(gref, false);
     assert_int_equal(fresh & WRG_VIEW_MASK, old & WRG_VIEW_MASK);
@@ -415,7 +391,6 @@ static void domain_dies__its_mappings_are_released(void **state)
 {
     uint32_t grefs[2] = { granted(false), granted(true) };
 
-    (void)state;
     back_maps(grefs[0], false);
     back_maps(grefs[1], true);
     wrg_xen_kill_domain(&t.xen, WRG_DOM_BACK);
@@ -434,7 +409,6 @@ static void window__neighbouring_handles(void **state)
     };
     uint32_t single = back_maps(granted(false), false);
 
-    (void)state;
     unmap_page(t.back, single); /* so that generations in the window differ */
     for (unsigned i = 0; i < 16; i++)
         ops[i].gref = granted(false);
@@ -451,7 +425,6 @@ static void window_with_one_bad_entry__none_mapped(void **state)
     struct wrg_gnttab_map_op ops[4];
     struct wrg_gnttab_map args = { .domid = WRG_DOM_FRONT, .contiguous = true, .ops = ops };
 
-    (void)state;
     for (uint32_t bad = 0; bad < 4; bad++) {
         for (uint32_t i = 0; i < 4; i++)
             ops[i].gref = i == bad ? UINT32_MAX : granted(false);

@@ -55,7 +55,6 @@ static void grant__sixteen_bytes_with_the_frame_at_eight(void **state)
     uint32_t gref = grant_page(t.front, WRG_DOM_BACK, page, true);
     const grant_entry_v2_t *theirs = (const grant_entry_v2_t *)(const void *)entry(gref);
 
-    (void)state;
     assert_int_equal(sizeof(*theirs), 16);
     assert_int_equal(theirs->hdr.flags, GTF_permit_access | GTF_readonly);
     assert_int_equal(theirs->hdr.domid, WRG_DOM_BACK);
@@ -71,7 +70,6 @@ static void map__every_status(void **state)
     uint32_t rw = granted(false), ro = granted(true), other = granted(false);
     uint32_t sub = granted(false), transitive = granted(false), far = granted(false);
 
-    (void)state;
     entry(other)->domid = WRG_DOM_STRANGER;
     entry(sub)->flags |= GTF_sub_page;
     entry(transitive)->flags = GTF_transitive;
@@ -94,7 +92,6 @@ static void in_use__noted_in_the_status_and_not_in_the_entry(void **state)
     uint32_t gref = granted(false);
     uint32_t reader = back_maps(gref, true);
 
-    (void)state;
     assert_int_equal(in_use(gref), GTF_reading);
     uint32_t writer = back_maps(gref, false);
     assert_int_equal(in_use(gref), IN_USE);
@@ -111,7 +108,6 @@ static void edit_of_a_pinned_entry__recorded_frame_counts(void **state)
     uint32_t gref = grant_page(t.front, WRG_DOM_BACK, page, false);
     uint32_t mapped = back_maps(gref, true);
 
-    (void)state;
     entry(gref)->frame = frame_of(t.front, other);
     entry(gref)->domid = WRG_DOM_STRANGER;
     uint32_t second = back_maps(gref, true);
@@ -128,7 +124,6 @@ static void flags_change_between_status_and_second_look__general_error_and_statu
 {
     uint32_t gref = granted(false);
 
-    (void)state;
     t.front->gnttab.flip = (struct wrg_grant_flip){ .gref = gref, .times = 1, .mask = 1 };
     assert_int_equal(map_status(gref, true), GNTST_general_error);
     assert_int_equal(in_use(gref), 0);
@@ -148,7 +143,6 @@ static void end_of_unused__revoked_and_ref_reused(void **state)
 {
     uint32_t gref = granted(false);
 
-    (void)state;
     assert_int_equal(end_grant(t.front, gref), 0);
     assert_int_equal(entry(gref)->flags, 0);
     assert_int_equal(t.front->gnttab.given, 0);
@@ -160,7 +154,6 @@ static void end_while_mapped__still_in_use_but_no_new_map(void **state)
     uint32_t gref = granted(false);
     uint32_t mapped = back_maps(gref, true);
 
-    (void)state;
     assert_int_equal(end_grant(t.front, gref), 1);
     assert_int_equal(entry(gref)->flags, 0);
     assert_int_equal(in_use(gref), GTF_reading);
@@ -178,7 +171,6 @@ static void copy_of_a_sub_page__within_its_bounds_only(void **state)
 {
     uint32_t gref = granted(false);
 
-    (void)state;
     entry(gref)->flags |= GTF_sub_page;
     entry(gref)->off = 512;
     entry(gref)->len = 1024;
@@ -196,7 +188,6 @@ static void copy_of_a_transitive_grant__refused(void **state)
 {
     uint32_t gref = granted(false);
 
-    (void)state;
     entry(gref)->flags = GTF_transitive;
     assert_int_equal(copy_from(gref, 0, 1), GNTST_general_error);
     assert_int_equal(in_use(gref), 0);
@@ -206,7 +197,6 @@ static void domain_dies__its_mappings_are_released(void **state)
 {
     uint32_t gref = granted(false);
 
-    (void)state;
     back_maps(gref, false);
     wrg_xen_kill_domain(&t.xen, WRG_DOM_BACK);
     assert_int_equal(in_use(gref), 0);

@@ -43,7 +43,6 @@ static void slot_read_twice__flagged_with_its_request(void **state)
 {
     uint8_t slot[112];
 
-    (void)state;
     back_loads(r.back, WRG_WIRE_RING, slot, sizeof(slot));
     assert_int_equal(wrg_event_class(last_load()), WRG_SHARED_RING_SLOT);
     assert_int_equal(wrg_event_flag(last_load()), 0);
@@ -64,7 +63,6 @@ static void response_published__next_lap_is_no_double_fetch(void **state)
                                   .buf = &index,
                                   .order = WRG_ORDER_RELEASE };
 
-    (void)state;
     back_loads(r.back, WRG_WIRE_RING, slot, sizeof(slot));
     wrg_xen_access(&t.xen, t.back, &publish);
     assert_int_equal(wrg_event_class(&nth_event(WRG_EV_STORE, 0)->ev), WRG_SHARED_RING_INDEX);
@@ -83,7 +81,6 @@ static void indirect_page_mapped_after_its_request__double_fetch_is_seen(void **
     uint8_t slot[112] = { 0 };
     uint8_t segment[8];
 
-    (void)state;
     (void)wrg_wire_put_request(WRG_ABI_X86_64, &request, slot);
     wrg_xen_patch(&t.xen, r.frame, WRG_WIRE_RING, slot, sizeof(slot));
     back_loads(r.back, WRG_WIRE_RING, slot, sizeof(slot));
@@ -124,7 +121,6 @@ static void tamper_case(uint8_t mode, uint64_t value, uint32_t want)
 
 static void tamper__changes_memory_just_before_the_fetch(void **state)
 {
-    (void)state;
     tamper_case(0, 0xdeadbeef, 0xdeadbeef);
     assert_int_equal(count_events(WRG_EV_TAMPER), 1);
     assert_int_equal(nth_event(WRG_EV_TAMPER, 0)->ev.a, r.frame);
@@ -137,7 +133,6 @@ static void tamper_beyond_the_page__stays_unfired(void **state)
 {
     uint8_t buf[16];
 
-    (void)state;
     t.xen.fetch.ntampers = 1;
     t.xen.fetch.tampers[0] = (struct wrg_tamper){ .request = 1, .fetch = 1, .off = 4095, .len = 2 };
     t.xen.fetch.tamper_on = true;
@@ -151,7 +146,6 @@ static void peek_and_patch__leave_no_marks(void **state)
 {
     uint8_t buf[8];
 
-    (void)state;
     wrg_xen_peek(&t.xen, r.frame, WRG_WIRE_RING, buf, sizeof(buf));
     wrg_xen_patch(&t.xen, r.frame, WRG_WIRE_RING, buf, sizeof(buf));
     assert_int_equal(t.nseen, 0);
@@ -163,7 +157,6 @@ static void peek_and_patch__leave_no_marks(void **state)
 
 static void dead_domain__gone_for_everybody(void **state)
 {
-    (void)state;
     assert_ptr_equal(wrg_xen_domain(&t.xen, WRG_DOM_BACK), t.back);
     wrg_xen_kill_domain(&t.xen, WRG_DOM_BACK);
     assert_null(wrg_xen_domain(&t.xen, WRG_DOM_BACK));
@@ -183,7 +176,6 @@ static void loop(void *arg)
 
 static void kill_back(void *arg)
 {
-    (void)arg;
     for (unsigned i = 0; i < 10; i++)
         wrg_sched_yield(&t.sched);
     wrg_xen_kill_domain(&t.xen, WRG_DOM_BACK);
@@ -195,7 +187,6 @@ static void domain_dies__its_tasks_never_run_again(void **state)
     const struct wrg_task_args victim = { .fn = loop, .arg = &ran, .role = WRG_ROLE_BACK };
     const struct wrg_task_args killer = { .fn = kill_back, .role = WRG_ROLE_TOOLSTACK };
 
-    (void)state;
     assert_true(wrg_sched_task_create(&t.sched, &victim) >= 0);
     assert_true(wrg_sched_task_create(&t.sched, &killer) >= 0);
     assert_int_equal(wrg_sched_run(&t.sched), WRG_SCHED_IDLE);
@@ -209,7 +200,6 @@ static void unknown_domid__no_domain(void **state)
     volatile uint16_t next = WRG_DOMAINS;
     volatile uint16_t reserved = 0x7ff0;
 
-    (void)state;
     assert_null(wrg_xen_domain(&t.xen, next));
     assert_null(wrg_xen_domain(&t.xen, reserved));
 }
@@ -219,9 +209,6 @@ static void unknown_domid__no_domain(void **state)
 static void report_first_load(void *ctx, const struct wrg_event *ev, const void *payload,
                               uint32_t len)
 {
-    (void)ctx;
-    (void)payload;
-    (void)len;
     wrg_trace_report(&t.trace, WRG_RULE_GNT_001, ev, "planted");
 }
 
@@ -240,7 +227,6 @@ static void finding_in_a_task__ends_the_run_there(void **state)
                                         .arg = &went_on,
                                         .role = WRG_ROLE_BACK };
 
-    (void)state;
     wrg_trace_subscribe(&t.trace, WRG_EV_LOAD, report_first_load, NULL);
     int id = wrg_sched_task_create(&t.sched, &task);
     assert_true(id >= 0);
@@ -253,7 +239,6 @@ static void finding_in_a_task__ends_the_run_there(void **state)
 
 static void too_much_in_use__no_snapshot(void **state)
 {
-    (void)state;
     page_of(t.front, 2000);
     assert_null(wrg_xen_save(&t.xen));
 }
@@ -276,7 +261,6 @@ static void work_after_restore__hash_of_the_first_time(void **state)
     struct wrg_trace_saved trace;
     struct wrg_xen_saved *saved = wrg_xen_save(&t.xen);
 
-    (void)state;
     assert_non_null(saved);
     wrg_trace_save(&t.trace, &trace);
     uint64_t first = hash_of_some_work();

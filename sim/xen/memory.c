@@ -91,8 +91,6 @@ static void check_digests(const struct wrg_memory *mem, uint32_t frame)
     wrg_digest_sectors(wrg_memory_at(mem, frame), WRG_FRAME_SECTORS, digests);
     WRG_ASSERT(memcmp(digests, mem->digests[frame], sizeof(digests)) == 0);
 #else
-    (void)mem;
-    (void)frame;
 #endif
 }
 

@@ -9,13 +9,11 @@ static struct wrg_memory mem;
 
 static int setup(void **state)
 {
-    (void)state;
     return wrg_memory_init(&mem, FRAMES, false);
 }
 
 static int teardown(void **state)
 {
-    (void)state;
     wrg_memory_fini(&mem);
     return 0;
 }
@@ -40,7 +38,6 @@ static bool holds(uint32_t frame, uint8_t value)
 
 static void frame_touched_twice__listed_once(void **state)
 {
-    (void)state;
     touch(5, 1);
     touch(9, 1);
     touch(5, 2);
@@ -51,7 +48,6 @@ static void frame_touched_twice__listed_once(void **state)
 
 static void restore__brings_back_bytes_and_what_is_known(void **state)
 {
-    (void)state;
     touch(1, 11);
     touch(2, 22);
     assert_true(wrg_memory_save(&mem));
@@ -71,7 +67,6 @@ static void restore__brings_back_bytes_and_what_is_known(void **state)
 
 static void restore__copies_only_what_was_touched(void **state)
 {
-    (void)state;
     touch(1, 11);
     touch(2, 22);
     assert_true(wrg_memory_save(&mem));
@@ -85,7 +80,6 @@ static void restore__copies_only_what_was_touched(void **state)
 
 static void second_save__keeps_untouched_frames_of_the_first(void **state)
 {
-    (void)state;
     touch(1, 11);
     assert_true(wrg_memory_save(&mem));
     touch(2, 22);
@@ -99,7 +93,6 @@ static void second_save__keeps_untouched_frames_of_the_first(void **state)
 
 static void too_many_frames__no_snapshot(void **state)
 {
-    (void)state;
     for (uint32_t i = 0; i < FRAMES; i++)
         touch(i, 1);
     assert_false(wrg_memory_save(&mem));
@@ -108,7 +101,6 @@ static void too_many_frames__no_snapshot(void **state)
 
 static void reset__forgets_the_snapshot(void **state)
 {
-    (void)state;
     touch(1, 11);
     assert_true(wrg_memory_save(&mem));
     touch(2, 22);
@@ -126,7 +118,6 @@ static void frame_written_after_its_digests_were_made__made_anew(void **state)
 {
     uint64_t before;
 
-    (void)state;
     touch(3, 1);
     before = wrg_memory_digests(&mem, 3)[7];
     touch(3, 2);
@@ -139,7 +130,6 @@ static void digests_of_a_restored_frame__those_of_its_bytes(void **state)
 {
     uint64_t saved;
 
-    (void)state;
     touch(3, 1);
     saved = wrg_memory_digests(&mem, 3)[0];
     assert_true(wrg_memory_save(&mem));
@@ -154,7 +144,6 @@ static void change_of_what_is_known__digests_stay(void **state)
     static const uint64_t given[WRG_FRAME_SECTORS] = { 1, 2, 3, 4, 5, 6, 7, 8 };
     uint64_t digests[WRG_FRAME_SECTORS];
 
-    (void)state;
     touch(3, 1);
     memcpy(digests, wrg_memory_digests(&mem, 3), sizeof(digests));
     wrg_memory_mark_meta(&mem, 3);
@@ -171,7 +160,6 @@ static void stamps_of_a_digested_frame__digests_follow(void **state)
 {
     uint64_t word, seen[WRG_FRAME_SECTORS];
 
-    (void)state;
     touch(3, 1);
     wrg_memory_digests(&mem, 3);
     wrg_memory_stamp(&mem, 3, UINT64_C(0xfffffffffffffffd));
@@ -187,7 +175,6 @@ static void stamps_where_only_digests_were_given__made_anew(void **state)
 {
     uint64_t given[WRG_FRAME_SECTORS], seen[WRG_FRAME_SECTORS];
 
-    (void)state;
     touch(3, 1);
     wrg_memory_digests(&mem, 3);
     touch(3, 2);
@@ -205,7 +192,6 @@ static void secret__seen_at_word_offsets_only(void **state)
 {
     uint8_t buf[64];
 
-    (void)state;
     memset(buf, 0, sizeof(buf));
     assert_false(wrg_memory_has_secret(buf, sizeof(buf)));
     for (uint32_t off = 0; off + 4 <= sizeof(buf); off += 4) {
@@ -226,7 +212,6 @@ static void secret_of_odd_length__does_not_run_over(void **state)
 {
     uint8_t buf[24];
 
-    (void)state;
     memset(buf, 0xaa, sizeof(buf));
     wrg_memory_fill_secret(buf, 19);
     assert_int_equal(buf[19], 0xaa);
@@ -333,7 +318,6 @@ static void xen_restore__hash_equals_that_at_save(void **state)
     uint32_t only[] = { frame_of(t.front, ring), t.front->gnttab.first_frame,
                         t.front->gnttab.first_frame + 1 };
 
-    (void)state;
     assert_int_equal(wrg_evtchn_alloc_unbound(&t.xen, t.front, &alloc), 0);
     bind.remote_evtchn = alloc.evtchn;
     assert_int_equal(wrg_evtchn_bind_interdomain(&t.xen, t.back, &bind), 0);
@@ -363,7 +347,6 @@ static void xen_reset__hash_equals_that_of_a_new_one(void **state)
     uint32_t mapped = back_maps(gref, false);
     struct wrg_evtchn_alloc_unbound alloc = { .remote_domid = WRG_DOM_BACK };
 
-    (void)state;
     assert_int_equal(wrg_evtchn_alloc_unbound(&t.xen, t.front, &alloc), 0);
     disturb(ring, mapped, alloc.evtchn, 2);
     assert_true(hash_of_xen(only, 1) != want);

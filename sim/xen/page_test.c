@@ -30,7 +30,6 @@ static void fresh_page__zero_or_secret_as_asked(void **state)
     uint32_t zero = wrg_xen_page_alloc(&t.xen, t.front, 1, WRG_FILL_ZERO);
     uint32_t other = wrg_xen_page_alloc(&t.xen, t.front, 1, WRG_FILL_SECRET);
 
-    (void)state;
     assert_false(wrg_memory_has_secret(bytes_of(t.front, zero), WRG_PAGE_SIZE));
     assert_true(wrg_memory_has_secret(bytes_of(t.front, other), 4));
     assert_true(wrg_memory_has_secret(bytes_of(t.front, other) + WRG_PAGE_SIZE - 4, 4));
@@ -41,7 +40,6 @@ static void freed_page__is_reused_first_under_another_handle(void **state)
     uint32_t page = page_of(t.front, 1);
     uint32_t frame = frame_of(t.front, page);
 
-    (void)state;
     wrg_xen_page_free(&t.xen, t.front, page, 1);
     assert_null(wrg_xen_view(t.front, page));
     uint32_t again = page_of(t.front, 1);
@@ -54,7 +52,6 @@ static void slot_reused_5000_times__handle_of_before_never_valid(void **state)
 {
     uint32_t last = WRG_NO_PAGE;
 
-    (void)state;
     t.trace.on = false;
     for (unsigned i = 0; i < 5000; i++) { /* the generation wraps at 4096 */
         uint32_t page = page_of(t.front, 1);
@@ -70,7 +67,6 @@ static void run_over_used_and_fresh_slots__handles_are_neighbours(void **state)
 {
     uint32_t first = page_of(t.front, 3);
 
-    (void)state;
     wrg_xen_page_free(&t.xen, t.front, first, 1);
     uint32_t again = page_of(t.front, 1);
     wrg_xen_page_free(&t.xen, t.front, again, 1);
@@ -84,7 +80,6 @@ static void run_over_used_and_fresh_slots__handles_are_neighbours(void **state)
 
 static void memory_used_up__no_page(void **state)
 {
-    (void)state;
     assert_int_equal(wrg_xen_page_alloc(&t.xen, t.back, t.back->nframes + 1, WRG_FILL_ZERO),
                      WRG_NO_PAGE);
     assert_int_equal(wrg_xen_page_alloc(&t.xen, t.back, 0, WRG_FILL_ZERO), WRG_NO_PAGE);
@@ -96,7 +91,6 @@ static void free_of_page_not_owned__gnt_008(void **state)
 {
     uint32_t page = page_of(t.front, 1);
 
-    (void)state;
     wrg_xen_page_free(&t.xen, t.front, page, 1);
     forget_events();
     wrg_xen_page_free(&t.xen, t.front, page, 1); /* twice */
@@ -114,7 +108,6 @@ static void free_while_granted_and_mapped__event_tells(void **state)
 {
     uint32_t page = page_of(t.front, 1);
 
-    (void)state;
     back_maps(grant_page(t.front, WRG_DOM_BACK, page, false), false);
     forget_events();
     wrg_xen_page_free(&t.xen, t.front, page, 1);
@@ -129,7 +122,6 @@ static void store_and_load__move_bytes_and_emit(void **state)
     const uint8_t in[5] = { 1, 2, 3, 4, 5 };
     uint8_t out[5] = { 0 };
 
-    (void)state;
     forget_events();
     store(t.front, page, 100, in, sizeof(in));
     load(t.front, page, 100, out, sizeof(out));
@@ -154,7 +146,6 @@ static void use_after_unmap__gnt_001_and_zeros(void **state)
         back_maps(grant_page(t.front, WRG_DOM_BACK, page_of(t.front, 1), false), false);
     uint8_t buf[4] = { 9, 9, 9, 9 };
 
-    (void)state;
     unmap_page(t.back, mapped);
     forget_events();
     load(t.back, mapped, 8, buf, sizeof(buf));
@@ -174,7 +165,6 @@ static void handle_that_never_was__gnt_001(void **state)
                                         1u << WRG_VIEW_BITS | WRG_VIEW_MASK };
     uint8_t buf[4];
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(handles); i++) {
         forget_events();
         load(t.back, handles[i], 0, buf, sizeof(buf));
@@ -188,7 +178,6 @@ static void store_through_readonly_mapping__gnt_002_and_dropped(void **state)
     uint32_t mapped = back_maps(grant_page(t.front, WRG_DOM_BACK, page, true), true);
     uint8_t buf[4] = { 1, 2, 3, 4 };
 
-    (void)state;
     forget_events();
     store(t.back, mapped, 0, buf, sizeof(buf));
     assert_int_equal(violation(), WRG_RULE_GNT_002);
@@ -204,7 +193,6 @@ static void access_over_the_end__first_part_moves_then_gnt_008(void **state)
     uint32_t page = page_of(t.front, 2);
     uint8_t buf[16];
 
-    (void)state;
     wrg_xen_page_free(&t.xen, t.front, page + 1, 1);
     memset(buf, 0xaa, sizeof(buf));
     memset(bytes_of(t.front, page), 7, WRG_PAGE_SIZE);
@@ -220,7 +208,6 @@ static void access_straddling_pages__two_events_one_copy(void **state)
     uint32_t page = page_of(t.front, 3);
     uint8_t in[112], out[112];
 
-    (void)state;
     for (uint32_t i = 0; i < sizeof(in); i++)
         in[i] = (uint8_t)(i + 1);
     forget_events();
@@ -246,7 +233,6 @@ static void straddling_two_mappings__not_neighbours_in_memory(void **state)
     };
     uint8_t out[8];
 
-    (void)state;
     (void)gap;
     assert_int_equal(wrg_gnttab_map(&t.xen, t.back, &map), 0);
     memset(bytes_of(t.front, b), 0xbb, WRG_PAGE_SIZE);
@@ -262,7 +248,6 @@ static void secret_stored_into_granted_page__flagged(void **state)
     uint32_t shared = page_of(t.front, 1);
     uint8_t secret[8];
 
-    (void)state;
     wrg_memory_fill_secret(secret, sizeof(secret));
     grant_page(t.front, WRG_DOM_BACK, shared, false);
     forget_events();
@@ -277,7 +262,6 @@ static void secret_stored_before_the_grant__grant_tells(void **state)
     uint32_t page = page_of(t.front, 1);
     uint8_t secret[8];
 
-    (void)state;
     wrg_memory_fill_secret(secret, sizeof(secret));
     end_grant(t.front, grant_page(t.front, WRG_DOM_BACK, page, false)); /* found clean once */
     store(t.front, page, 512, secret, sizeof(secret));
@@ -305,7 +289,6 @@ static void dma__bytes_or_violation(void **state)
         { { WRG_NO_PAGE, 0, 4096 }, false, WRG_RULE_GNT_001 },
     };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(cases); i++) {
         forget_events();
         const uint8_t *at = wrg_xen_dma(&t.xen, t.back, &cases[i].vec, cases[i].write);
@@ -335,7 +318,6 @@ static void access_with_freed_buffer__asan_ends_the_process(void **state)
 {
     void *page = (void *)(uintptr_t)page_of(t.front, 1);
 
-    (void)state;
     assert_true(dies_of_asan(store_from_freed, page));
     assert_false(dies_of_asan(store_from_good, page));
 }

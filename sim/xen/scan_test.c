@@ -49,7 +49,6 @@ static const struct row rows[] = {
 
 static void kernel_rules__each_row(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(rows); i++) {
         const struct row *row = &rows[i];
         uint32_t u32 = 0;
@@ -69,7 +68,6 @@ static void nothing_converted__out_left_alone(void **state)
     uint32_t u32 = 5;
     int32_t i32 = 5;
 
-    (void)state;
     assert_int_equal(wrg_scan_u32("-1", &u32), -ERANGE);
     assert_int_equal(wrg_scan_i32("-x", &i32), -ERANGE);
     assert_int_equal(u32, 5);
@@ -88,7 +86,6 @@ static void format__digits_and_length(void **state)
                   { UINT64_MAX, "18446744073709551615" } };
     char text[WRG_FORMAT_U64_MAX + 1];
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(table); i++) {
         size_t len = wrg_format_u64(table[i].value, text);
         assert_string_equal(text, table[i].text);
@@ -127,7 +124,6 @@ static void whole_numbers__any_base_and_no_junk(void **state)
         { "9223372036854775808", -ERANGE, 0 },
     };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(table); i++) {
         int64_t value = 0;
         assert_int_equal(wrg_scan_whole(table[i].text, &value), table[i].result);
@@ -137,7 +133,6 @@ static void whole_numbers__any_base_and_no_junk(void **state)
 
 static void true_of_linux__any_number_but_0(void **state)
 {
-    (void)state;
     assert_true(wrg_scan_is_true("1"));
     assert_true(wrg_scan_is_true("2"));
     assert_true(wrg_scan_is_true("1x"));
@@ -151,7 +146,6 @@ static void true_of_linux__any_number_but_0(void **state)
 
 static void true_of_others__exactly_1(void **state)
 {
-    (void)state;
     assert_true(wrg_scan_is_one("1"));
     assert_false(wrg_scan_is_one("01"));
     assert_false(wrg_scan_is_one("1 "));
@@ -171,7 +165,6 @@ static void physical_device__two_hex_numbers(void **state)
         { ":1", -ERANGE, 0, 0 },     { "", -ERANGE, 0, 0 },  { "8-1", -ERANGE, 0, 0 },
     };
 
-    (void)state;
     for (size_t i = 0; i < WRG_ARRAY_LEN(table); i++) {
         uint32_t major = 0, minor = 0;
         assert_int_equal(wrg_scan_device(table[i].text, &major, &minor), table[i].result);

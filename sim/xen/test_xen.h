@@ -49,7 +49,6 @@ BENCH struct test_xen t;
 
 BENCH void keep_event(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
-    (void)ctx;
     assert_true(t.nseen < SEEN_MAX);
     struct seen *seen = &t.seen[t.nseen++];
     seen->ev = *ev;
@@ -86,13 +85,11 @@ BENCH int setup_xen_engine(enum wrg_engine engine)
 
 BENCH int setup_xen(void **state)
 {
-    (void)state;
     return setup_xen_engine(WRG_ENGINE_FIBER);
 }
 
 BENCH int teardown_xen(void **state)
 {
-    (void)state;
     wrg_xen_fini(&t.xen);
     wrg_sched_fini(&t.sched);
     return 0;
