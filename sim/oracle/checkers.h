@@ -95,6 +95,7 @@ struct wrg_failure { /* a failed response to a request of an I/O */
 };
 struct wrg_failures {
     uint32_t count;
+    uint32_t misled; /* a bit a lane: its frontend was told of requests that were not answered */
     bool listening;
     struct wrg_failure at[WRG_FAILURES];
 };

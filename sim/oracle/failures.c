@@ -11,7 +11,8 @@
  * Bounds        WRG_FAILURES at one time; beyond them nothing is judged, and it is counted. Costs
  *               nothing until something fails, where the shadow disk follows the I/Os anyway
  * Source        xen/io/blkif.h: BLKIF_RSP_ERROR
- * Left out      flushes, discards and what a backend does not offer after all: a frontend may do
+ * Left out      a ring on which a response has named another request than it answers, or none:
+ *               whatever the frontend then took for done, others may end in its stead; flushes, discards and what a backend does not offer after all: a frontend may do
  *               without (Linux does, and reports success)
  */
 #include <inttypes.h>
@@ -136,6 +137,8 @@ static void on_answer(void *ctx, const struct wrg_tap_note *note)
 {
     struct wrg_oracles *o = ctx;
 
+    if (note->match != WRG_TAP_MATCHED)
+        o->failures.misled |= UINT32_C(1) << note->lane->number;
     if (note->match != WRG_TAP_MATCHED || note->response.status != WRG_BLKIF_RSP_OKAY ||
         !o->failures.count)
         return;
@@ -155,7 +158,8 @@ static void listen(struct wrg_oracles *o)
         return;
     o->failures.listening = true;
     wrg_tap_listen(&o->tap, WRG_TAP_TAKE, on_take, o);
-    wrg_tap_listen(&o->tap, WRG_TAP_ANSWER, on_answer, o);
+    if (o->config.honest_back)
+        wrg_tap_listen(&o->tap, WRG_TAP_ANSWER, on_answer, o);
 }
 
 static void on_failed(void *ctx, const struct wrg_tap_note *note)
@@ -191,7 +195,8 @@ static void on_failed(void *ctx, const struct wrg_tap_note *note)
 /* Whatever was in flight on a ring that is gone may be asked for again. */
 static bool is_current(const struct wrg_oracles *o, const struct wrg_failure *failure)
 {
-    return o->tap.lanes[failure->lane].epoch == failure->epoch;
+    return o->tap.lanes[failure->lane].epoch == failure->epoch &&
+           !(o->failures.misled >> failure->lane & 1);
 }
 
 void wrg_failures_judge(struct wrg_oracles *o, const struct wrg_event *ev)
@@ -215,11 +220,14 @@ void wrg_failures_begin(struct wrg_oracles *o)
     const struct wrg_oracle_config *config = &o->config;
 
     o->failures.count = 0;
+    o->failures.misled = 0;
     o->failures.listening = false;
     if (!config->honest_front || !(config->judged & WRG_JUDGE_FRONT) || !config->accesses ||
         config->units_differ)
         return;
     wrg_tap_listen(&o->tap, WRG_TAP_FAILED, on_failed, o);
+    if (!config->honest_back)
+        wrg_tap_listen(&o->tap, WRG_TAP_ANSWER, on_answer, o);
     if (wrg_data_is_wanted(config))
         return;
     wrg_trace_subscribe(o->trace, WRG_EV_BLK_SUBMIT, on_submit, o);

@@ -65,6 +65,18 @@ static void failed_and_reported_done__fires(struct bench *t)
     complete(t, 1, 0);
 }
 
+static void another_request_was_named_before__not_judged(struct bench *t)
+{
+    begin(t);
+    submit(t, 1, READ, 8, 8);
+    submit(t, 2, READ, 0, 8);
+    struct wrg_blkif_request request = rw(READ, 0, 0, 1);
+    ask(t, 0, &request);
+    reply(t, 0, (struct answer){ .id = 31, .operation = READ, .status = OKAY });
+    serve(t, 1, READ, 8, ERROR);
+    complete(t, 1, 0);
+}
+
 static void with_a_status_of_no_name__fires(struct bench *t)
 {
     begin(t);
@@ -216,6 +228,7 @@ static void frontend_that_is_not_judged__clean(struct bench *t)
 static const struct scenario scenarios[] = {
     PLAY(failed_and_reported_so__clean, CLEAN),
     PLAY(failed_and_reported_done__fires, DATA_007),
+    PLAY(another_request_was_named_before__not_judged, CLEAN),
     PLAY(with_a_status_of_no_name__fires, DATA_007),
     PLAY(one_part_of_several__fires, DATA_007),
     PLAY(where_both_ends_are_followed__fires, DATA_007),

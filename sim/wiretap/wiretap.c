@@ -296,6 +296,10 @@ static void load(struct wrg_tap *tap, const struct wrg_event *ev, const void *pa
         wrg_tap_on_indirect(tap, ev, payload, len);
         return;
     }
+    /* A backend that maps a page of the ring as data, or for segments, reads no requests there. */
+    if (ev->role == BACK && wrg_event_class(ev) != WRG_SHARED_RING_SLOT &&
+        wrg_event_class(ev) != WRG_SHARED_RING_INDEX)
+        return;
     const struct wrg_tap_ring *ring = ring_at(tap, ev, &lane, &off);
     if (!ring)
         return;

@@ -344,11 +344,10 @@ static void tell_submit(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slo
 
 static int try_submit(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot)
 {
-    void *self = vbd->self[WRG_SEAT_FRONT];
-
-    if (!self || !wrg_edge_is_ready(vbd))
+    /* In this order: a driver that is not ready may just be taken away, or begin. */
+    if (!wrg_edge_is_ready(vbd) || !vbd->self[WRG_SEAT_FRONT])
         return -EIO;
-    return vbd->endpoints[WRG_SEAT_FRONT]->submit(self, &slot->io);
+    return vbd->endpoints[WRG_SEAT_FRONT]->submit(vbd->self[WRG_SEAT_FRONT], &slot->io);
 }
 
 static int submit_slot(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot)
@@ -444,7 +443,7 @@ int wrg_edge_submit_program(struct wrg_world_vbd *vbd, const struct wrg_program_
     struct wrg_io_slot *slot;
     int result;
 
-    if (!vbd->self[WRG_SEAT_FRONT] || !wrg_edge_is_ready(vbd))
+    if (!wrg_edge_is_ready(vbd) || !vbd->self[WRG_SEAT_FRONT])
         return -EIO;
     slot = take_program_slot(vbd, io);
     if (!slot)
