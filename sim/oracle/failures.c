@@ -12,8 +12,9 @@
  *               nothing until something fails, where the shadow disk follows the I/Os anyway
  * Source        xen/io/blkif.h: BLKIF_RSP_ERROR
  * Left out      a ring on which a response has named another request than it answers, or none:
- *               whatever the frontend then took for done, others may end in its stead; flushes, discards and what a backend does not offer after all: a frontend may do
- *               without (Linux does, and reports success)
+ *               whatever the frontend then took for done, others may end in its stead. Flushes,
+ *               discards and what a backend does not offer after all: a frontend may do without
+ *               (Linux does, and reports success)
  */
 #include <inttypes.h>
 #include <string.h>
