@@ -18,8 +18,8 @@
  * Threads       fiber engine only: the thread engine has no view of single accesses
  * Left out      a back that fetches several requests before it maps their indirect pages is not
  *               followed into them; two live requests that share an indirect page overwrite each
- *               other's marks; a page that was kept mapped as
- *               data is not followed as one of segments; a slot that is read again after its place in the ring was answered
+ *               other's marks; a page that was kept mapped as data is not followed as one of
+ *               segments; a slot that is read again after its place in the ring was answered
  *               counts as a new lap
  * Source        XSA-155; the positions follow from xen/io/ring.h: at most one lap is outstanding
  */
