@@ -116,9 +116,14 @@ int wrg_vbd_start_seat(struct wrg_world_vbd *vbd, unsigned seat)
     set_params(vbd, seat);
     wrg_vbd_path(vbd, seat, path);
     memcpy(port->nodename, path, sizeof(port->nodename));
-    vbd->self[seat] = NULL;
+    __atomic_store_n(&vbd->self[seat], NULL, __ATOMIC_RELEASE);
+    void *self = NULL;
     uint8_t before = wrg_sched_speak(&vbd->w->sched, vbd->index);
-    int result = vbd->endpoints[seat]->start(port, &vbd->self[seat]);
+    int result = vbd->endpoints[seat]->start(port, &self);
+    __atomic_store_n(&vbd->self[seat], self,
+                     __ATOMIC_RELEASE); /* its tasks may be further by now */
+    if (seat == WRG_SEAT_FRONT)
+        wrg_edge_started(vbd);
     (void)wrg_sched_speak(&vbd->w->sched, before);
     return result;
 }
@@ -129,7 +134,7 @@ void wrg_vbd_stop_seat(struct wrg_world_vbd *vbd, unsigned seat)
 
     if (vbd->self[seat])
         vbd->endpoints[seat]->stop(vbd->self[seat]);
-    vbd->self[seat] = NULL;
+    __atomic_store_n(&vbd->self[seat], NULL, __ATOMIC_RELEASE);
     (void)wrg_sched_speak(&vbd->w->sched, before);
 }
 

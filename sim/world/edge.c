@@ -344,8 +344,7 @@ static void tell_submit(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slo
 
 static int try_submit(struct wrg_world_vbd *vbd, struct wrg_io_slot *slot)
 {
-    /* In this order: a driver that is not ready may just be taken away, or begin. */
-    if (!wrg_edge_is_ready(vbd) || !vbd->self[WRG_SEAT_FRONT])
+    if (!wrg_edge_is_ready(vbd))
         return -EIO;
     return vbd->endpoints[WRG_SEAT_FRONT]->submit(vbd->self[WRG_SEAT_FRONT], &slot->io);
 }
@@ -443,7 +442,7 @@ int wrg_edge_submit_program(struct wrg_world_vbd *vbd, const struct wrg_program_
     struct wrg_io_slot *slot;
     int result;
 
-    if (!wrg_edge_is_ready(vbd) || !vbd->self[WRG_SEAT_FRONT])
+    if (!wrg_edge_is_ready(vbd))
         return -EIO;
     slot = take_program_slot(vbd, io);
     if (!slot)
@@ -460,15 +459,21 @@ int wrg_edge_submit_program(struct wrg_world_vbd *vbd, const struct wrg_program_
 /* ---- callbacks of the frontend ---- */
 
 /* Who waits for room may find that there is none, and waits again. */
-static void note_connection(struct wrg_world_vbd *vbd)
+static void wake_waiter(struct wrg_world_vbd *vbd, uint32_t connections)
 {
     lock(vbd);
     bool wake = vbd->edge.waiting;
     vbd->edge.waiting = false;
-    vbd->edge.state.connections++;
+    vbd->edge.state.connections += connections;
     unlock(vbd);
     if (wake)
         wrg_sched_wake(&vbd->w->sched, vbd->edge.waiter);
+}
+
+void wrg_edge_started(struct wrg_world_vbd *vbd)
+{
+    if (wrg_edge_is_ready(vbd))
+        wake_waiter(vbd, 0);
 }
 
 static void blk_ready(void *ctx, const struct wrg_blk_ready *args)
@@ -482,7 +487,7 @@ static void blk_ready(void *ctx, const struct wrg_blk_ready *args)
     __atomic_store_n(&vbd->edge.state.sectors, args->sectors, __ATOMIC_RELAXED);
     __atomic_store_n(&vbd->edge.state.ready, takes_io, __ATOMIC_RELEASE);
     vbd->edge.state.max_segments = args->max_segments;
-    note_connection(vbd);
+    wake_waiter(vbd, 1);
 }
 
 /* What the checkers hear of an end, which may be the driver's lie: they will say so. */

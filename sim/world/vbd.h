@@ -140,11 +140,14 @@ struct wrg_edge_io {
     uint32_t pattern;
     uint64_t sector;
 };
-/* The frontend takes I/O; how many sectors it knows of. */
+/* The frontend has started and takes I/O; how many sectors it knows of. */
 static inline bool wrg_edge_is_ready(const struct wrg_world_vbd *vbd)
 {
-    return __atomic_load_n(&vbd->edge.state.ready, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&vbd->edge.state.ready, __ATOMIC_ACQUIRE) &&
+           __atomic_load_n(&vbd->self[WRG_SEAT_FRONT], __ATOMIC_ACQUIRE);
 }
+/* It has started; it may have connected before. */
+void wrg_edge_started(struct wrg_world_vbd *vbd);
 static inline uint64_t wrg_edge_sectors(const struct wrg_world_vbd *vbd)
 {
     return __atomic_load_n(&vbd->edge.state.sectors, __ATOMIC_RELAXED);
