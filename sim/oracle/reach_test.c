@@ -170,8 +170,7 @@ static void cells__there_and_back(void **state)
 static void what_cannot_be__not_possible(void **state)
 {
     const struct wrg_reach_cell cells[] = {
-        CELL(PLAIN, BARRIER, OKAY, CONNECTED),
-        CELL(READ_ONLY, WRITE, OKAY, CONNECTED),
+        CELL(PLAIN, BARRIER, READ_ONLY, CONNECTED),
         CELL(COPY, READ, INDIRECT_GRANT, CONNECTED),
         CELL(COPY, FLUSH, SEGMENT, CONNECTED),
     };

@@ -63,7 +63,6 @@ struct wrg_reach_cell wrg_reach_cell_at(uint32_t index)
 
 #define OP(symbol) (1u << WRG_OPERATION_##symbol)
 #define DATA       (OP(READ) | OP(WRITE) | OP(INDIRECT_READ) | OP(INDIRECT_WRITE))
-#define WRITES     (OP(WRITE) | OP(INDIRECT_WRITE) | OP(BARRIER) | OP(DISCARD) | OP(ERASE))
 #define OPTIONAL   (OP(BARRIER) | OP(DISCARD) | OP(ERASE))
 #define OTHERS     (OP(FLUSH) | OPTIONAL)
 #define INVALID    (OP(INDIRECT_OTHER) | OP(UNKNOWN))
@@ -77,14 +76,6 @@ static const uint16_t ends_of[] = {
 #define PATH(symbol)    (UINT32_C(1) << WRG_PATH_##symbol)
 #define PHASE(symbol)   (1u << WRG_REACH_##symbol)
 #define ANY             UINT32_MAX
-#define ALIVE           (~PHASE(DEAD))
-/* Ends of what is not offered. */
-#define UNOFFERED                                                                                  \
-    (PATH(NOT_SUPPORTED) | PATH(UNANSWERED) | PATH(WRONG_STATUS) | PATH(WRONG_OPERATION))
-/* What a scripted backend says, and no honest one. */
-#define SCRIPTED                                                                                   \
-    (PATH(OTHER_ERROR) | PATH(WRONG_STATUS) | PATH(WRONG_OPERATION) | PATH(WRONG_ID) |             \
-     PATH(TWICE) | PATH(NOTHING_ASKED))
 
 static const struct impossible {
     uint32_t features, operations, paths, phases; /* a bit each */
