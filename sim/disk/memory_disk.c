@@ -395,11 +395,14 @@ __attribute__((always_inline)) static inline uint32_t count_neighbours(const str
 {
     const struct wrg_vec whole = { .len = BLOCK_BYTES };
     const uint8_t *base = view->base;
-    uint32_t i;
+    uint32_t i, first = vec->page;
 
     if (!base)
         return 0;
-    for (i = 0; i < count; i++, view++, vec++, base += BLOCK_BYTES) {
+    for (i = 0; i < count; i++, first++, view++, vec++, base += BLOCK_BYTES) {
+        /* The neighbour's slot may be somebody else's, who writes it just now. */
+        if (((vec->page ^ first) & WRG_VIEW_MASK) != 0)
+            break;
         if (part_of(vec) != part_of(&whole) || view->handle != vec->page || view->base != base)
             break;
         if (dirty && (!(view->flags & WRG_VIEW_WRITE) || !dirty[i]))
