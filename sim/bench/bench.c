@@ -92,17 +92,21 @@ void wrg_bench_fail(struct wrg_bench *bench, const char *format, ...)
     va_end(args);
 }
 
+void wrg_bench_add_beside(struct wrg_bench *bench, const char *name, double value, const char *unit,
+                          double peer)
+{
+    const struct wrg_bench_figure figure = {
+        .name = name, .value = value, .unit = unit, .limit = peer
+    };
+
+    if (wrg_bench_wanted(bench, name))
+        bench->args->figure(bench->args->ctx, &figure);
+}
+
 void wrg_bench_add(struct wrg_bench *bench, const char *name, double value, const char *unit,
                    double limit)
 {
-    const struct wrg_bench_figure figure = {
-        .name = name, .value = value, .unit = unit, .limit = limit
-    };
-
-    if (!wrg_bench_wanted(bench, name))
-        return;
-    /* The other way to do the same is no limit: kept grants may well beat maps and a copy. */
-    if (!isnan(limit) && !strstr(name, ".persistent.") && value / limit > LIMIT_PASSED)
+    if (wrg_bench_wanted(bench, name) && !isnan(limit) && value / limit > LIMIT_PASSED)
         warn(bench, "%s: %.2f of its limit: a bug of the benchmark", name, value / limit);
-    bench->args->figure(bench->args->ctx, &figure);
+    wrg_bench_add_beside(bench, name, value, unit, limit);
 }

@@ -37,6 +37,9 @@ bool wrg_bench_wanted_below(const struct wrg_bench *bench, const char *prefix);
 /* A figure, if it is wanted; limit: NAN if there is none. */
 void wrg_bench_add(struct wrg_bench *bench, const char *name, double value, const char *unit,
                    double limit);
+/* The same, beside another way of ours to do it, which it may well beat. */
+void wrg_bench_add_beside(struct wrg_bench *bench, const char *name, double value, const char *unit,
+                          double peer);
 /* Complains, and the whole has failed. */
 void wrg_bench_fail(struct wrg_bench *bench, const char *format, ...) WRG_PRINTF(2, 3);
 

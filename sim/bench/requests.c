@@ -150,12 +150,6 @@ static void count_notifications(struct row *row)
 
 /* ---- a row ---- */
 
-static double limit_seconds(const struct row *row)
-{
-    return row->plan->beside == WRG_BESIDE_MAP_AND_COPY ? row->best.map + row->best.limit
-                                                        : row->best.limit;
-}
-
 static void add_row(struct row *row)
 {
     const struct wrg_bench_plan *plan = row->plan;
@@ -164,10 +158,15 @@ static void add_row(struct row *row)
     double work = is_small ? row->requests : (double)row->requests * plan->segments * 4096;
     char name[64];
 
-    wrg_bench_add(row->bench, plan->name, work / row->best.plain, unit, work / limit_seconds(row));
+    if (plan->beside == WRG_BESIDE_MAP_AND_COPY)
+        wrg_bench_add_beside(row->bench, plan->name, work / row->best.plain, unit,
+                             work / (row->best.map + row->best.limit));
+    else
+        wrg_bench_add(row->bench, plan->name, work / row->best.plain, unit, work / row->best.limit);
     snprintf(name, sizeof(name), "%s.oracles", plan->name);
     if (plan->checked)
-        wrg_bench_add(row->bench, name, work / row->best.checked, unit, work / row->best.plain);
+        wrg_bench_add_beside(row->bench, name, work / row->best.checked, unit,
+                             work / row->best.plain);
     if (plan->counted)
         count_notifications(row);
 }

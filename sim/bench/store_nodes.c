@@ -83,8 +83,8 @@ static void add_many(struct wrg_bench *bench, const struct many *many, const str
     char name[32];
 
     snprintf(name, sizeof(name), "store.nodes.%u", many->nodes);
-    wrg_bench_add(bench, name, count / many->write, "writes/s",
-                  many == smallest ? NAN : count / smallest->write);
+    wrg_bench_add_beside(bench, name, count / many->write, "writes/s",
+                         many == smallest ? NAN : count / smallest->write);
     snprintf(name, sizeof(name), "store.churn.%u", many->nodes);
     wrg_bench_add(bench, name, count / many->churn, "operations/s", NAN);
 }
