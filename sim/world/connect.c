@@ -120,8 +120,8 @@ int wrg_vbd_start_seat(struct wrg_world_vbd *vbd, unsigned seat)
     void *self = NULL;
     uint8_t before = wrg_sched_speak(&vbd->w->sched, vbd->index);
     int result = vbd->endpoints[seat]->start(port, &self);
-    __atomic_store_n(&vbd->self[seat], self,
-                     __ATOMIC_RELEASE); /* its tasks may be further by now */
+    /* Its tasks may be further by now. */
+    __atomic_store_n(&vbd->self[seat], self, __ATOMIC_RELEASE);
     if (seat == WRG_SEAT_FRONT)
         wrg_edge_started(vbd);
     (void)wrg_sched_speak(&vbd->w->sched, before);
