@@ -121,15 +121,13 @@ struct wrg_guest_saved *wrg_guest_save(struct wrg_guest *guest)
     return saved;
 }
 
-bool wrg_guest_restore(struct wrg_guest *guest, const struct wrg_guest_saved *saved)
+void wrg_guest_restore(struct wrg_guest *guest, const struct wrg_guest_saved *saved)
 {
-    if (!wrg_pool_restore(&guest->pool, saved->pool))
-        return false;
+    wrg_pool_restore(&guest->pool, saved->pool);
     guest->state = saved->state;
     wrg_deferred_copy(&guest->deferred, &saved->deferred);
     wrg_guest_drop_locks(guest);
     memcpy(guest->locks_used, saved->locks_used, sizeof(saved->locks_used));
-    return true;
 }
 
 void wrg_guest_saved_free(struct wrg_guest_saved *saved)

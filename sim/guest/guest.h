@@ -100,7 +100,7 @@ void wrg_guest_on_store_event(struct wrg_guest *guest);
 
 struct wrg_guest_saved;
 struct wrg_guest_saved *wrg_guest_save(struct wrg_guest *guest);
-WRG_MUST_USE bool wrg_guest_restore(struct wrg_guest *guest, const struct wrg_guest_saved *saved);
+void wrg_guest_restore(struct wrg_guest *guest, const struct wrg_guest_saved *saved);
 void wrg_guest_saved_free(struct wrg_guest_saved *saved);
 
 /* How much of each kind the endpoint holds now, by enum wrg_ledger. */

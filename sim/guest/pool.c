@@ -56,10 +56,19 @@ int wrg_pool_init(struct wrg_pool *pool)
     return 0;
 }
 
+static void free_heap(struct wrg_heap_block *block)
+{
+    if (!block->ptr) /* ASan takes a stack trace for the NULL, too */
+        return;
+    unpoison(block->ptr, block->size);
+    free(block->ptr);
+    *block = (struct wrg_heap_block){ .ptr = NULL };
+}
+
 void wrg_pool_fini(struct wrg_pool *pool)
 {
-    for (uint32_t i = 0; i < WRG_POOL_HEAP_MAX; i++)
-        free(pool->heap[i].ptr);
+    for (uint32_t i = 0; i < WRG_ARRAY_LEN(pool->heap); i++)
+        free_heap(&pool->heap[i]);
     for (unsigned i = 0; i < WRG_POOL_CLASSES; i++) {
         free(pool->classes[i].words);
         free(pool->classes[i].sizes);
@@ -112,14 +121,14 @@ __attribute__((noinline)) static void *take_heap(struct wrg_pool *pool, size_t s
 {
     uint32_t i = 0;
 
-    while (i < WRG_POOL_HEAP_MAX && pool->heap[i].ptr)
-        i++;
-    if (i == WRG_POOL_HEAP_MAX)
+    if (pool->nheap == WRG_POOL_HEAP_MAX)
         return NULL;
+    while (pool->heap[i].ptr)
+        i++;
     void *ptr = malloc(size);
     if (!ptr)
         return NULL;
-    pool->heap[i] = (struct wrg_heap_block){ .ptr = ptr, .size = size };
+    pool->heap[i] = (struct wrg_heap_block){ .ptr = ptr, .size = size, .alive = true };
     pool->nheap++;
     return ptr;
 }
@@ -134,16 +143,17 @@ void *wrg_pool_alloc(struct wrg_pool *pool, size_t size, enum wrg_alloc_kind kin
 
 __attribute__((noinline)) static bool put_heap(struct wrg_pool *pool, void *ptr, size_t *size)
 {
-    for (uint32_t i = 0; i < WRG_POOL_HEAP_MAX; i++) {
+    for (uint32_t i = 0; i < WRG_ARRAY_LEN(pool->heap); i++) {
         struct wrg_heap_block *block = &pool->heap[i];
-        if (block->ptr != ptr)
+        if (block->ptr != ptr || !block->alive)
             continue;
         *size = block->size;
-        pool->spoiled |= block->saved;
         pool->nheap--;
-        block->ptr = NULL;
-        block->saved = false;
-        free(ptr);
+        block->alive = false;
+        if (block->saved)
+            poison(ptr, block->size);
+        else
+            free_heap(block);
         return true;
     }
     return false;
@@ -218,8 +228,8 @@ static size_t saved_bytes(const struct wrg_pool *pool)
             if (wrg_slots_is_taken(&cls->slots, slot))
                 bytes += aligned(cls->sizes[slot]);
     }
-    for (uint32_t i = 0; i < WRG_POOL_HEAP_MAX; i++)
-        bytes += pool->heap[i].ptr ? aligned(pool->heap[i].size) : 0;
+    for (uint32_t i = 0; i < WRG_ARRAY_LEN(pool->heap); i++)
+        bytes += pool->heap[i].alive ? aligned(pool->heap[i].size) : 0;
     return bytes;
 }
 
@@ -248,6 +258,18 @@ static void save_class(struct wrg_pool *pool, unsigned class, struct wrg_pool_sa
     }
 }
 
+static void save_heap(struct wrg_pool *pool, struct wrg_pool_saved *saved)
+{
+    for (uint32_t i = 0; i < WRG_ARRAY_LEN(pool->heap); i++) {
+        struct wrg_heap_block *block = &pool->heap[i];
+        if (!block->alive) /* an earlier snapshot may have it */
+            free_heap(block);
+        block->saved = block->alive;
+        if (block->alive)
+            (void)save_block(saved, block->ptr, block->size);
+    }
+}
+
 struct wrg_pool_saved *wrg_pool_save(struct wrg_pool *pool)
 {
     struct wrg_pool_saved *saved = calloc(1, sizeof(*saved));
@@ -260,12 +282,7 @@ struct wrg_pool_saved *wrg_pool_save(struct wrg_pool *pool)
     saved->nheap = pool->nheap;
     for (unsigned class = 0; class < WRG_POOL_CLASSES; class ++)
         save_class(pool, class, saved);
-    for (uint32_t i = 0; i < WRG_POOL_HEAP_MAX; i++) {
-        pool->heap[i].saved = pool->heap[i].ptr != NULL;
-        if (pool->heap[i].ptr)
-            (void)save_block(saved, pool->heap[i].ptr, pool->heap[i].size);
-    }
-    pool->spoiled = false;
+    save_heap(pool, saved);
     return saved;
 }
 
@@ -274,19 +291,6 @@ void wrg_pool_saved_free(struct wrg_pool_saved *saved)
     if (saved)
         free(saved->memory);
     free(saved);
-}
-
-static void drop_heap(struct wrg_pool *pool, bool all)
-{
-    for (uint32_t i = 0; i < WRG_POOL_HEAP_MAX; i++) {
-        if (!pool->heap[i].ptr || (pool->heap[i].saved && !all))
-            continue;
-        /* A snapshot that holds it must never be restored: it would write to freed memory. */
-        pool->spoiled |= pool->heap[i].saved;
-        free(pool->heap[i].ptr);
-        pool->heap[i] = (struct wrg_heap_block){ .ptr = NULL };
-        pool->nheap--;
-    }
 }
 
 /* Blocks that are alive now and were not in the snapshot. */
@@ -306,16 +310,31 @@ static void drop_blocks(struct wrg_pool *pool, unsigned class, const struct wrg_
 
 void wrg_pool_reset(struct wrg_pool *pool)
 {
-    drop_heap(pool, true);
+    for (uint32_t i = 0; i < WRG_ARRAY_LEN(pool->heap); i++)
+        free_heap(&pool->heap[i]);
+    pool->nheap = 0;
     for (unsigned class = 0; class < WRG_POOL_CLASSES; class ++)
         drop_blocks(pool, class, NULL, NULL);
 }
 
-bool wrg_pool_restore(struct wrg_pool *pool, const struct wrg_pool_saved *saved)
+static void restore_heap(struct wrg_pool *pool, const struct wrg_pool_saved *saved)
 {
-    if (pool->spoiled)
-        return false;
-    drop_heap(pool, false);
+    uint32_t nsaved = 0;
+
+    for (uint32_t i = 0; i < WRG_ARRAY_LEN(pool->heap); i++) {
+        struct wrg_heap_block *block = &pool->heap[i];
+        if (!block->saved)
+            free_heap(block);
+        block->alive = block->saved;
+        nsaved += block->saved;
+    }
+    WRG_ASSERT(nsaved == saved->nheap); /* no reset, and no other snapshot, since */
+    pool->nheap = nsaved;
+}
+
+void wrg_pool_restore(struct wrg_pool *pool, const struct wrg_pool_saved *saved)
+{
+    restore_heap(pool, saved);
     for (unsigned class = 0; class < WRG_POOL_CLASSES; class ++) {
         struct wrg_pool_class *cls = &pool->classes[class];
         if (!cls->slots.touched)
@@ -334,5 +353,4 @@ bool wrg_pool_restore(struct wrg_pool *pool, const struct wrg_pool_saved *saved)
         unpoison(block->at, block->size);
         memcpy(block->at, block->bytes, block->size);
     }
-    return true;
 }

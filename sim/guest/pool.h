@@ -8,7 +8,9 @@
  *               given back.
  * Layer         guest
  * Bounds        pool blocks of 64 bytes to 512 KiB, 8 MiB a class; 64 heap blocks
- * Ownership     the endpoint's until it frees them; whatever is left goes at a restore
+ * Ownership     the endpoint's until it frees them; whatever is left goes at a restore. A snapshot
+ *               keeps the heap blocks that it holds where they are, so a use after free of one
+ *               reads as a use of poisoned memory; only a pool without one has the stacks.
  * Threads       under the Xen lock
  * Errors        NULL when a class or the heap table is full
  */
@@ -38,16 +40,16 @@ struct wrg_pool_class {
 struct wrg_heap_block {
     void *ptr; /* NULL: free entry */
     size_t size;
-    bool saved; /* alive in the snapshot */
+    bool alive; /* the endpoint has not freed it */
+    bool saved; /* alive in the snapshot, so it stays where it is: poisoned once it is freed */
 };
 
 struct wrg_pool {
     uint8_t *base;
     struct wrg_pool_class classes[WRG_POOL_CLASSES];
-    struct wrg_heap_block heap[WRG_POOL_HEAP_MAX];
-    uint32_t nheap;
+    struct wrg_heap_block heap[2 * WRG_POOL_HEAP_MAX]; /* alive, and of the snapshot */
+    uint32_t nheap;                                    /* alive */
     uint32_t npool;
-    bool spoiled; /* a heap block of the snapshot is gone; until the next save */
 };
 
 struct wrg_pool_saved;
@@ -61,9 +63,9 @@ WRG_MUST_USE bool wrg_pool_free(struct wrg_pool *pool, void *ptr, enum wrg_alloc
 /* Gives everything back. */
 void wrg_pool_reset(struct wrg_pool *pool);
 
+/* Snapshots: of the last one only, and until the next reset. */
 struct wrg_pool_saved *wrg_pool_save(struct wrg_pool *pool);
 void wrg_pool_saved_free(struct wrg_pool_saved *saved);
-/* False: spoiled, the world must connect afresh. */
-WRG_MUST_USE bool wrg_pool_restore(struct wrg_pool *pool, const struct wrg_pool_saved *saved);
+void wrg_pool_restore(struct wrg_pool *pool, const struct wrg_pool_saved *saved);
 
 #endif

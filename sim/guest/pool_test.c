@@ -132,7 +132,7 @@ static void restore__bytes_and_blocks_of_the_save(void **state)
         take(11);
         take(3000);
         take_heap(100);
-        assert_true(wrg_pool_restore(&pool, saved));
+        wrg_pool_restore(&pool, saved);
         assert_string_equal(a, "first");
         assert_string_equal(b, "second");
         assert_string_equal(h, "heap");
@@ -151,34 +151,71 @@ static void block_freed_and_taken_with_other_size__size_of_the_save(void **state
     struct wrg_pool_saved *saved = wrg_pool_save(&pool);
     put(a);
     assert_ptr_equal(take(128), a);
-    assert_true(wrg_pool_restore(&pool, saved));
+    wrg_pool_restore(&pool, saved);
     assert_int_equal(put(a), 100);
     wrg_pool_saved_free(saved);
 }
 
-static void heap_block_of_snapshot_freed__restore_refuses(void **state)
+static void heap_block_of_snapshot_freed__back_in_its_place(void **state)
 {
-    void *h = take_heap(7);
+    char *h = take_heap(7);
 
+    strcpy(h, "kept");
     struct wrg_pool_saved *saved = wrg_pool_save(&pool);
-    put(h);
-    assert_false(wrg_pool_restore(&pool, saved));
+    for (unsigned round = 0; round < 3; round++) {
+        assert_int_equal(put(h), 7);
+        assert_int_equal(pool.nheap, 0);
+        assert_int_equal(put(h), SIZE_MAX); /* no live block */
+        assert_ptr_not_equal(take_heap(7), h);
+        wrg_pool_restore(&pool, saved);
+        assert_string_equal(h, "kept");
+        assert_int_equal(pool.nheap, 1);
+    }
     wrg_pool_saved_free(saved);
 }
 
-static void reset__gives_all_back_and_spoils_a_snapshot_with_heap(void **state)
+static void heap_blocks_of_snapshot_freed__room_for_as_many_as_without(void **state)
+{
+    char *blocks[WRG_POOL_HEAP_MAX];
+
+    for (uint32_t i = 0; i < WRG_POOL_HEAP_MAX; i++)
+        blocks[i] = take_heap(8);
+    struct wrg_pool_saved *saved = wrg_pool_save(&pool);
+    for (uint32_t i = 0; i < WRG_POOL_HEAP_MAX; i++)
+        put(blocks[i]);
+    heap_table_full__null(state);
+    wrg_pool_restore(&pool, saved);
+    assert_int_equal(pool.nheap, WRG_POOL_HEAP_MAX);
+    wrg_pool_saved_free(saved);
+}
+
+static void save_after_a_save__the_earlier_blocks_are_let_go(void **state)
+{
+    void *h = take_heap(7);
+    struct wrg_pool_saved *first = wrg_pool_save(&pool);
+
+    put(h);
+    struct wrg_pool_saved *second = wrg_pool_save(&pool);
+    wrg_pool_restore(&pool, second);
+    assert_int_equal(pool.nheap, 0);
+    assert_int_equal(put(h), SIZE_MAX);
+    wrg_pool_saved_free(first);
+    wrg_pool_saved_free(second);
+}
+
+static void reset__gives_all_back_and_a_new_snapshot_is_good(void **state)
 {
     take_heap(7);
     take(7);
     struct wrg_pool_saved *saved = wrg_pool_save(&pool);
     wrg_pool_reset(&pool);
     assert_int_equal(pool.npool + pool.nheap, 0);
-    assert_false(wrg_pool_restore(&pool, saved));
     wrg_pool_saved_free(saved);
     saved = wrg_pool_save(&pool);
     take(9);
-    assert_true(wrg_pool_restore(&pool, saved)); /* a new snapshot is good again */
-    assert_int_equal(pool.npool, 0);
+    take_heap(9);
+    wrg_pool_restore(&pool, saved);
+    assert_int_equal(pool.npool + pool.nheap, 0);
     wrg_pool_saved_free(saved);
 }
 
@@ -222,6 +259,18 @@ static void read_of_freed_heap__ends_the_process(void **state)
     assert_true(dies_of_asan(read_byte, h));
 }
 
+static void read_of_freed_heap_of_a_snapshot__ends_the_process_until_restored(void **state)
+{
+    char *h = take_heap(10);
+    struct wrg_pool_saved *saved = wrg_pool_save(&pool);
+
+    put(h);
+    assert_true(dies_of_asan(read_byte, h));
+    wrg_pool_restore(&pool, saved);
+    assert_false(dies_of_asan(read_byte, h));
+    wrg_pool_saved_free(saved);
+}
+
 static void restore__poisons_what_came_after_the_save(void **state)
 {
     char *a = take(70);
@@ -230,7 +279,7 @@ static void restore__poisons_what_came_after_the_save(void **state)
     char *later = take(70);
     put(a);
     assert_ptr_equal(take(128), a);
-    assert_true(wrg_pool_restore(&pool, saved));
+    wrg_pool_restore(&pool, saved);
     assert_true(dies_of_asan(read_byte, later));
     assert_true(dies_of_asan(read_byte, a + 100));
     assert_false(dies_of_asan(read_byte, a + 69));
@@ -257,12 +306,15 @@ int main(void)
         L(free__tells_kind),
         L(restore__bytes_and_blocks_of_the_save),
         L(block_freed_and_taken_with_other_size__size_of_the_save),
-        L(heap_block_of_snapshot_freed__restore_refuses),
-        L(reset__gives_all_back_and_spoils_a_snapshot_with_heap),
+        L(heap_block_of_snapshot_freed__back_in_its_place),
+        L(heap_blocks_of_snapshot_freed__room_for_as_many_as_without),
+        L(save_after_a_save__the_earlier_blocks_are_let_go),
+        L(reset__gives_all_back_and_a_new_snapshot_is_good),
         L(reset__next_block_is_the_first_again),
 #if WRG_HAS_ASAN
         L(read_of_freed_or_foreign_bytes__ends_the_process),
         L(read_of_freed_heap__ends_the_process),
+        L(read_of_freed_heap_of_a_snapshot__ends_the_process_until_restored),
         L(restore__poisons_what_came_after_the_save),
         L(reset__poisons_everything),
 #endif

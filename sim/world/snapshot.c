@@ -41,14 +41,12 @@ static void save_device(struct wrg_world_vbd *vbd, struct wrg_vbd_saved *saved)
     saved->disk_tickets = vbd->disk.tickets;
 }
 
-static bool restore_drivers(struct wrg_world_vbd *vbd, const struct wrg_vbd_saved *saved)
+static void restore_drivers(struct wrg_world_vbd *vbd, const struct wrg_vbd_saved *saved)
 {
     for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
-        if (!wrg_guest_restore(&vbd->guests[seat], saved->guests[seat]))
-            return false;
+        wrg_guest_restore(&vbd->guests[seat], saved->guests[seat]);
         vbd->self[seat] = saved->self[seat];
     }
-    return true;
 }
 
 static void restore_rest(struct wrg_world_vbd *vbd, const struct wrg_vbd_saved *saved)
@@ -146,10 +144,7 @@ bool wrg_world_restore(struct wrg_world *w)
         return false;
     wrg_sched_restore(&w->sched, snap->sched);
     for (unsigned i = 0; i < w->nvbds; i++)
-        if (!restore_drivers(wrg_world_device(w, i), &snap->devices[i])) {
-            snap->valid = false;
-            return false;
-        }
+        restore_drivers(wrg_world_device(w, i), &snap->devices[i]);
     wrg_xen_restore(&w->xen, snap->xen);
     for (unsigned i = 0; i < w->nvbds; i++) {
         wrg_disk_queue_reset(&wrg_world_device(w, i)->disk);

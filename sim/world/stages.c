@@ -179,18 +179,6 @@ static bool anything_fired(const struct wrg_world *w)
     return fired;
 }
 
-/* Ops after which the connection is not the one of the snapshot any more. */
-static bool case_spoils(const struct wrg_world *w)
-{
-    for (uint16_t i = 0; i < w->c->nops; i++) {
-        uint8_t kind = w->c->ops[i].kind;
-        if (kind == WRG_OP_DETACH || kind == WRG_OP_RECONNECT || kind == WRG_OP_KILL ||
-            kind == WRG_OP_XS || kind == WRG_OP_TOOLSTACK)
-            return true;
-    }
-    return w->config.end != WRG_CASE_END_AUTO;
-}
-
 static void enter_safety(struct wrg_world *w)
 {
     const struct wrg_task_args director = {
@@ -201,7 +189,7 @@ static void enter_safety(struct wrg_world *w)
     w->closing |= !wrg_world_connected(w);
     if (!w->from_snapshot && !w->early) {
         note_baselines(w);
-        if (w->options.snapshot && wrg_world_connected(w) && !anything_fired(w) && !case_spoils(w))
+        if (w->options.snapshot && !anything_fired(w))
             wrg_world_take_snapshot(w);
     }
     if (!w->early) {

@@ -175,11 +175,21 @@ void wrg_world_destroy(struct wrg_world *w)
 /* ---- starting ---- */
 
 /* The first has all devices of a program. */
-static unsigned guests_of(const struct wrg_world *w)
+static unsigned guests_of(const struct wrg_world *w, const struct wrg_op_config *config)
 {
-    unsigned guests = w->config.guests + (w->config.neighbour != WRG_NO);
+    unsigned guests = config->guests + (config->neighbour != WRG_NO);
 
     return w->options.devices > 1 ? 1 : guests < WRG_GUESTS_MAX ? guests : WRG_GUESTS_MAX;
+}
+
+static uint8_t victim_of(const struct wrg_world *w, const struct wrg_op_config *config)
+{
+    switch (w->options.target) {
+    case WRG_TARGET_BACK: return WRG_CASE_VICTIM_BACK;
+    case WRG_TARGET_FRONT: return WRG_CASE_VICTIM_FRONT;
+    case WRG_TARGET_XENSTORE: return WRG_CASE_VICTIM_XENSTORE;
+    default: return config->victim;
+    }
 }
 
 static int make_devices(struct wrg_world *w)
@@ -196,11 +206,9 @@ static int make_devices(struct wrg_world *w)
     return 0;
 }
 
-static void make_profile(struct wrg_world *w)
+static void make_profile(const struct wrg_world *w, const struct wrg_op_config *config,
+                         struct wrg_profile *profile)
 {
-    const struct wrg_op_config *config = &w->config;
-    struct wrg_profile *profile = &w->profile;
-
     memset(profile, 0, sizeof(*profile)); /* compared as bytes */
     profile->sectors = config->sectors;
     profile->indirect_max = config->indirect_max;
@@ -209,7 +217,7 @@ static void make_profile(struct wrg_world *w)
     profile->abi = config->abi;
     profile->ring_order = config->ring_order;
     profile->readonly = config->readonly;
-    profile->victim = w->victim;
+    profile->victim = victim_of(w, config);
     profile->echo = config->echo;
     profile->front = config->front;
     profile->grant_version = config->grant_version;
@@ -229,7 +237,7 @@ static void make_profile(struct wrg_world *w)
     profile->media = config->media;
     profile->ring_nodes = config->ring_nodes;
     profile->back_ring_nodes = config->back_ring_nodes;
-    profile->guests = (uint8_t)guests_of(w);
+    profile->guests = (uint8_t)guests_of(w, config);
     profile->devices = w->options.devices > 1 ? w->options.devices : profile->guests;
 }
 
@@ -247,13 +255,7 @@ static void set_seats(struct wrg_world *w)
         [WRG_CASE_VICTIM_XENSTORE] = 0,
     };
 
-    w->victim = w->config.victim;
-    if (w->options.target == WRG_TARGET_BACK)
-        w->victim = WRG_CASE_VICTIM_BACK;
-    else if (w->options.target == WRG_TARGET_FRONT)
-        w->victim = WRG_CASE_VICTIM_FRONT;
-    else if (w->options.target == WRG_TARGET_XENSTORE)
-        w->victim = WRG_CASE_VICTIM_XENSTORE;
+    w->victim = victim_of(w, &w->config);
     bool automatic = w->options.target != WRG_TARGET_CASE || w->config.judge == WRG_CASE_JUDGE_AUTO;
     w->judged = automatic ? by_victim[w->victim] : judged[w->config.judge];
 }
@@ -278,16 +280,21 @@ static int start_store(struct wrg_world *w)
     return wrg_store_stage_prepare(w);
 }
 
-/* What follows from other operands. */
-static void settle_disk(struct wrg_op_config *config)
+/* With what follows from other operands. */
+static struct wrg_op_config config_of(const struct wrg_case *c)
 {
+    struct wrg_op_config config = wrg_case_config(c);
     uint16_t size = WRG_SECTOR_SIZE;
 
-    while (2u * size <= config->sector_size)
+    /* Each is legal, but not both together: the frontend's demand counts. */
+    if (config.front == WRG_CASE_FRONT_LINUX)
+        config.echo = WRG_CASE_ECHO_INNER;
+    while (2u * size <= config.sector_size)
         size *= 2;
-    config->sector_size = size;
-    if (config->media == WRG_CASE_MEDIA_CDROM)
-        config->readonly = WRG_YES;
+    config.sector_size = size;
+    if (config.media == WRG_CASE_MEDIA_CDROM)
+        config.readonly = WRG_YES;
+    return config;
 }
 
 /* Xen and devices as the profile wants them, from what the last one has left. -ENOMEM */
@@ -313,18 +320,14 @@ int wrg_world_start(struct wrg_world *w, const struct wrg_case *c)
     const struct wrg_op *sched = wrg_case_first(c, WRG_OP_SCHED);
 
     w->c = c;
-    w->config = wrg_case_config(c);
-    /* Each is legal, but not both together: the frontend's demand counts. */
-    if (w->config.front == WRG_CASE_FRONT_LINUX)
-        w->config.echo = WRG_CASE_ECHO_INNER;
-    settle_disk(&w->config);
+    w->config = config_of(c);
     set_seats(w);
     wrg_fault_begin(&w->fault);
     memset(w->fallible, 0, sizeof(w->fallible));
     if (w->victim == WRG_CASE_VICTIM_XENSTORE)
         return start_store(w);
     const struct wrg_profile before = w->profile;
-    make_profile(w);
+    make_profile(w, &w->config, &w->profile);
     int result = provide(w, &before);
     if (result)
         return result;
@@ -336,6 +339,15 @@ int wrg_world_start(struct wrg_world *w, const struct wrg_case *c)
     w->stage = WRG_STAGE_CONNECT;
     w->fresh = true;
     return 0;
+}
+
+bool wrg_world_knows(const struct wrg_world *w, const struct wrg_case *c)
+{
+    const struct wrg_op_config config = config_of(c);
+    struct wrg_profile profile;
+
+    make_profile(w, &config, &profile);
+    return w->snapshot.valid && memcmp(&w->snapshot.profile, &profile, sizeof(profile)) == 0;
 }
 
 void wrg_world_schedule(struct wrg_world *w, uint64_t seed)

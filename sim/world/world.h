@@ -104,6 +104,11 @@ void wrg_world_destroy(struct wrg_world *world);
 
 /* Makes the world ready for a case, which must stay where it is until the next start. -ENOMEM */
 WRG_MUST_USE int wrg_world_start(struct wrg_world *world, const struct wrg_case *c);
+/*
+ * Whether the connection that c begins with is the one that the world has a snapshot of, so that a
+ * run need not connect, unless faults or preemptions of c hit negotiation.
+ */
+bool wrg_world_knows(const struct wrg_world *world, const struct wrg_case *c);
 /* Seeds the strategy of a case that has none, or another one: `run --schedules`. After start. */
 void wrg_world_schedule(struct wrg_world *world, uint64_t seed);
 /* Lets the n-th fallible port call (1..) fail with its site's default status. After start. */

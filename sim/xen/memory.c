@@ -213,15 +213,16 @@ void wrg_memory_restore(struct wrg_memory *mem)
         uint32_t index = mem->saved_index[frame];
 
         mem->dirty[frame] = 0;
-        if (index) {
-            mem->frames[frame] = mem->saved_meta[index - 1];
+        if (index)
             memcpy(wrg_memory_at(mem, frame),
                    mem->saved_bytes + ((size_t)(index - 1) << WRG_PAGE_SHIFT), WRG_PAGE_SIZE);
-        } else {
+        else
             memset(&mem->frames[frame], 0, sizeof(mem->frames[frame]));
-        }
     }
     mem->ndirty = 0;
+    /* What the snapshot's mappings and grants are to a frame ends without a mark on it. */
+    for (uint32_t i = 0; i < mem->nsaved; i++)
+        mem->frames[mem->saved_frame[i]] = mem->saved_meta[i];
 }
 
 void wrg_memory_reset(struct wrg_memory *mem)
