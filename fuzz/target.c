@@ -16,14 +16,25 @@
 #include "case/text.h"
 
 /*
- * A snapshot lasts until a case of another profile, or one that ends the connection, or one whose
- * faults may hit negotiation. So cases that leave it alone have a world of their own; what a case
- * does is the same in each.
+ * Each world has the snapshot of one connection, and a run that begins with another one takes
+ * several times as long: so there are several, and a case runs in one that knows its connection. What a
+ * case does is the same in each. Cases that may spoil negotiation, and those that always connect
+ * afresh, have worlds of their own.
  */
-enum { WORLD_PLAIN, WORLD_TIMED, WORLD_SPOILT, WORLD_CONFIGS, WORLDS = WORLD_CONFIGS + 3 };
+enum { KIND_CALM, KIND_ROUGH, KIND_EARLY, KINDS };
+enum { CALM_WORLDS = 4, ROUGH_WORLDS = 1, EARLY_WORLDS = 1, WORLDS = 6 };
+
+static const struct {
+    unsigned first, count;
+} worlds_of[KINDS] = {
+    [KIND_CALM] = { 0, CALM_WORLDS },
+    [KIND_ROUGH] = { CALM_WORLDS, ROUGH_WORLDS },
+    [KIND_EARLY] = { CALM_WORLDS + ROUGH_WORLDS, EARLY_WORLDS },
+};
 
 static struct {
     struct wrg_world *worlds[WORLDS];
+    uint64_t used[WORLDS];   /* the run that used it last */
     struct wrg_world *world; /* of the last run */
     struct wrg_case c;
     struct wrg_verdict verdict;
@@ -50,7 +61,7 @@ int wrg_fuzz_init(bool engine)
         .oracles = true,
         .hash = false,
         .prefault = engine,
-        .snapshot = true,
+        .snapshot = engine, /* without, a use of freed memory is shown with its stacks */
         .tap = wrg_feedback_on_event,
         .reach = wrg_feedback_reach(fuzz.reach),
     };
@@ -66,35 +77,37 @@ int wrg_fuzz_init(bool engine)
     return 0;
 }
 
-/* Cases that go on from one another mostly agree in these. */
-static unsigned number_of(const struct wrg_op_config *config)
+static unsigned kind_of(const struct wrg_case *c)
 {
-    const uint32_t fields[] = { config->abi,        config->ring_order, config->indirect_max,
-                                config->queues,     config->data,       config->persistent,
-                                config->sector_size };
-    uint32_t number = 0;
+    unsigned kind = KIND_CALM;
 
-    for (unsigned i = 0; i < WRG_ARRAY_LEN(fields); i++)
-        number = number * 31 + fields[i];
-    return number;
+    for (unsigned i = 0; i < c->nops; i++) {
+        const struct wrg_op *op = &c->ops[i];
+        if ((op->kind == WRG_OP_WAIT && op->wait.what == WRG_CASE_WAIT_CONNECTED) ||
+            (op->kind == WRG_OP_TOOLSTACK && op->toolstack.action == WRG_CASE_ACTION_HOLD))
+            return KIND_EARLY;
+        if (op->kind == WRG_OP_FAULT || op->kind == WRG_OP_PREEMPT)
+            kind = KIND_ROUGH;
+    }
+    return kind;
 }
 
-/* The world whose snapshot is most likely to fit. */
+/* The world that knows the case's connection, or the one that has not been used for longest. */
 static struct wrg_world *world_for(const struct wrg_case *c)
 {
-    static const uint8_t needs[WRG_OP_KIND_MAX + 1] = {
-        [WRG_OP_FAULT] = WORLD_TIMED,      [WRG_OP_PREEMPT] = WORLD_TIMED,
-        [WRG_OP_WAIT] = WORLD_TIMED,       [WRG_OP_XS] = WORLD_SPOILT,
-        [WRG_OP_DETACH] = WORLD_SPOILT,    [WRG_OP_KILL] = WORLD_SPOILT,
-        [WRG_OP_RECONNECT] = WORLD_SPOILT,
-    };
-    unsigned which = WORLD_PLAIN;
-    const struct wrg_op *config = wrg_case_first(c, WRG_OP_CONFIG);
+    const unsigned kind = kind_of(c);
+    const unsigned first = worlds_of[kind].first, end = first + worlds_of[kind].count;
+    unsigned which = first;
 
-    if (config)
-        return fuzz.worlds[WORLD_CONFIGS + number_of(&config->config) % (WORLDS - WORLD_CONFIGS)];
-    for (unsigned i = 0; i < c->nops; i++)
-        which = wrg_max_u32(which, needs[c->ops[i].kind]);
+    for (unsigned i = first; i < end; i++) {
+        if (kind != KIND_EARLY && wrg_world_knows(fuzz.worlds[i], c)) {
+            which = i;
+            break;
+        }
+        if (fuzz.used[i] < fuzz.used[which])
+            which = i;
+    }
+    fuzz.used[which] = fuzz.stats->execs + 1;
     return fuzz.worlds[which];
 }
 
