@@ -25,6 +25,13 @@
 /* Three of four have one guest: each more connects, and does its I/O, in every run. */
 #define GUESTS_MOST(seed) ((seed) / RAW_SHARE / 8u % 4u == 0 ? 4u : 1u)
 
+/*
+ * Fifteen cases of sixteen are no longer than this, which twenty requests and what happens to them
+ * fit in: a run's time grows with its ops, and what long ones find short ones mostly find sooner.
+ */
+#define OPS_SHORT      40u
+#define OPS_MOST(seed) ((seed) / RAW_SHARE / 32u % 16u == 0 ? WRG_CASE_OPS_MAX : OPS_SHORT)
+
 static struct wrg_case bounded; /* too large for the stack */
 
 /* One mutation in so many is of raw bytes: what typed ops cannot express, the decoder must bear. */
@@ -78,6 +85,18 @@ static bool bound_life(struct wrg_case *c, unsigned most)
     return beyond;
 }
 
+/* Takes out a stretch somewhere; the config, which stands first, stays. */
+static bool bound_ops(struct wrg_case *c, unsigned most, unsigned seed)
+{
+    if (c->nops <= most)
+        return false;
+    unsigned beyond = c->nops - most, at = 1 + seed % most;
+
+    memmove(&c->ops[at], &c->ops[at + beyond], (most - at) * sizeof(c->ops[0]));
+    c->nops = (uint16_t)most;
+    return true;
+}
+
 /* Guests beside the first, one of which may be the neighbour. */
 static bool bound_guests(struct wrg_case *c, unsigned most)
 {
@@ -128,6 +147,7 @@ static size_t bound(uint8_t *data, size_t size, size_t max, unsigned seed)
     wrg_case_decode(data, size, &bounded);
     bool beyond = bound_life(&bounded, LIFE_MOST(seed));
     beyond |= bound_guests(&bounded, GUESTS_MOST(seed));
+    beyond |= bound_ops(&bounded, OPS_MOST(seed), seed / 7u);
     for (unsigned i = 0; i < bounded.nops; i++)
         beyond |= bound_op(&bounded.ops[i], &pages, &requests);
     return beyond ? wrg_case_encode(&bounded, data, max) : size;
