@@ -21,6 +21,10 @@ function(wrg_layer layer)
     list(TRANSFORM sources PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/" REGEX "^[^/]")
     add_library(wrg_${layer} OBJECT ${sources})
     target_link_libraries(wrg_${layer} PRIVATE Threads::Threads)
+    if(WRG_FUZZ)
+        target_compile_options(wrg_${layer} PRIVATE
+            "$<$<COMPILE_LANGUAGE:C>:SHELL:-include ${PROJECT_SOURCE_DIR}/sim/base/plain_string.h>")
+    endif()
     # Kept so that WrgFuzz can compile a layer a second time, instrumented.
     set_property(GLOBAL PROPERTY WRG_SOURCES_${layer} "${sources}")
     set_property(GLOBAL APPEND PROPERTY WRG_LAYERS_WITH_SOURCES ${layer})
