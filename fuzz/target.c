@@ -17,9 +17,9 @@
 
 /*
  * Each world has the snapshot of one connection, and a run that begins with another one takes
- * several times as long: so there are several, and a case runs in one that knows its connection. What a
- * case does is the same in each. Cases that may spoil negotiation, and those that always connect
- * afresh, have worlds of their own.
+ * several times as long: so there are several, and a case runs in one that knows its connection.
+ * What a case does is the same in each. Cases that may spoil negotiation, and those that always
+ * connect afresh, have worlds of their own.
  */
 enum { KIND_CALM, KIND_ROUGH, KIND_EARLY, KINDS };
 enum { CALM_WORLDS = 4, ROUGH_WORLDS = 1, EARLY_WORLDS = 1, WORLDS = 6 };
