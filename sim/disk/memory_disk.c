@@ -294,8 +294,8 @@ static inline int enter_chunk(struct run *run)
     run->found = true;
     if (run->end / CHUNK_BYTES > number)
         prefetch_next(run, number);
-    return run->write && !run->chunk ? -EIO : 0; /* -ENOSPC below, and so it comes out of a real
-                                                    disk too */
+    /* -ENOSPC below, and so it comes out of a real disk too. */
+    return run->write && !run->chunk ? -EIO : 0;
 }
 
 static int move_vec(struct run *run, uint8_t *page, uint32_t len)
@@ -488,6 +488,36 @@ static int move_rest(struct run *run, const struct wrg_disk_request *request,
     return error;
 }
 
+/* One whole page, to or from a block that is there: what small requests are made of. */
+static inline bool move_page(struct wrg_memory_disk *md, const struct wrg_disk_request *request,
+                             const struct wrg_disk_context *context)
+{
+    const struct wrg_vec *vec = request->vec, whole = { .len = BLOCK_BYTES };
+    const uint32_t slot = vec->page & WRG_VIEW_MASK;
+    const uint64_t number = request->sector / SECTORS_A_CHUNK;
+    const uint32_t at = bucket_of(md, number);
+    const uint32_t block = (uint32_t)(request->sector % SECTORS_A_CHUNK) / SECTORS_A_BLOCK;
+
+    if (request->sector % SECTORS_A_BLOCK || part_of(vec) != part_of(&whole) ||
+        request->sector >= md->sectors || md->sectors - request->sector < SECTORS_A_BLOCK ||
+        slot >= context->dom->nviews || !is_chunk(md, at, number))
+        return false;
+    struct wrg_disk_chunk *chunk = &md->chunk[md->buckets[at].slot];
+    const struct wrg_view *view = &context->dom->views[slot];
+    if (!(chunk->present >> block & 1) || view->handle != vec->page || !view->base)
+        return false;
+    uint8_t *bytes = chunk->bytes + block * BLOCK_BYTES;
+    if (request->op == WRG_IO_WRITE) {
+        chunk->digested &= ~(1u << block);
+        memcpy(bytes, view->base, BLOCK_BYTES);
+        return true;
+    }
+    if (!(view->flags & WRG_VIEW_WRITE) || !context->xen->memory.dirty[view->frame])
+        return false;
+    memcpy(view->base, bytes, BLOCK_BYTES);
+    return true;
+}
+
 /* What moves no data. */
 __attribute__((noinline)) static int execute_other(struct wrg_memory_disk *md,
                                                    const struct wrg_disk_request *request,
@@ -506,6 +536,8 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
 
     if (request->op != WRG_IO_READ && request->op != WRG_IO_WRITE)
         return execute_other(md, request, context);
+    if (request->nvec == 1 && !context->xen->trace->on && move_page(md, request, context))
+        return 0;
     int error = check(md, request, context, &sectors);
     if (error)
         return error;

@@ -105,7 +105,7 @@ static void requests_of_any_shape__bytes_as_in_a_plain_model(void **state)
         start(seed);
         for (uint32_t step = 0; step < STEPS; step++) {
             uint8_t op = below(2) ? WRG_IO_READ : WRG_IO_WRITE;
-            uint32_t nvec = 1 + below(DISK_PAGES), bytes = draw_vectors(nvec);
+            uint32_t nvec = below(2) ? 1 : 1 + below(DISK_PAGES), bytes = draw_vectors(nvec);
             uint32_t unit = below(3) ? WRG_PAGE_SIZE : WRG_SECTOR_SIZE;
             uint32_t byte = below((DISK_BYTES - bytes) / unit + 1) * unit;
             scribble();
@@ -142,6 +142,47 @@ static void read_into_clean_pages__each_is_marked(void **state)
         assert_int_equal(mem->dirty[view_of(i)->frame], WRG_FRAME_DIRTY);
 }
 
+/* Requests of one page have a way of their own. */
+static void single_page_read_into_a_clean_one__is_marked(void **state)
+{
+    start(1);
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_WRITE, 0, 1), 0);
+    assert_true(wrg_memory_save(&t.xen.memory));
+    view_of(0)->flags = WRG_VIEW_WRITE;
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_READ, 0, 1), 0);
+    assert_int_equal(t.xen.memory.dirty[view_of(0)->frame], WRG_FRAME_DIRTY);
+}
+
+static void single_page_whose_mapping_is_gone__efault(void **state)
+{
+    start(1);
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_WRITE, 0, 1), 0);
+    view_of(0)->handle += 1u << WRG_VIEW_BITS;
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_WRITE, 0, 1), -EFAULT);
+}
+
+static void single_page_behind_the_end_of_a_smaller_disk__eio(void **state)
+{
+    start(1);
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_WRITE, 8, 1), 0);
+    wrg_memory_disk_resize(&d.md, 15);
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_READ, 8, 1), -EIO);
+    wrg_memory_disk_resize(&d.md, 16);
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_READ, 8, 1), 0);
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_READ, UINT64_MAX - 7, 1), -EIO);
+}
+
+static void single_page_written_over_digests__they_are_forgotten(void **state)
+{
+    start(1);
+    t.trace.on = true;
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_WRITE, 0, 1), 0);
+    assert_int_equal(d.md.chunk[0].digested & 1, 1);
+    t.trace.on = false;
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_WRITE, 0, 1), 0);
+    assert_int_equal(d.md.chunk[0].digested & 1, 0);
+}
+
 static void page_whose_mapping_is_gone__efault_behind_what_was_moved(void **state)
 {
     start(1);
@@ -167,6 +208,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         D(requests_of_any_shape__bytes_as_in_a_plain_model),
         D(read_into_clean_pages__each_is_marked),
+        D(single_page_read_into_a_clean_one__is_marked),
+        D(single_page_whose_mapping_is_gone__efault),
+        D(single_page_behind_the_end_of_a_smaller_disk__eio),
+        D(single_page_written_over_digests__they_are_forgotten),
         D(page_whose_mapping_is_gone__efault_behind_what_was_moved),
     };
 
