@@ -12,6 +12,15 @@ void wrg_slots_init(struct wrg_slots *slots, uint64_t *words, uint32_t count)
         words[count / 64] = UINT64_MAX << (count % 64);
 }
 
+uint32_t wrg_slots_find_word(struct wrg_slots *slots)
+{
+    const uint32_t last = (uint32_t)wrg_slots_words(slots->count) - 1;
+
+    while (slots->hint < last && slots->words[slots->hint] == UINT64_MAX)
+        slots->hint++;
+    return slots->words[slots->hint] == UINT64_MAX ? WRG_SLOTS_NONE : slots->hint;
+}
+
 static bool run_is_free(const struct wrg_slots *slots, uint32_t first, uint32_t run)
 {
     for (uint32_t i = 0; i < run; i++)

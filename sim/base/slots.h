@@ -25,7 +25,7 @@ struct wrg_slots {
     uint64_t *words; /* a set bit is a slot that is taken */
     uint32_t count;
     uint32_t taken;
-    uint32_t hint;    /* no word below it has room */
+    uint32_t hint;    /* a word; none below it has room */
     uint32_t touched; /* words ever written since the last restore, from 0 */
 };
 
@@ -44,18 +44,21 @@ void wrg_slots_init(struct wrg_slots *slots, uint64_t *words, uint32_t count);
 /* Takes `run` neighbours; 1 is the fast and usual case. */
 uint32_t wrg_slots_take_run(struct wrg_slots *slots, uint32_t run);
 
+/* The first word with a free slot, which becomes the hint, or WRG_SLOTS_NONE. */
+uint32_t wrg_slots_find_word(struct wrg_slots *slots);
+
 static inline uint32_t wrg_slots_take(struct wrg_slots *slots)
 {
-    uint32_t nwords = (uint32_t)wrg_slots_words(slots->count);
     uint32_t word = slots->hint;
 
-    while (word < nwords && slots->words[word] == UINT64_MAX)
-        word++;
-    slots->hint = word;
-    if (word == nwords)
-        return WRG_SLOTS_NONE;
-    uint32_t bit = (uint32_t)__builtin_ctzll(~slots->words[word]);
-    slots->words[word] |= 1ull << bit;
+    if (WRG_UNLIKELY(slots->words[word] == UINT64_MAX)) {
+        word = wrg_slots_find_word(slots);
+        if (word == WRG_SLOTS_NONE)
+            return WRG_SLOTS_NONE;
+    }
+    uint64_t bits = slots->words[word];
+    uint32_t bit = (uint32_t)__builtin_ctzll(~bits);
+    slots->words[word] = bits | (bits + 1); /* its lowest zero */
     slots->taken++;
     if (slots->touched <= word)
         slots->touched = word + 1;
@@ -89,7 +92,7 @@ static inline uint32_t wrg_slots_take_many(struct wrg_slots *slots, uint32_t *ou
         if (bits)
             break;
     }
-    slots->hint = word;
+    slots->hint = word < nwords ? word : nwords - 1;
     slots->taken += got;
     return got;
 }
@@ -114,8 +117,11 @@ static inline bool wrg_slots_are_taken(const struct wrg_slots *slots, uint32_t f
 
 static inline void wrg_slots_put(struct wrg_slots *slots, uint32_t slot)
 {
-    WRG_ASSERT(wrg_slots_is_taken(slots, slot));
-    slots->words[slot / 64] &= ~(1ull << (slot % 64));
+    uint64_t *word = &slots->words[slot / 64];
+    const uint64_t bit = 1ull << (slot % 64);
+
+    WRG_ASSERT(*word & bit);
+    *word ^= bit;
     slots->taken--;
     if (slots->hint > slot / 64)
         slots->hint = slot / 64;

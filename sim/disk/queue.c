@@ -127,8 +127,8 @@ static void reorder(struct wrg_disk_queue *queue)
     *oldest = chosen;
 }
 
-/* The next request, which stays first in the ring until it has been executed. */
-static bool next_request(struct wrg_disk_queue *queue, struct wrg_disk_queued *queued)
+/* The next request, which stays first in the ring until it has been executed. NULL: none. */
+static const struct wrg_disk_queued *next_request(struct wrg_disk_queue *queue)
 {
     bool any;
 
@@ -136,10 +136,8 @@ static bool next_request(struct wrg_disk_queue *queue, struct wrg_disk_queued *q
     any = queue->head != queue->tail;
     if (WRG_UNLIKELY(queue->reorder) && any)
         reorder(queue);
-    if (any)
-        *queued = queue->ring[queue->head % WRG_DISK_QUEUE_MAX];
     unlock_ring(queue);
-    return any;
+    return any ? &queue->ring[queue->head % WRG_DISK_QUEUE_MAX] : NULL;
 }
 
 /* It leaves the ring. */
@@ -228,6 +226,9 @@ static void execute(struct wrg_disk_queue *queue, const struct wrg_disk_queued *
     struct wrg_disk_context context = { .xen = queue->xen,
                                         .dom = queue->dom,
                                         .ticket = queued->ticket };
+    const struct wrg_disk_queued waiting = { .done = queued->done,
+                                             .ctx = queued->ctx,
+                                             .ticket = queued->ticket };
     bool answered = true;
     int error;
 
@@ -235,20 +236,20 @@ static void execute(struct wrg_disk_queue *queue, const struct wrg_disk_queued *
         answered = launch(queue, queued, &context, &error);
     else
         error = wrg_disk_execute(queue->disk, &queued->request, &context);
-    take_off(queue);
+    take_off(queue); /* its place may be taken from here on */
     if (answered)
-        finish_request(queue, queued, error);
+        finish_request(queue, &waiting, error);
 }
 
 static void work(void *arg)
 {
     struct wrg_disk_queue *queue = arg;
-    struct wrg_disk_queued queued;
+    const struct wrg_disk_queued *queued;
 
     greet(queue);
-    while (next_request(queue, &queued)) {
+    while ((queued = next_request(queue))) {
         wrg_sched_point(queue->xen->sched, WRG_POINT_DISK);
-        execute(queue, &queued);
+        execute(queue, queued);
     }
 }
 

@@ -12,11 +12,6 @@
 
 _Static_assert(WRG_WORLD_DEVICES <= WRG_FAULT_DEVICES, "each device has rows of its own");
 
-bool wrg_vbd_scripted(const struct wrg_world_vbd *vbd, unsigned seat)
-{
-    return vbd->index == 0 && wrg_world_scripted(vbd->w, seat);
-}
-
 /* As which device its calls count for faults. */
 static uint8_t fault_device(const struct wrg_world_vbd *vbd)
 {

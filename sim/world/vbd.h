@@ -113,8 +113,6 @@ bool wrg_vbd_has_faults(const struct wrg_world_vbd *vbd);
  * again. It has to get over less by itself.
  */
 bool wrg_vbd_store_has_failed(const struct wrg_world_vbd *vbd);
-/* A scripted endpoint is in the seat. */
-bool wrg_vbd_scripted(const struct wrg_world_vbd *vbd, unsigned seat);
 WRG_MUST_USE int wrg_vbd_start_seat(struct wrg_world_vbd *vbd, unsigned seat);
 void wrg_vbd_stop_seat(struct wrg_world_vbd *vbd, unsigned seat);
 /* Asks a driver that is there to close. */

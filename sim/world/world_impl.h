@@ -154,6 +154,12 @@ static inline bool wrg_world_scripted(const struct wrg_world *w, unsigned seat)
            (seat == WRG_SEAT_BACK && w->victim == WRG_CASE_VICTIM_FRONT);
 }
 
+/* A scripted endpoint is in the seat. */
+static inline bool wrg_vbd_scripted(const struct wrg_world_vbd *vbd, unsigned seat)
+{
+    return vbd->index == 0 && wrg_world_scripted(vbd->w, seat);
+}
+
 static inline uint16_t wrg_world_domid(unsigned seat)
 {
     return seat == WRG_SEAT_FRONT ? WRG_DOM_FRONT : WRG_DOM_BACK;
