@@ -105,7 +105,10 @@ def compiler_of(folder):
     if not compiler:
         return None
     kind = first_match(cache, r"^CMAKE_BUILD_TYPE:\w+=(.*)$") or "Debug"
-    flags = first_match(cache, rf"^CMAKE_C_FLAGS_{kind.upper()}:\w+=(.*)$")
+    flags = first_match(cache, rf"^CMAKE_C_FLAGS_{kind.upper()}:\w+=(.*)$") or ""
+    for option, flag in (("LTO", " -flto"), ("PGO", " -fprofile-use")):
+        if first_match(cache, rf"^WRG_{option}:\w+=(.*)$") == "ON":
+            flags += flag
     return ", ".join(filter(None, (first_line(compiler, "--version"), flags)))
 
 

@@ -86,6 +86,31 @@ function(wrg_whole_program program)
     target_link_libraries(${program} PRIVATE Threads::Threads jansson uring)
 endfunction()
 
+# And a third time before that, to count which way its branches go on the corpus and on the
+# benchmarks, of which the compiler then makes use. Counts are made once in a folder, for all files
+# must be compiled with the same; functions that have changed since go without. Removing the
+# .profdata and the objects, as a clean build does, counts anew.
+function(wrg_profiled_program program main)
+    set(profile "${PROJECT_BINARY_DIR}/${program}.profdata")
+    string(REGEX MATCH "^[0-9]+" version "${CMAKE_C_COMPILER_VERSION}")
+    find_program(WRG_PROFDATA NAMES llvm-profdata-${version} llvm-profdata REQUIRED)
+    add_executable(${program}-counting "${main}")
+    wrg_whole_program(${program}-counting)
+    target_compile_options(${program}-counting PRIVATE
+        $<$<COMPILE_LANGUAGE:C>:-fprofile-generate>)
+    target_link_options(${program}-counting PRIVATE -fprofile-generate)
+    add_custom_command(OUTPUT "${profile}"
+        COMMAND "${PROJECT_SOURCE_DIR}/scripts/count-branches" $<TARGET_FILE:${program}-counting>
+                "${WRG_PROFDATA}" "${profile}"
+        COMMENT "Counting branches of ${program}")
+    add_custom_target(${program}-profile DEPENDS "${profile}")
+    add_dependencies(${program}-profile ${program}-counting)
+    add_dependencies(${program} ${program}-profile)
+    target_compile_options(${program} PRIVATE $<$<COMPILE_LANGUAGE:C>:-fprofile-use=${profile}
+        -Wno-profile-instr-out-of-date -Wno-profile-instr-unprofiled -Wno-backend-plugin>)
+    target_link_options(${program} PRIVATE "-fprofile-use=${profile}")
+endfunction()
+
 # Each program exists from the moment its main does.
 function(wrg_programs)
     set(cli "${PROJECT_SOURCE_DIR}/sim/cli")
@@ -93,6 +118,9 @@ function(wrg_programs)
         add_executable(wringer "${cli}/wringer.c")
         if(WRG_LTO)
             wrg_whole_program(wringer)
+            if(WRG_PGO)
+                wrg_profiled_program(wringer "${cli}/wringer.c")
+            endif()
         else()
             target_link_libraries(wringer PRIVATE wrg_app)
         endif()
