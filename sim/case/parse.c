@@ -145,6 +145,20 @@ static size_t count_values(struct wrg_span values)
     return n;
 }
 
+/* Where a value is that has nothing in it, or NULL. */
+static const char *find_empty(struct wrg_span values)
+{
+    const char *end = values.at + values.len;
+    bool begins = true;
+
+    for (const char *at = values.at; at < end; at++) {
+        if (begins && *at == ',')
+            return at;
+        begins = *at == ',';
+    }
+    return begins ? end : NULL;
+}
+
 static struct var *find_var(struct parser *p, struct wrg_span name)
 {
     for (unsigned i = 0; i < p->nvars; i++)
@@ -157,11 +171,11 @@ static struct var *find_var(struct parser *p, struct wrg_span name)
 static int add_var(struct parser *p, struct wrg_span name, struct wrg_span values)
 {
     struct var *var = &p->vars[p->nvars];
+    const char *empty = find_empty(values);
     size_t n = count_values(values);
 
-    for (size_t i = 0; i < n; i++)
-        if (nth_value(values, i).len == 0)
-            return fail(p, nth_value(values, i).at, "'repeat' has an empty value");
+    if (empty)
+        return fail(p, empty, "'repeat' has an empty value");
     if (p->count * n > WRG_CASE_REPEATS_MAX)
         return fail(p, name.at, "'repeat' makes more than %u cases", WRG_CASE_REPEATS_MAX);
     *var = (struct var){ .name = name,
