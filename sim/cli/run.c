@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sanitizers.h"
 #include "case/load.h"
 #include "cli/cli.h"
 #include "runner/runner.h"
@@ -273,7 +274,9 @@ int wrg_cmd_run(const struct wrg_cli *cli, int argc, char **argv)
     run->runner.options.engine = run->engine;
     run->runner.options.target = run->target;
     run->runner.options.hash = run->engine == WRG_ENGINE_FIBER;
-    run->runner.options.snapshot = !run->no_snapshot && run->engine == WRG_ENGINE_FIBER;
+    /* A snapshot keeps heap blocks in their places, so that ASan could not say who freed one. */
+    run->runner.options.snapshot =
+        !run->no_snapshot && !WRG_HAS_ASAN && run->engine == WRG_ENGINE_FIBER;
     if (run->trace) {
         run->runner.options.tap = print_event;
         run->runner.options.tap_ctx = run->json ? stderr : stdout;
