@@ -201,7 +201,7 @@ static enum found find_vec(struct wrg_oracles *o, const struct vec *vec)
 
 /*
  * A barrier in flight that came before, of which the disk has seen nothing. Those without data are
- * passed now.
+ * passed now. One that shares its id with others may have been refused already.
  */
 static bool waits_for_barrier(struct wrg_oracles *o, const struct wrg_tap_request *request)
 {
@@ -211,7 +211,7 @@ static bool waits_for_barrier(struct wrg_oracles *o, const struct wrg_tap_reques
     for (uint32_t i = 0; i < o->tap.nactive; i++) {
         struct wrg_tap_request *other = wrg_tap_active(&o->tap, i);
         if (other->lane != request->lane || other->serial >= request->serial ||
-            other->serial <= moved || !is_any_barrier(other))
+            other->serial <= moved || other->twin || !is_any_barrier(other))
             continue;
         if (wrg_tap_segments(other))
             return true;

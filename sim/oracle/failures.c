@@ -12,9 +12,10 @@
  *               nothing until something fails, where the shadow disk follows the I/Os anyway
  * Source        xen/io/blkif.h: BLKIF_RSP_ERROR
  * Left out      a ring on which a response has named another request than it answers, or none:
- *               whatever the frontend then took for done, others may end in its stead. Flushes,
- *               discards and what a backend does not offer after all: a frontend may do without
- *               (Linux does, and reports success)
+ *               whatever the frontend then took for done, others may end in its stead. One on which
+ *               a backend has written over requests: they are known as it reads them, and their
+ *               I/Os as the frontend wrote them. Flushes, discards and what a backend does not
+ *               offer after all: a frontend may do without (Linux does, and reports success)
  */
 #include <inttypes.h>
 #include <string.h>
@@ -152,6 +153,16 @@ static void on_answer(void *ctx, const struct wrg_tap_note *note)
             drop(&o->failures, i);
 }
 
+/* The script of a backend writes over what is in the ring, in less than a response has. */
+static void on_store(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+{
+    struct wrg_failures *failures = &((struct wrg_oracles *)ctx)->failures;
+
+    if (ev->role == WRG_ROLE_BACK && wrg_event_class(ev) == WRG_SHARED_RING_SLOT &&
+        wrg_event_len(ev) < RESPONSE_BYTES)
+        failures->misled |= UINT32_C(1) << wrg_event_lane(ev);
+}
+
 /* The first failure of a run: from now on there is something to follow. */
 static void listen(struct wrg_oracles *o)
 {
@@ -227,8 +238,10 @@ void wrg_failures_begin(struct wrg_oracles *o)
         config->units_differ)
         return;
     wrg_tap_listen(&o->tap, WRG_TAP_FAILED, on_failed, o);
-    if (!config->honest_back)
+    if (!config->honest_back) {
         wrg_tap_listen(&o->tap, WRG_TAP_ANSWER, on_answer, o);
+        wrg_trace_subscribe(o->trace, WRG_EV_STORE, on_store, o);
+    }
     if (wrg_data_is_wanted(config))
         return;
     wrg_trace_subscribe(o->trace, WRG_EV_BLK_SUBMIT, on_submit, o);
