@@ -153,13 +153,13 @@ static void on_answer(void *ctx, const struct wrg_tap_note *note)
             drop(&o->failures, i);
 }
 
-/* The script of a backend writes over what is in the ring, in less than a response has. */
+/* The script of a backend writes over what is in the ring. */
 static void on_store(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_failures *failures = &((struct wrg_oracles *)ctx)->failures;
 
     if (ev->role == WRG_ROLE_BACK && wrg_event_class(ev) == WRG_SHARED_RING_SLOT &&
-        wrg_event_len(ev) < RESPONSE_BYTES)
+        wrg_event_site(ev) == WRG_EVENT_SITE_SCRIPT)
         failures->misled |= UINT32_C(1) << wrg_event_lane(ev);
 }
 

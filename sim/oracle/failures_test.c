@@ -225,6 +225,19 @@ static void frontend_that_is_not_judged__clean(struct bench *t)
     complete(t, 1, 0);
 }
 
+/* What the backend reads is not what the frontend wrote. */
+static void request_was_written_over__not_judged(struct bench *t)
+{
+    const struct span at = slot_at(t, BACK, 0);
+
+    begin(t);
+    submit(t, 1, READ, 8, 8);
+    emit(t, .kind = WRG_EV_STORE, .role = BACK, .a = at.frame, .b = (at.off + 20) << 16 | 4,
+         .c = WRG_EVENT_SITE_SCRIPT | (uint64_t)WRG_SHARED_RING_SLOT << 8);
+    serve(t, 0, READ, 8, ERROR);
+    complete(t, 1, 0);
+}
+
 static const struct scenario scenarios[] = {
     PLAY(failed_and_reported_so__clean, CLEAN),
     PLAY(failed_and_reported_done__fires, DATA_007),
@@ -242,6 +255,7 @@ static const struct scenario scenarios[] = {
     PLAY(barrier_that_failed__fires, DATA_007),
     PLAY(barrier_that_is_not_supported_after_all__not_judged, CLEAN),
     PLAY(frontend_that_is_not_judged__clean, CLEAN),
+    PLAY(request_was_written_over__not_judged, CLEAN),
 };
 
 static void sequences__fire_their_rule_or_none(void **state)

@@ -76,10 +76,12 @@ static inline uint32_t wrg_event_len(const struct wrg_event *ev)
 {
     return ev->b & 0xffff;
 }
+/* A number of wringer/sites.def. */
 static inline uint8_t wrg_event_site(const struct wrg_event *ev)
 {
     return (uint8_t)ev->c;
 }
+enum { WRG_EVENT_SITE_SCRIPT = 11 }; /* what a case has an endpoint write over */
 static inline uint8_t wrg_event_class(const struct wrg_event *ev)
 {
     return (uint8_t)(ev->c >> 8);

@@ -159,6 +159,7 @@ static void apply_tamper(struct wrg_xen *xen, uint32_t frame, uint32_t off,
                  .b = at << 16 | tamper->len, .c = tamper->op, .d = value);
 }
 
+WRG_STATIC_ASSERT((int)WRG_EVENT_SITE_SCRIPT == (int)WRG_SITE_SCRIPT, "a number of sites.def");
 WRG_STATIC_ASSERT((int)WRG_SEAT_FRONT == (int)WRG_ROLE_FRONT && WRG_ROLE_FRONT == 0 &&
                       (int)WRG_SEAT_BACK == (int)WRG_ROLE_BACK && WRG_ROLE_BACK == 1,
                   "the roles of the two seats are their numbers, and the lowest");
