@@ -228,12 +228,14 @@ static void frontend_that_is_not_judged__clean(struct bench *t)
 /* What the backend reads is not what the frontend wrote. */
 static void request_was_written_over__not_judged(struct bench *t)
 {
-    const struct span at = slot_at(t, BACK, 0);
+    struct span at;
 
     begin(t);
     submit(t, 1, READ, 8, 8);
-    emit(t, .kind = WRG_EV_STORE, .role = BACK, .a = at.frame, .b = (at.off + 20) << 16 | 4,
-         .c = WRG_EVENT_SITE_SCRIPT | (uint64_t)WRG_SHARED_RING_SLOT << 8);
+    at = slot_at(t, BACK, 0);
+    at.off += 20;
+    at.site = WRG_EVENT_SITE_SCRIPT;
+    store(t, at, "over", 4);
     serve(t, 0, READ, 8, ERROR);
     complete(t, 1, 0);
 }

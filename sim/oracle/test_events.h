@@ -55,7 +55,7 @@ __attribute__((unused)) static void emit_bytes(struct bench *t, struct spec s, c
 /* ---- accesses ---- */
 
 struct span {
-    uint8_t role, class;
+    uint8_t role, class, site;
     bool flag; /* loads: again, stores: secret */
     uint32_t frame, off, request;
     uint8_t lane;
@@ -92,7 +92,7 @@ __attribute__((unused)) static void store_over(struct bench *t, struct span at, 
                               .role = at.role,
                               .a = at.frame,
                               .b = at.off << 16 | len,
-                              .c = (uint64_t)at.class << 8 | (uint64_t)at.flag << 16 |
+                              .c = at.site | (uint64_t)at.class << 8 | (uint64_t)at.flag << 16 |
                                    wrg_event_scope(at.lane, 0) },
                payload, 2 * shown);
 }
