@@ -22,7 +22,8 @@
  * connect afresh, have worlds of their own.
  */
 enum { KIND_CALM, KIND_ROUGH, KIND_EARLY, KINDS };
-enum { CALM_WORLDS = 4, ROUGH_WORLDS = 1, EARLY_WORLDS = 1, WORLDS = 6 };
+enum { CALM_WORLDS = 4, ROUGH_WORLDS = 1, EARLY_WORLDS = 1 };
+enum { WORLDS = CALM_WORLDS + ROUGH_WORLDS + EARLY_WORLDS };
 
 static const struct {
     unsigned first, count;
