@@ -37,7 +37,7 @@ struct wrg_back_ring {
     struct wrg_ring ring;
     uint32_t req_cons;  /* private: next request to read */
     uint32_t rsp_prod;  /* private: next response to fill */
-    uint32_t published; /* what the frontend has been shown of it */
+    uint32_t published; /* what the frontend has been shown of it; written by push */
 };
 
 struct wrg_ring_args {
@@ -73,6 +73,12 @@ void wrg_back_ring_get(struct wrg_back_ring *back, struct wrg_blkif_request *req
 bool wrg_back_ring_final_check(struct wrg_back_ring *back);
 /* Fills the slot of the next response, which a request that was got has left; not visible yet. */
 void wrg_back_ring_put(struct wrg_back_ring *back, const struct wrg_blkif_response *response);
+/* Responses that were put and not pushed. By the task that pushes, others may put meanwhile. */
+static inline uint32_t wrg_back_ring_unpushed(const struct wrg_back_ring *back)
+{
+    return __atomic_load_n(&back->rsp_prod, __ATOMIC_RELAXED) - back->published;
+}
+
 /* Publishes what was put; true if the frontend asked for an event. */
 bool wrg_back_ring_push(struct wrg_back_ring *back);
 /* Declares that the ring is not used any more, before its pages go. */

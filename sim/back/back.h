@@ -9,7 +9,8 @@
  * Bounds        1..12 queues; rings of 1..16 pages; indirect requests of 1..4096 segments
  * Ownership     everything belongs to struct wrg_back and goes back to the port at stop
  * Threads       two locks a queue: a ring may come and go only under ring_lock, and while
- *               requests are in flight it stays; responses are put under rsp_lock. Who takes the
+ *               requests are in flight it stays; responses are put under rsp_lock, by whoever
+ *               ends the request, and published by the ring's task, many at once. Who takes the
  *               ring_lock of several queues takes them in order
  * Errors        a peer that breaks a ring is cut off: no further request is read, no EOI is given
  * Waits         for the hotplug script: the device is announced at once, and connected when the
@@ -60,7 +61,7 @@ enum back_way { BACK_MAP, BACK_COPY, BACK_PERSISTENT };
 struct back_ring {
     struct wrg_back_ring ring;
     uint32_t taken;    /* requests off the ring; written by the ring's task */
-    uint32_t answered; /* of them; written under rsp_lock */
+    uint32_t answered; /* of them, for the frontend to see; written under rsp_lock */
     uint32_t requests; /* names the sections */
     uint32_t evtchn;
     uint32_t page;
@@ -76,7 +77,7 @@ struct back_queue {
     struct back_request *waiting; /* a barrier that has not begun; written by the ring's task */
     uint32_t task;
     uint32_t ring_lock;  /* held while the ring is drained, set up or torn down */
-    uint32_t rsp_lock;   /* held while responses are put and pushed */
+    uint32_t rsp_lock;   /* held while responses are put or pushed */
     bool settled;        /* since that barrier came, nobody takes requests */
     uint32_t purge_task; /* where persistent grants are offered */
 };
@@ -153,7 +154,12 @@ void wrg_back_destroy_queues(struct wrg_back *back);
 void wrg_back_drain(void *queue);
 /* Whether every request that was taken off the ring has been answered. */
 bool wrg_back_is_idle(struct back_queue *queue);
-void wrg_back_respond(struct back_queue *queue, uint64_t id, uint8_t operation, int16_t status);
+/*
+ * Puts a response on the ring, which the ring's task publishes with those that it finds beside it.
+ * True: it is the first of them, and a caller in another task has to ask for that.
+ */
+bool wrg_back_respond(struct back_queue *queue, uint64_t id, uint8_t operation, int16_t status);
+void wrg_back_publish_soon(struct back_queue *queue);
 /* Keeps the tasks of all rings off them, in order. */
 void wrg_back_lock_rings(struct wrg_back *back);
 void wrg_back_unlock_rings(struct wrg_back *back);
@@ -161,7 +167,7 @@ void wrg_back_unlock_rings(struct wrg_back *back);
 /* Requests (request.c). */
 void wrg_back_dispatch(struct back_queue *queue, const struct wrg_blkif_request *wire);
 /* Unmap, then answer: a frontend that is answered takes its grants back at once. */
-void wrg_back_finish(struct back_request *req, int16_t status);
+bool wrg_back_finish(struct back_request *req, int16_t status);
 int16_t wrg_back_status_of(struct wrg_back *back, const struct back_request *req, int error);
 
 /* Barriers (barrier.c). */

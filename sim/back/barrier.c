@@ -30,8 +30,8 @@ static void end(struct back_request *req, int error)
 
     (void)__atomic_fetch_sub(&back->hold, 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&back->turn, 0, __ATOMIC_SEQ_CST);
-    wrg_back_finish(req, wrg_back_status_of(back, req, error));
-    /* The connection may be gone by now; its tasks are not. */
+    (void)wrg_back_finish(req, wrg_back_status_of(back, req, error));
+    /* They publish it, and go on. The connection may be gone by now; its tasks are not. */
     for (uint32_t i = 0; i < nrings; i++) {
         struct wrg_task_wake wake = { .task = back->queues[i].task };
         (void)wrg_port_task_wake(back->port, &wake);

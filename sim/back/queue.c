@@ -93,6 +93,67 @@ void wrg_back_unlock_rings(struct wrg_back *back)
     }
 }
 
+/* ---- responses ---- */
+
+bool wrg_back_respond(struct back_queue *queue, uint64_t id, uint8_t operation, int16_t status)
+{
+    const struct wrg_blkif_response response = { .id = id,
+                                                 .operation = operation,
+                                                 .status = status };
+    struct wrg_back_ring *ring = &queue->ring->ring;
+    bool first;
+
+    wrg_port_lock(queue->port, queue->rsp_lock);
+    first = wrg_back_ring_unpushed(ring) == 0;
+    wrg_back_ring_put(ring, &response);
+    wrg_port_unlock(queue->port, queue->rsp_lock);
+    return first;
+}
+
+void wrg_back_publish_soon(struct back_queue *queue)
+{
+    struct wrg_task_wake wake = { .task = queue->task };
+
+    (void)wrg_port_task_wake(queue->port, &wake);
+}
+
+/* So many requests are in flight, and no new ones are taken. */
+static void wake_who_waits(struct back_queue *queue, uint8_t hold, uint32_t left)
+{
+    struct wrg_back *back = queue->back;
+    struct wrg_task_wake xenbus = { .task = back->xenbus_task };
+    bool waits = __atomic_load_n(&queue->waiting, __ATOMIC_ACQUIRE) != NULL;
+
+    if (left == 0 && (hold & BACK_STOPPING))
+        (void)wrg_port_task_wake(back->port, &xenbus);
+    if (left == waits && (hold & BACK_BARRIERS)) /* nothing but the barrier itself, if that */
+        wrg_back_wake_barriers(back);
+}
+
+/* What was answered since the last time: one index and at most one event for all of it. */
+static void publish(struct back_queue *queue)
+{
+    struct wrg_port *port = queue->port;
+    struct back_ring *ring = queue->ring;
+    uint32_t left;
+    uint8_t hold;
+
+    if (wrg_back_ring_unpushed(&ring->ring) == 0)
+        return;
+    wrg_port_lock(port, queue->rsp_lock);
+    ring->answered += wrg_back_ring_unpushed(&ring->ring);
+    if (wrg_back_ring_push(&ring->ring)) {
+        struct wrg_evtchn_send send = { .evtchn = ring->evtchn };
+        (void)wrg_port_evtchn_send(port, &send);
+    }
+    /* Whoever closes says so first and counts then, under this lock: one of the two sees both. */
+    hold = held(queue->back);
+    left = hold ? __atomic_load_n(&ring->taken, __ATOMIC_RELAXED) - ring->answered : 0;
+    wrg_port_unlock(port, queue->rsp_lock);
+    if (hold)
+        wake_who_waits(queue, hold, left);
+}
+
 /* ---- requests ---- */
 
 /* Requests between two looks at the ring's producer index; 0: none left; -EPROTO. */
@@ -134,6 +195,7 @@ static bool drain(struct back_queue *queue)
         do {
             taken = take_batch(queue);
             found |= taken > 0 && !(held(back) & BACK_STOPPING);
+            publish(queue);
         } while (taken > 0 && !held(back));
         if (taken < 0) {
             cut_off(queue);
@@ -153,6 +215,8 @@ void wrg_back_drain(void *arg)
     const struct wrg_back *back = queue->back;
 
     wrg_port_lock(queue->port, queue->ring_lock);
+    if (queue->ring)
+        publish(queue);
     if (queue->ring && (held(back) & BACK_BARRIERS))
         wrg_back_look_at_barrier(queue);
     if (queue->ring && !queue->ring->broken && !(held(back) & BACK_STOPPING)) {
@@ -178,47 +242,4 @@ bool wrg_back_is_idle(struct back_queue *queue)
     idle = !ring || ring->answered == __atomic_load_n(&ring->taken, __ATOMIC_RELAXED);
     wrg_port_unlock(port, queue->rsp_lock);
     return idle;
-}
-
-/* ---- responses ---- */
-
-/* So many requests are in flight, and no new ones are taken. */
-static void wake_who_waits(struct back_queue *queue, uint8_t hold, uint32_t left)
-{
-    struct wrg_back *back = queue->back;
-    struct wrg_task_wake xenbus = { .task = back->xenbus_task };
-    bool waits = __atomic_load_n(&queue->waiting, __ATOMIC_ACQUIRE) != NULL;
-
-    if (left == 0 && (hold & BACK_STOPPING))
-        (void)wrg_port_task_wake(back->port, &xenbus);
-    if (left == waits && (hold & BACK_BARRIERS)) /* nothing but the barrier itself, if that */
-        wrg_back_wake_barriers(back);
-}
-
-void wrg_back_respond(struct back_queue *queue, uint64_t id, uint8_t operation, int16_t status)
-{
-    const struct wrg_blkif_response response = { .id = id,
-                                                 .operation = operation,
-                                                 .status = status };
-    struct wrg_port *port = queue->port;
-    struct back_ring *ring = queue->ring;
-    uint32_t left;
-    uint8_t hold;
-
-    wrg_port_lock(port, queue->rsp_lock);
-    wrg_back_ring_put(&ring->ring, &response);
-    if (wrg_back_ring_push(&ring->ring)) {
-        struct wrg_evtchn_send send = { .evtchn = ring->evtchn };
-        (void)wrg_port_evtchn_send(port, &send);
-    }
-    /*
-     * The ring may be gone as soon as this is counted. Whoever closes says so first and counts
-     * then, under this lock: one of the two sees both.
-     */
-    ring->answered++;
-    hold = held(queue->back);
-    left = hold ? __atomic_load_n(&ring->taken, __ATOMIC_RELAXED) - ring->answered : 0;
-    wrg_port_unlock(port, queue->rsp_lock);
-    if (hold)
-        wake_who_waits(queue, hold, left);
 }

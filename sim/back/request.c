@@ -63,7 +63,7 @@ static int copy_indirect(struct back_queue *queue, const struct wrg_blkif_reques
 
 /* ---- the disk's answer ---- */
 
-void wrg_back_finish(struct back_request *req, int16_t status)
+bool wrg_back_finish(struct back_request *req, int16_t status)
 {
     struct back_queue *queue = req->queue;
     uint64_t id = req->id;
@@ -71,7 +71,7 @@ void wrg_back_finish(struct back_request *req, int16_t status)
 
     wrg_back_data(queue->back)->release(req);
     free_request(req);
-    wrg_back_respond(queue, id, operation, status);
+    return wrg_back_respond(queue, id, operation, status);
 }
 
 /* The disk cannot flush after all: nobody is promised that any more. */
@@ -101,12 +101,14 @@ int16_t wrg_back_status_of(struct wrg_back *back, const struct back_request *req
 static void on_disk_done(void *ctx, int error)
 {
     struct back_request *req = ctx;
-    struct wrg_back *back = req->queue->back;
+    struct back_queue *queue = req->queue;
+    struct wrg_back *back = queue->back;
 
     wrg_port_section(back->port, WRG_AT_RESPONSE, (uint32_t)req->id);
     if (!error)
         error = wrg_back_data(back)->deliver(req);
-    wrg_back_finish(req, wrg_back_status_of(back, req, error));
+    if (wrg_back_finish(req, wrg_back_status_of(back, req, error)))
+        wrg_back_publish_soon(queue);
 }
 
 static void submit(struct back_request *req)
@@ -120,7 +122,7 @@ static void submit(struct back_request *req)
                                     .ctx = req };
 
     if (wrg_port_disk_submit(req->queue->port, &disk))
-        wrg_back_finish(req, WRG_BLKIF_RSP_ERROR);
+        (void)wrg_back_finish(req, WRG_BLKIF_RSP_ERROR);
 }
 
 /* ---- from the ring ---- */
@@ -193,12 +195,12 @@ void wrg_back_dispatch(struct back_queue *queue, const struct wrg_blkif_request 
     struct back_request *req;
 
     if (status != WRG_BLKIF_RSP_OKAY) {
-        wrg_back_respond(queue, wire->id, echo, status);
+        (void)wrg_back_respond(queue, wire->id, echo, status);
         return;
     }
     req = alloc_request(queue, wire->nr_segments);
     if (!req) {
-        wrg_back_respond(queue, wire->id, echo, WRG_BLKIF_RSP_ERROR);
+        (void)wrg_back_respond(queue, wire->id, echo, WRG_BLKIF_RSP_ERROR);
         return;
     }
     req->id = wire->id;
@@ -208,7 +210,7 @@ void wrg_back_dispatch(struct back_queue *queue, const struct wrg_blkif_request 
     status = prepare(back, wire, req);
     /* To discard nothing is done at once. */
     if (status != WRG_BLKIF_RSP_OKAY || (wire->operation == WRG_BLKIF_OP_DISCARD && !req->nsectors))
-        wrg_back_finish(req, status);
+        (void)wrg_back_finish(req, status);
     else if (wire->operation == WRG_BLKIF_OP_WRITE_BARRIER)
         wrg_back_hold(req);
     else
