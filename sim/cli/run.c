@@ -274,6 +274,7 @@ int wrg_cmd_run(const struct wrg_cli *cli, int argc, char **argv)
     run->runner.options.engine = run->engine;
     run->runner.options.target = run->target;
     run->runner.options.hash = run->engine == WRG_ENGINE_FIBER;
+    run->runner.options.peer_hash = run->json && run->engine == WRG_ENGINE_FIBER;
     /* A snapshot keeps heap blocks in their places, so that ASan could not say who freed one. */
     run->runner.options.snapshot =
         !run->no_snapshot && !WRG_HAS_ASAN && run->engine == WRG_ENGINE_FIBER;

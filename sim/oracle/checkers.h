@@ -72,9 +72,6 @@ struct wrg_data_io {
     uint32_t since;
 };
 struct wrg_data {
-    struct {
-        bool disk; /* the disk's events are seen */
-    } facts;
     uint32_t epoch, now, used, inflight;
     uint32_t discarding;      /* discards in flight, and those that may still come */
     uint64_t zeros;           /* digest of a sector of them */

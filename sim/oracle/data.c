@@ -294,7 +294,7 @@ static bool is_on_disk(const struct wrg_oracles *o, const struct wrg_place *plac
 {
     const struct wrg_sector *sector = place->state;
 
-    if (!o->data.facts.disk || (sector->flags & WRG_SECTOR_MURKY))
+    if (!o->tap.facts.disk || (sector->flags & WRG_SECTOR_MURKY))
         return true;
     return (sector->flags & WRG_SECTOR_ON_DISK) &&
            place->block->disk[place->i] == place->block->pending[place->i];
@@ -392,13 +392,6 @@ static void on_complete(void *ctx, const struct wrg_event *ev, const void *paylo
 
 /* ---- the disk ---- */
 
-static void on_disk(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
-{
-    struct wrg_oracles *o = ctx;
-
-    o->data.facts.disk = true;
-}
-
 static void hold(struct wrg_sector *sector, bool write, uint32_t now)
 {
     sector->flags |= WRG_SECTOR_ON_DISK;
@@ -413,7 +406,6 @@ static void on_disk_data(void *ctx, const struct wrg_event *ev, const void *payl
     const bool write = ev->b == WRITE;
     struct wrg_span span = { 0 };
 
-    o->data.facts.disk = true;
     while (wrg_span_next(o, &span, ev->c, digests_in(len), true)) {
         if (WRG_UNLIKELY(!span.block))
             continue;
@@ -476,7 +468,6 @@ void wrg_data_begin(struct wrg_oracles *o)
 {
     struct wrg_data *data = &o->data;
 
-    data->facts.disk = false;
     data->now = data->used = data->inflight = data->discarding = 0;
     data->epoch++;
     if (data->epoch == 0 || data->epoch == UINT32_MAX) { /* old entries would come to life again */
@@ -489,8 +480,6 @@ void wrg_data_begin(struct wrg_oracles *o)
     wrg_trace_subscribe(o->trace, WRG_EV_BLK_SUBMIT, on_submit, o);
     wrg_trace_subscribe(o->trace, WRG_EV_BLK_DATA, on_data, o);
     wrg_trace_subscribe(o->trace, WRG_EV_BLK_COMPLETE, on_complete, o);
-    wrg_trace_subscribe(o->trace, WRG_EV_DISK_INFO, on_disk, o);
-    wrg_trace_subscribe(o->trace, WRG_EV_DISK_SUBMIT, on_disk, o);
     wrg_trace_subscribe(o->trace, WRG_EV_DISK_DATA, on_disk_data, o);
     wrg_trace_subscribe(o->trace, WRG_EV_DISK_LEFT, on_disk_left, o);
     wrg_trace_subscribe(o->trace, WRG_EV_DISK_DISCARD, on_disk_discard, o);

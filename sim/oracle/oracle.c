@@ -23,7 +23,7 @@ static const struct checker {
     { "info", true, wrg_info_begin, 0, 0 },
     { "double-fetch", true, wrg_double_fetch_begin, 0, 0 },
     { "disk-access", true, wrg_disk_access_begin, 0, 0 },
-    { "data", false, wrg_data_begin, FACTS(data) },
+    { "data", false, wrg_data_begin, 0, 0 },
     { "durable", true, wrg_durable_begin, 0, 0 },
     { "liveness", false, wrg_liveness_begin, FACTS(liveness) },
     { "ledger", false, wrg_ledgers_begin, 0, 0 },

@@ -115,6 +115,7 @@ static void on_disk_info(void *ctx, const struct wrg_event *ev, const void *payl
 {
     struct wrg_tap_facts *facts = &((struct wrg_tap *)ctx)->facts;
 
+    facts->disk = true;
     if (!facts->has_capacity) {
         facts->least_sectors = facts->most_sectors = ev->c;
         facts->readonly = ev->a != 0;
@@ -164,6 +165,7 @@ static void on_disk_submit(void *ctx, const struct wrg_event *ev, const void *pa
 {
     struct wrg_tap *tap = ctx;
 
+    tap->facts.disk = true;
     tap->facts.disk_inflight++;
 }
 

@@ -264,7 +264,7 @@ void wrg_vbd_begin_peer_hash(struct wrg_world_vbd *vbd)
     struct wrg_trace *trace = &vbd->w->trace;
 
     vbd->peer_hash = 0;
-    if (!vbd->w->options.hash)
+    if (!vbd->w->options.peer_hash)
         return;
     wrg_trace_subscribe(trace, WRG_EV_STORE, on_response, vbd);
     wrg_trace_subscribe(trace, WRG_EV_BLK_DATA, on_digests, vbd);

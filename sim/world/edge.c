@@ -145,6 +145,27 @@ static void poison(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot)
     }
 }
 
+/* Each sector begins with this. */
+__attribute__((always_inline)) static inline void stamp_all(uint8_t *bytes, uint32_t len,
+                                                            uint64_t value)
+{
+    for (uint32_t off = 0; off < len; off += WRG_SECTOR_SIZE)
+        memcpy(bytes + off, &value, sizeof(value));
+}
+
+/* A buffer to be read into, with something that no write stamps. */
+static void stamp_read(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot, uint64_t value)
+{
+    for (uint32_t i = 0; i < slot->io.nvec; i++) {
+        const struct wrg_vec *vec = &slot->io.vec[i];
+        uint8_t *bytes = vec_bytes(vbd, vec);
+        if (WRG_LIKELY(vec->len == WRG_PAGE_SIZE)) /* the same, without a loop */
+            stamp_all(bytes, WRG_PAGE_SIZE, value);
+        else
+            stamp_all(bytes, vec->len, value);
+    }
+}
+
 /* Stamps each sector: with what is written, or with something that no write stamps. */
 static void stamp(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot, uint32_t pattern)
 {
@@ -153,16 +174,20 @@ static void stamp(struct wrg_world_vbd *vbd, const struct wrg_io_slot *slot, uin
                     slot->io.tag * UINT64_C(0xd1342543de82ef95);
     uint64_t sector = slot->io.sector;
 
+    if (!write) {
+        stamp_read(vbd, slot, ~UINT64_C(0) - base);
+        return;
+    }
     for (uint32_t i = 0; i < slot->io.nvec; i++) {
         const struct wrg_vec *vec = &slot->io.vec[i];
-        if (write && vec->len == WRG_PAGE_SIZE) {
+        if (vec->len == WRG_PAGE_SIZE) {
             wrg_memory_stamp(&vbd->w->xen.memory, vec_frame(vbd, vec), base + sector);
             sector += SECTORS_PER_PAGE;
             continue;
         }
         uint8_t *bytes = vec_bytes(vbd, vec);
         for (uint32_t off = 0; off < vec->len; off += WRG_SECTOR_SIZE, sector++) {
-            uint64_t value = write ? base + sector : ~UINT64_C(0) - base;
+            uint64_t value = base + sector;
             memcpy(bytes + off, &value, sizeof(value));
         }
     }

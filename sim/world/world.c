@@ -136,7 +136,7 @@ struct wrg_world *wrg_world_create(const struct wrg_world_options *options)
     w->trace.parallel = options->engine == WRG_ENGINE_THREAD;
     w->trace.hashing = options->hash && !w->trace.parallel;
     wrg_trace_tap(&w->trace, options->tap, options->tap_ctx);
-    w->trace.on = options->oracles || options->hash || options->tap;
+    w->trace.on = options->oracles || options->hash || options->peer_hash || options->tap;
     w->xen.sched = &w->sched;
     w->xen.trace = &w->trace;
     w->xen.fault = &w->fault;

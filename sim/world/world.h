@@ -40,6 +40,7 @@ struct wrg_world_options {
     enum wrg_target target;
     bool oracles;       /* checkers listen */
     bool hash;          /* the trace is hashed */
+    bool peer_hash;     /* so is what peers see of it, to compare drivers by; fiber engine */
     bool prefault;      /* guest memory is touched when it is made, with huge pages */
     bool prefault_disk; /* the disk's too: 128 MiB, for benchmarks that move as much */
     uint32_t spin;      /* thread engine: more looks for a wake before a task sleeps */
@@ -76,7 +77,7 @@ struct wrg_verdict {
     uint8_t role;  /* who did it, enum wrg_role */
     char detail[160];
     uint64_t hash;      /* of the trace; 0 on the thread engine */
-    uint64_t peer_hash; /* of what the peers could see: responses, data, disk effects */
+    uint64_t peer_hash; /* of what the peers could see: responses, data, disk effects; or 0 */
     uint64_t steps;     /* since the device was connected */
     uint32_t requests;  /* ring requests that were answered */
     uint32_t ios;       /* of the block layer, completed */

@@ -38,7 +38,7 @@ static inline struct wrg_case *fixture_case(const char *ops)
 static inline struct wrg_world *fixture_world(enum wrg_engine engine, bool snapshot)
 {
     const struct wrg_world_options options = {
-        .engine = engine, .oracles = true, .hash = true, .snapshot = snapshot
+        .engine = engine, .oracles = true, .hash = true, .peer_hash = true, .snapshot = snapshot
     };
     struct wrg_world *world = wrg_world_create(&options);
 
