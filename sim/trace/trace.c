@@ -13,8 +13,6 @@
 
 enum { WORD = sizeof(uint64_t) };
 
-#define LENGTH_FACTOR UINT64_C(0x9e3779b97f4a7c15)
-
 WRG_STATIC_ASSERT(sizeof(struct wrg_event) == 32, "events are hashed as bytes");
 WRG_STATIC_ASSERT(WRG_TRACE_WINDOW * sizeof(struct wrg_event) == WRG_DIGEST_TURN &&
                       WRG_TRACE_KEPT == WRG_DIGEST_TURN,
@@ -101,7 +99,7 @@ static void absorb(struct wrg_trace *trace, const void *bytes)
     trace->chain = wrg_digest_words(trace->chain, wrg_digest_turn(bytes), trace->lengths);
 }
 
-__attribute__((noinline)) static void turn_payloads(struct wrg_trace *trace)
+void wrg_trace_turn_payloads(struct wrg_trace *trace)
 {
     absorb(trace, trace->payloads);
     trace->kept -= WRG_TRACE_KEPT;
@@ -123,10 +121,10 @@ void wrg_trace_keep(struct wrg_trace *trace, const void *payload, uint32_t len)
         word &= (UINT64_C(1) << 8 * rest) - 1;
         memcpy(to + len - rest, &word, WORD);
     }
-    trace->lengths = trace->lengths * LENGTH_FACTOR + len;
+    trace->lengths = trace->lengths * WRG_TRACE_LENGTH_FACTOR + len;
     trace->kept += (len + WORD - 1) & ~(WORD - 1u);
     if (WRG_UNLIKELY(trace->kept >= WRG_TRACE_KEPT))
-        turn_payloads(trace);
+        wrg_trace_turn_payloads(trace);
 }
 
 void wrg_trace_turn(struct wrg_trace *trace)

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/base.h"
 #include "base/mutex.h"
@@ -140,6 +141,26 @@ static inline bool wrg_trace_is_usual(const struct wrg_trace *trace)
 void wrg_trace_turn(struct wrg_trace *trace);
 /* Puts a payload behind those that are hashed next. */
 void wrg_trace_keep(struct wrg_trace *trace, const void *payload, uint32_t len);
+/* There are enough of them. */
+void wrg_trace_turn_payloads(struct wrg_trace *trace);
+
+/* A turn of the lengths of all payloads. */
+#define WRG_TRACE_LENGTH_FACTOR UINT64_C(0x9e3779b97f4a7c15)
+
+/* The same for whole words, of which there are as many as the compiler knows. */
+__attribute__((always_inline)) static inline void wrg_trace_keep_words(struct wrg_trace *trace,
+                                                                       const void *payload,
+                                                                       uint32_t len)
+{
+    uint8_t *to = wrg_trace_room(trace);
+
+    if (payload != to) /* else it was put together here */
+        memcpy(to, payload, len);
+    trace->lengths = trace->lengths * WRG_TRACE_LENGTH_FACTOR + len;
+    trace->kept += len;
+    if (WRG_UNLIKELY(trace->kept >= WRG_TRACE_KEPT))
+        wrg_trace_turn_payloads(trace);
+}
 
 static inline void wrg_trace_tell(const struct wrg_trace_sub *sub, const struct wrg_event *ev,
                                   const void *payload, uint32_t len)
@@ -161,7 +182,12 @@ static inline void wrg_trace_end(struct wrg_trace *trace, enum wrg_event_kind ki
     if (WRG_UNLIKELY(++trace->count % WRG_TRACE_WINDOW == 0))
         wrg_trace_turn(trace);
     wrg_trace_tell(trace->subs[0][kind], ev, payload, len);
-    if (len != implied && trace->hashing) /* last: the payload may lie where it is kept */
+    if (len == implied || !trace->hashing)
+        return;
+    /* Last: the payload may lie where it is kept. */
+    if (__builtin_constant_p(len - implied) && (len - implied) % sizeof(uint64_t) == 0)
+        wrg_trace_keep_words(trace, payload, len - implied);
+    else
         wrg_trace_keep(trace, payload, len - implied);
 }
 

@@ -8,6 +8,17 @@
 #include "xen/fetch_slot.h"
 #include "xen/hypervisor.h"
 
+/* In the layout that nearly all rings have. */
+enum {
+    REQUEST_BYTES = WRG_BLKIF_MAX_REQUEST_BYTES,
+    ONE_SEGMENT_BYTES =
+        WRG_WIRE_SIZE64_blkif_request -
+        (WRG_BLKIF_MAX_DIRECT_SEGMENTS - 1) * WRG_WIRE_SIZE64_blkif_request_segment -
+        2, /* up to the end of its last_sect */
+    RESPONSE_BYTES = WRG_BLKIF_MAX_RESPONSE_BYTES,
+    STATUS_BYTES = RESPONSE_BYTES - 4, /* up to the end of the status */
+};
+
 /* Present when the program is linked with ASan, whatever this file was compiled with. */
 __attribute__((weak)) void __asan_loadN(const void *p, size_t size);
 __attribute__((weak)) void __asan_storeN(void *p, size_t size);
@@ -248,15 +259,14 @@ static inline void keep_slot(uint8_t *to, const uint8_t *bytes, uint32_t len)
         wrg_copy(to, bytes, len);
 }
 
-/* From a slot of a ring on. */
-__attribute__((noinline)) static void load_slot(struct wrg_xen *xen, const struct wrg_domain *dom,
-                                                const struct wrg_access *access,
-                                                const struct wrg_view *view, struct wrg_fetch_at at)
+__attribute__((always_inline)) static inline void load_from_slot(
+    struct wrg_xen *xen, const struct wrg_domain *dom, const struct wrg_access *access,
+    const struct wrg_view *view, struct wrg_fetch_at at, uint32_t len)
 {
     const uint8_t seat = dom->role;
     const uint32_t frame = view->frame;
     struct wrg_fetch_ring *ring = &xen->fetch.rings[seat][at.lane];
-    const struct wrg_fetch_slot slot = wrg_fetch_load_slot(ring, at.off, access->len);
+    const struct wrg_fetch_slot slot = wrg_fetch_load_slot(ring, at.off, len);
     uint32_t request = 0;
 
     if (WRG_LIKELY(slot.scope)) {
@@ -265,12 +275,28 @@ __attribute__((noinline)) static void load_slot(struct wrg_xen *xen, const struc
             apply_tamper(xen, frame, off_of(access), tamper);
         request = slot.scope->request;
     }
-    load_bytes(access, view, access->len);
+    load_bytes(access, view, len);
     if (slot.scope && !slot.again)
         keep_slot(slot.scope->bytes + slot.within, access->buf, slot.len);
     show_load(xen, seat, access, frame,
               what_of(access, WRG_SHARED_RING_SLOT, at.lane, request) | (uint64_t)slot.again << 16,
-              access->len);
+              len);
+}
+
+/*
+ * From a slot of a ring on. Nearly all are requests and responses, whole: with the length known,
+ * nothing is left of copies and bounds but moves.
+ */
+__attribute__((noinline)) static void load_slot(struct wrg_xen *xen, const struct wrg_domain *dom,
+                                                const struct wrg_access *access,
+                                                const struct wrg_view *view, struct wrg_fetch_at at)
+{
+    if (WRG_LIKELY(access->len == REQUEST_BYTES))
+        load_from_slot(xen, dom, access, view, at, REQUEST_BYTES);
+    else if (WRG_LIKELY(access->len == RESPONSE_BYTES))
+        load_from_slot(xen, dom, access, view, at, RESPONSE_BYTES);
+    else
+        load_from_slot(xen, dom, access, view, at, access->len);
 }
 
 /* From its header on. */
@@ -394,7 +420,12 @@ __attribute__((noinline)) static void store_slot(struct wrg_xen *xen, const stru
                                                  const struct wrg_view *view,
                                                  struct wrg_fetch_at at)
 {
-    store_bytes(xen, dom, access, view, WRG_SHARED_RING_SLOT, at, access->len);
+    if (WRG_LIKELY(access->len == ONE_SEGMENT_BYTES))
+        store_bytes(xen, dom, access, view, WRG_SHARED_RING_SLOT, at, ONE_SEGMENT_BYTES);
+    else if (WRG_LIKELY(access->len == STATUS_BYTES))
+        store_bytes(xen, dom, access, view, WRG_SHARED_RING_SLOT, at, STATUS_BYTES);
+    else
+        store_bytes(xen, dom, access, view, WRG_SHARED_RING_SLOT, at, access->len);
 }
 
 __attribute__((noinline)) static void store_index(struct wrg_xen *xen, const struct wrg_domain *dom,
