@@ -265,7 +265,7 @@ static void on_data(void *ctx, const struct wrg_event *ev, const void *payload, 
                              .off = (uint16_t)(ev->d >> 16),
                              .nsectors = (uint16_t)ev->d / WRG_BLKIF_SECTOR_BYTES };
 
-    if (!wrg_oracle_judges(o, ev->role) || !wrg_tap_sure(&o->tap) || o->tap.facts.copies ||
+    if (ev->role != WRG_ROLE_BACK || !wrg_tap_sure(&o->tap) || o->tap.facts.copies ||
         (vec.op != READ && vec.op != WRITE))
         return;
     enum found found = hinted(o, &vec) || begins_request(o, &vec) ? FOUND : find_vec(o, &vec);
@@ -302,7 +302,7 @@ static void on_discard(void *ctx, const struct wrg_event *ev, const void *payloa
 {
     struct wrg_oracles *o = ctx;
 
-    if (!wrg_oracle_judges(o, ev->role) || !wrg_tap_sure(&o->tap) ||
+    if (ev->role != WRG_ROLE_BACK || !wrg_tap_sure(&o->tap) ||
         find_discard(o, ev->c, ev->d) != NOT_FOUND)
         return;
     wrg_trace_report(o->trace, WRG_RULE_DATA_003, ev,
@@ -316,7 +316,7 @@ static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload
     struct wrg_oracles *o = ctx;
     bool discards = ev->b == WRG_CASE_IO_DISCARD || ev->b == WRG_CASE_IO_SECURE_ERASE;
 
-    if (!wrg_oracle_judges(o, ev->role) || ev->b == WRG_CASE_IO_FLUSH)
+    if (ev->role != WRG_ROLE_BACK || ev->b == WRG_CASE_IO_FLUSH)
         return;
     /* The disk would refuse, and the request fail as it has to: nobody else sees what is amiss. */
     if ((ev->c | ev->d) & wrg_block_mask(&o->tap.units)) {
@@ -335,6 +335,8 @@ static void on_submit(void *ctx, const struct wrg_event *ev, const void *payload
 void wrg_disk_access_begin(struct wrg_oracles *o)
 {
     o->disk_access = (struct wrg_disk_access){ 0 };
+    if (!(o->config.judged & WRG_JUDGE_BACK))
+        return;
     wrg_trace_subscribe(o->trace, WRG_EV_DISK_SUBMIT, on_submit, o);
     if (o->config.barriers)
         wrg_tap_listen(&o->tap, WRG_TAP_ANSWER, on_answer, o);

@@ -30,8 +30,7 @@ static void on_map(void *ctx, const struct wrg_event *ev, const void *payload, u
     struct wrg_oracles *o = ctx;
     struct wrg_tap *tap = &o->tap;
 
-    if (ev->role != WRG_ROLE_BACK || !wrg_oracle_judges(o, ev->role) || ev->d >> 32 ||
-        !wrg_tap_sure(tap))
+    if (ev->role != WRG_ROLE_BACK || ev->d >> 32 || !wrg_tap_sure(tap))
         return;
     /* The wiretap has just seen this map: it found who names the gref, most likely. */
     if (tap->last_map_named || wrg_tap_names(tap, ev->a, NULL) != WRG_TAP_NOT_NAMED)
@@ -47,8 +46,8 @@ static void on_copy(void *ctx, const struct wrg_event *ev, const void *payload, 
     struct wrg_tap *tap = &o->tap;
     uint32_t gref = ev->d >> 32 & 0xff ? ev->a : ev->b;
 
-    if (ev->role != WRG_ROLE_BACK || !wrg_oracle_judges(o, ev->role) || (uint32_t)ev->d ||
-        !(ev->d >> 32 & 0xffff) || !wrg_tap_sure(tap))
+    if (ev->role != WRG_ROLE_BACK || (uint32_t)ev->d || !(ev->d >> 32 & 0xffff) ||
+        !wrg_tap_sure(tap))
         return;
     if (wrg_tap_named_next(tap, gref) == WRG_TAP_NOT_NAMED)
         wrg_trace_report(o->trace, WRG_RULE_GNT_004, ev,
@@ -71,8 +70,8 @@ static void on_answer(void *ctx, const struct wrg_tap_note *note)
     struct wrg_blkif_segment seg;
 
     /* Where both ends have agreed to it, pages stay mapped for the next request. */
-    if (note->match != WRG_TAP_MATCHED || !wrg_oracle_judges(o, note->ev->role) ||
-        !wrg_tap_sure(tap) || !tap->mapped || wrg_tap_persistent(tap))
+    if (note->match != WRG_TAP_MATCHED || !tap->mapped || !wrg_tap_sure(tap) ||
+        wrg_tap_persistent(tap))
         return;
     struct wrg_tap_request *request = &tap->records[note->request - tap->records];
     if (!wrg_tap_has_header(request))

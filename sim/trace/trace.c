@@ -21,6 +21,7 @@ WRG_STATIC_ASSERT(WRG_TRACE_WINDOW * sizeof(struct wrg_event) == WRG_DIGEST_TURN
 void wrg_trace_init(struct wrg_trace *trace)
 {
     memset(trace, 0, sizeof(*trace));
+    trace->next = trace->window;
     wrg_trace_unsubscribe_all(trace);
 }
 
@@ -29,7 +30,8 @@ void wrg_trace_reset(struct wrg_trace *trace)
     __atomic_store_n(&trace->over, false, __ATOMIC_RELAXED);
     trace->finding.rule = WRG_RULE_CLEAN;
     trace->finding.detail[0] = 0;
-    trace->count = 0;
+    trace->turns = 0;
+    trace->next = trace->window;
     trace->chain = 0;
     trace->lengths = 0;
     trace->kept = 0;
@@ -129,6 +131,8 @@ void wrg_trace_keep(struct wrg_trace *trace, const void *payload, uint32_t len)
 
 void wrg_trace_turn(struct wrg_trace *trace)
 {
+    trace->turns++;
+    trace->next = trace->window;
     if (trace->hashing)
         absorb(trace, trace->window);
 }
@@ -152,7 +156,7 @@ static void emit(struct wrg_trace *trace, const struct wrg_event *ev, const void
         wrg_trace_end(trace, (enum wrg_event_kind)to->kind, to, payload, len, implied);
         return;
     }
-    if (++trace->count % WRG_TRACE_WINDOW == 0)
+    if (++trace->next == trace->window + WRG_TRACE_WINDOW)
         wrg_trace_turn(trace);
     divide(trace, to, payload, len);
     if (len != implied && trace->hashing)
@@ -190,7 +194,7 @@ void wrg_trace_report(struct wrg_trace *trace, enum wrg_rule rule, const struct 
 /* Events of the turn that is not hashed yet. */
 static size_t unfinished(const struct wrg_trace *trace)
 {
-    return trace->count % WRG_TRACE_WINDOW;
+    return (size_t)(trace->next - trace->window);
 }
 
 uint64_t wrg_trace_hash(const struct wrg_trace *trace)
@@ -206,7 +210,8 @@ void wrg_trace_save(const struct wrg_trace *trace, struct wrg_trace_saved *saved
 {
     saved->chain = trace->chain;
     saved->lengths = trace->lengths;
-    saved->count = trace->count;
+    saved->turns = trace->turns;
+    saved->unfinished = (uint32_t)unfinished(trace);
     saved->kept = trace->kept;
     memcpy(saved->payloads, trace->payloads, trace->kept);
     memcpy(saved->window, trace->window, unfinished(trace) * sizeof(*trace->window));
@@ -219,7 +224,8 @@ void wrg_trace_restore(struct wrg_trace *trace, const struct wrg_trace_saved *sa
     trace->finding.detail[0] = 0;
     trace->chain = saved->chain;
     trace->lengths = saved->lengths;
-    trace->count = saved->count;
+    trace->turns = saved->turns;
+    trace->next = trace->window + saved->unfinished;
     trace->kept = saved->kept;
     memcpy(trace->payloads, saved->payloads, saved->kept);
     memcpy(trace->window, saved->window, unfinished(trace) * sizeof(*trace->window));

@@ -64,7 +64,8 @@ struct wrg_trace {
     wrg_trace_fn *tap;
     void *tap_ctx;
     struct wrg_finding finding; /* the first one */
-    uint64_t count;
+    uint64_t turns;             /* full ones of the window */
+    struct wrg_event *next;     /* in it */
     /*
      * The last events, as a ring, a full turn of which is hashed at once. Likewise payloads, each
      * filled up to whole words with zeros, with room for one behind the last. So the state of the
@@ -127,6 +128,12 @@ static inline void wrg_trace_end(struct wrg_trace *trace, enum wrg_event_kind ki
 void wrg_trace_report(struct wrg_trace *trace, enum wrg_rule rule, const struct wrg_event *ev,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* Events so far. */
+static inline uint64_t wrg_trace_count(const struct wrg_trace *trace)
+{
+    return trace->turns * WRG_TRACE_WINDOW + (uint64_t)(trace->next - trace->window);
+}
+
 static inline bool wrg_trace_has_finding(const struct wrg_trace *trace)
 {
     return __atomic_load_n(&trace->over, __ATOMIC_RELAXED); /* on threads it is asked at any time */
@@ -171,7 +178,7 @@ static inline void wrg_trace_tell(const struct wrg_trace_sub *sub, const struct 
 
 static inline struct wrg_event *wrg_trace_begin(struct wrg_trace *trace)
 {
-    return &trace->window[trace->count % WRG_TRACE_WINDOW];
+    return trace->next;
 }
 
 static inline void wrg_trace_end(struct wrg_trace *trace, enum wrg_event_kind kind,
@@ -179,7 +186,7 @@ static inline void wrg_trace_end(struct wrg_trace *trace, enum wrg_event_kind ki
                                  uint32_t implied)
 {
     WRG_ASSERT(kind < WRG_NR_EVENTS);
-    if (WRG_UNLIKELY(++trace->count % WRG_TRACE_WINDOW == 0))
+    if (WRG_UNLIKELY(++trace->next == trace->window + WRG_TRACE_WINDOW))
         wrg_trace_turn(trace);
     wrg_trace_tell(trace->subs[0][kind], ev, payload, len);
     if (len == implied || !trace->hashing)
@@ -196,7 +203,8 @@ uint64_t wrg_trace_hash(const struct wrg_trace *trace);
 
 /* What a snapshot needs: the state of the hash, and the count. */
 struct wrg_trace_saved {
-    uint64_t chain, lengths, count;
+    uint64_t chain, lengths, turns;
+    uint32_t unfinished; /* events of the turn that is not full */
     uint32_t kept;
     struct wrg_event window[WRG_TRACE_WINDOW];
     uint8_t payloads[WRG_TRACE_KEPT];

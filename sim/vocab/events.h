@@ -27,10 +27,9 @@ struct wrg_event { /* 32 bytes, no padding: they are hashed as they stand */
     uint64_t c, d;
 };
 
-/* The first word of an event is `kind`, `role`, `task` and `step` from the lowest bits up. */
+/* The first four bytes of an event are `kind`, `role` and `task` from the lowest bits up. */
 #define WRG_EVENT_ROLE_SHIFT 16
 #define WRG_EVENT_TASK_SHIFT 24
-#define WRG_EVENT_STEP_SHIFT 32
 /* Above the role, as long as it goes to all: whom it was done for, the number of a device. */
 #define WRG_EVENT_VOICE_BITS 2
 

@@ -91,7 +91,6 @@ struct wrg_tap_request *wrg_tap_open(struct wrg_tap *tap, struct wrg_tap_lane *l
     request->lane = lane->number;
     request->abi = lane->facts.rings[1].abi;
     request->units = tap->units;
-    request->stale = true;
     request->has_id = false;
     request->twin = request->voted = request->confused = false;
     request->open = request->linked = 0;
@@ -144,7 +143,8 @@ void wrg_tap_close(struct wrg_tap *tap, struct wrg_tap_request *request)
     forget_id(tap, request);
     uint16_t last = tap->active[--tap->nactive];
 
-    tap->open_pages -= (uint32_t)__builtin_popcount(request->open);
+    if (request->open)
+        tap->open_pages -= (uint32_t)__builtin_popcount(request->open);
     tap->active[request->place] = last;
     tap->active_id[request->place] = tap->active_id[tap->nactive];
     tap->records[last].place = request->place;
@@ -161,40 +161,12 @@ void wrg_tap_close_lane(struct wrg_tap *tap, const struct wrg_tap_lane *lane)
     }
 }
 
+/* ---- what it asks for ---- */
+
 static uint32_t id_offset(const struct wrg_tap_request *request)
 {
     return WRG_WIRE_AT(wrg_wire_shift((enum wrg_abi)request->abi), blkif_request, id);
 }
-
-void wrg_tap_feed(struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t within,
-                  const uint8_t *bytes, uint32_t len)
-{
-    const bool had_id = request->has_id;
-    bool whole = false;
-
-    len = wrg_min_u32(len, WRG_BLKIF_MAX_REQUEST_BYTES - within);
-    if (WRG_LIKELY(len == WRG_BLKIF_MAX_REQUEST_BYTES && !(request->have[0] | request->have[1]))) {
-        memcpy(request->bytes, bytes, WRG_BLKIF_MAX_REQUEST_BYTES);
-        request->have[0] = UINT64_MAX;
-        request->have[1] = word_mask(0, WRG_BLKIF_MAX_REQUEST_BYTES - 64);
-        whole = true;
-    } else {
-        if (!(request->have[0] | request->have[1]))
-            memset(request->bytes, 0, sizeof(request->bytes));
-        fill(request->have, request->bytes, within, bytes, len);
-    }
-    request->stale = true;
-    if (had_id)
-        return;
-    request->has_id = whole || wrg_tap_has(request, id_offset(request), 8);
-    tap->active_id[request->place] = wrg_wire_load64(request->bytes + id_offset(request));
-    if (request->has_id) {
-        tap->lanes[request->lane].nunseen--;
-        count_id(tap, request, 1);
-    }
-}
-
-/* ---- what it asks for ---- */
 
 static bool has_header(const struct wrg_tap_request *request)
 {
@@ -250,7 +222,7 @@ static inline bool is_whole(const struct wrg_tap_request *request, enum wrg_abi 
     return request->have[0] == UINT64_MAX && (request->have[1] & rest) == rest;
 }
 
-void wrg_tap_decode(struct wrg_tap_request *request)
+static void decode(struct wrg_tap_request *request)
 {
     const struct wrg_blkif_request *wire = &request->wire;
     enum wrg_abi abi = (enum wrg_abi)request->abi;
@@ -259,7 +231,6 @@ void wrg_tap_decode(struct wrg_tap_request *request)
     wrg_wire_get_request(abi, request->bytes, &request->wire);
     if (WRG_UNLIKELY(request->units.number))
         scale(request);
-    request->stale = false;
     request->header = whole || has_header(request);
     if (wire->operation == WRG_BLKIF_OP_INDIRECT) {
         request->operation = wire->indirect_op;
@@ -273,7 +244,35 @@ void wrg_tap_decode(struct wrg_tap_request *request)
     request->segments = whole ? UINT16_MAX : known_segments(request);
 }
 
-bool wrg_tap_indirect_segment(const struct wrg_tap *tap, struct wrg_tap_request *request,
+void wrg_tap_feed(struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t within,
+                  const uint8_t *bytes, uint32_t len)
+{
+    const bool had_id = request->has_id;
+    bool whole = false;
+
+    len = wrg_min_u32(len, WRG_BLKIF_MAX_REQUEST_BYTES - within);
+    if (WRG_LIKELY(len == WRG_BLKIF_MAX_REQUEST_BYTES && !(request->have[0] | request->have[1]))) {
+        memcpy(request->bytes, bytes, WRG_BLKIF_MAX_REQUEST_BYTES);
+        request->have[0] = UINT64_MAX;
+        request->have[1] = word_mask(0, WRG_BLKIF_MAX_REQUEST_BYTES - 64);
+        whole = true;
+    } else {
+        if (!(request->have[0] | request->have[1]))
+            memset(request->bytes, 0, sizeof(request->bytes));
+        fill(request->have, request->bytes, within, bytes, len);
+    }
+    decode(request);
+    if (had_id)
+        return;
+    request->has_id = whole || wrg_tap_has(request, id_offset(request), 8);
+    tap->active_id[request->place] = wrg_wire_load64(request->bytes + id_offset(request));
+    if (request->has_id) {
+        tap->lanes[request->lane].nunseen--;
+        count_id(tap, request, 1);
+    }
+}
+
+bool wrg_tap_indirect_segment(const struct wrg_tap *tap, const struct wrg_tap_request *request,
                               uint32_t i, struct wrg_blkif_segment *seg)
 {
     uint32_t k = i / WRG_BLKIF_SEGMENTS_PER_PAGE;

@@ -49,16 +49,15 @@ struct wrg_tap_request { /* as it was fetched */
     uint8_t abi;
     struct wrg_units units; /* those of its numbers; what the functions below give is in sectors */
     bool has_id;            /* all bytes of its id were loaded */
-    bool stale;     /* what follows from bytes, at the end of this, is older than they are */
-    bool twin;      /* another request in flight has its id: it may be answered already */
-    bool voted;     /* a twin: a response has taken its turn */
-    bool confused;  /* an indirect page is known by two places of one request */
-    uint8_t open;   /* bit k: indirect page k is mapped */
-    uint8_t linked; /* bit k: indirect page k was mapped */
+    bool twin;              /* another request in flight has its id: it may be answered already */
+    bool voted;             /* a twin: a response has taken its turn */
+    bool confused;          /* an indirect page is known by two places of one request */
+    uint8_t open;           /* bit k: indirect page k is mapped */
+    uint8_t linked;         /* bit k: indirect page k was mapped */
     uint32_t frame[WRG_BLKIF_MAX_INDIRECT_PAGES];
     uint64_t have[2]; /* a bit a byte of the slot */
     uint8_t bytes[WRG_BLKIF_MAX_REQUEST_BYTES];
-    /* Use these through the functions below. */
+    /* What follows from the bytes. */
     bool header;          /* operation, id, segment count and sector are known */
     uint8_t operation;    /* that moves its data: the inner one of an indirect request */
     uint16_t segments;    /* bit i: segment i of the slot itself is known */
@@ -262,49 +261,37 @@ struct wrg_tap_request *wrg_tap_open(struct wrg_tap *tap, struct wrg_tap_lane *l
 void wrg_tap_close(struct wrg_tap *tap, struct wrg_tap_request *request);
 void wrg_tap_close_all(struct wrg_tap *tap);
 void wrg_tap_close_lane(struct wrg_tap *tap, const struct wrg_tap_lane *lane);
-/* Bytes of its slot were loaded; those that were loaded before stay. */
+/* Bytes of its slot were loaded; those that were loaded before stay. Then it is decoded anew. */
 void wrg_tap_feed(struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t within,
                   const uint8_t *bytes, uint32_t len);
-/* Brings what follows from the bytes up to date. */
-void wrg_tap_decode(struct wrg_tap_request *request);
-static inline void wrg_tap_fresh(struct wrg_tap_request *request)
-{
-    if (WRG_UNLIKELY(request->stale))
-        wrg_tap_decode(request);
-}
 /* The slot as the neutral request. */
-static inline const struct wrg_blkif_request *wrg_tap_wire(struct wrg_tap_request *request)
+static inline const struct wrg_blkif_request *wrg_tap_wire(const struct wrg_tap_request *request)
 {
-    wrg_tap_fresh(request);
     return &request->wire;
 }
 /* Whether all of these bytes of the slot were loaded. */
 bool wrg_tap_has(const struct wrg_tap_request *request, uint32_t off, uint32_t len);
 /* Whether operation, id, segment count and sector are known. */
-static inline bool wrg_tap_has_header(struct wrg_tap_request *request)
+static inline bool wrg_tap_has_header(const struct wrg_tap_request *request)
 {
-    wrg_tap_fresh(request);
     return request->header;
 }
 /* Segments that it says to have, 0 for operations without data. */
-static inline uint32_t wrg_tap_segments(struct wrg_tap_request *request)
+static inline uint32_t wrg_tap_segments(const struct wrg_tap_request *request)
 {
-    wrg_tap_fresh(request);
     return request->nr_segments;
 }
 /* The operation that moves its data: the inner one of an indirect request. */
-static inline uint8_t wrg_tap_operation(struct wrg_tap_request *request)
+static inline uint8_t wrg_tap_operation(const struct wrg_tap_request *request)
 {
-    wrg_tap_fresh(request);
     return request->operation;
 }
-bool wrg_tap_indirect_segment(const struct wrg_tap *tap, struct wrg_tap_request *request,
+bool wrg_tap_indirect_segment(const struct wrg_tap *tap, const struct wrg_tap_request *request,
                               uint32_t i, struct wrg_blkif_segment *seg);
 /* False: this segment was not loaded, or there is none. */
-static inline bool wrg_tap_segment(const struct wrg_tap *tap, struct wrg_tap_request *request,
+static inline bool wrg_tap_segment(const struct wrg_tap *tap, const struct wrg_tap_request *request,
                                    uint32_t i, struct wrg_blkif_segment *seg)
 {
-    wrg_tap_fresh(request);
     if (i >= request->nr_segments)
         return false;
     if (request->wire.operation == WRG_BLKIF_OP_INDIRECT)

@@ -443,11 +443,12 @@ const char *wrg_world_checker_name(unsigned bit)
 
 uint32_t wrg_world_window(const struct wrg_world *w, struct wrg_event *events, uint32_t cap)
 {
-    uint64_t have = wrg_min_u64(w->trace.count, WRG_TRACE_WINDOW);
+    const uint64_t count = wrg_trace_count(&w->trace);
+    uint64_t have = wrg_min_u64(count, WRG_TRACE_WINDOW);
     uint32_t n = (uint32_t)wrg_min_u64(have, cap);
 
     for (uint32_t i = 0; i < n; i++)
-        events[i] = w->trace.window[(w->trace.count - n + i) % WRG_TRACE_WINDOW];
+        events[i] = w->trace.window[(count - n + i) % WRG_TRACE_WINDOW];
     return n;
 }
 

@@ -177,9 +177,10 @@ __attribute__((always_inline)) static inline void wrg_xen_emit_on(struct wrg_xen
         return;
     }
     struct wrg_event *ev = wrg_trace_begin(trace);
-    const uint64_t head = (uint64_t)event.kind | (uint64_t)event.role << WRG_EVENT_ROLE_SHIFT |
-                          sched->stamp | sched->steps << WRG_EVENT_STEP_SHIFT;
+    const uint32_t head =
+        (uint32_t)event.kind | (uint32_t)event.role << WRG_EVENT_ROLE_SHIFT | sched->stamp;
     memcpy(ev, &head, sizeof(head));
+    ev->step = (uint32_t)sched->steps;
     ev->a = event.a;
     ev->b = event.b;
     ev->c = event.c;
