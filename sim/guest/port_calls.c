@@ -222,7 +222,7 @@ static int page_alloc(struct wrg_guest *guest, void *ptr)
 
     args->page = wrg_xen_page_alloc(guest->xen, guest->dom, args->count,
                                     args->zero ? WRG_FILL_ZERO : WRG_FILL_SECRET);
-    return args->page == WRG_NO_PAGE ? -ENOMEM : 0;
+    return args->page == WRG_NO_PAGE ? wrg_guest_refuse(guest, WRG_FAULT_PAGE_ALLOC, -ENOMEM) : 0;
 }
 
 static int page_free(struct wrg_guest *guest, void *ptr)

@@ -198,7 +198,8 @@ static void free_twice__mem_001(void **state)
     assert_int_equal(violation(), WRG_RULE_MEM_001);
 }
 
-static void alloc_too_big__enomem(void **state)
+/* Checkers excuse what follows from it, so they are told. */
+static void alloc_too_big__enomem_and_told(void **state)
 {
     struct wrg_alloc args = { .size = 1 << 20, .kind = WRG_ALLOC_POOL };
     struct wrg_page_alloc pages = { .count = 1u << 30 }, none = { .count = 0 };
@@ -206,6 +207,9 @@ static void alloc_too_big__enomem(void **state)
     assert_int_equal(wrg_port_alloc(g.front, &args), -ENOMEM);
     assert_int_equal(wrg_port_page_alloc(g.front, &pages), -ENOMEM);
     assert_int_equal(wrg_port_page_alloc(g.front, &none), -ENOMEM);
+    assert_int_equal(count_events(WRG_EV_FAULT), 3);
+    assert_int_equal(nth_event(WRG_EV_FAULT, 0)->ev.a, WRG_FAULT_ALLOC);
+    assert_int_equal(nth_event(WRG_EV_FAULT, 1)->ev.a, WRG_FAULT_PAGE_ALLOC);
 }
 
 static void ledger__counts_what_is_held(void **state)
@@ -538,7 +542,7 @@ int main(void)
         C(log_text__event_cut_to_a_payload),
         C(alloc__secret_or_zero_and_counted),
         C(free_twice__mem_001),
-        C(alloc_too_big__enomem),
+        C(alloc_too_big__enomem_and_told),
         C(ledger__counts_what_is_held),
         C(evtchn_calls__each_reaches_xen_with_its_errors),
         C(accessors__same_bytes_with_and_without_hooks),

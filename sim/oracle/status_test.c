@@ -219,13 +219,6 @@ static void valid_fails_after_an_old_fault__fires(struct bench *t)
     answer(t, ERROR);
 }
 
-static void valid_fails_while_memory_is_short__clean(struct bench *t)
-{
-    emit(t, .kind = WRG_EV_ALLOC, .role = BACK, .c = 3 << 20);
-    ask_read(t);
-    answer(t, ERROR);
-}
-
 static void valid_fails_while_closing__clean(struct bench *t)
 {
     ask_read(t);
@@ -381,7 +374,6 @@ static const struct scenario scenarios[] = {
     PLAY(valid_fails_after_a_disk_error__clean, CLEAN),
     PLAY(valid_fails_after_a_fault__clean, CLEAN),
     PLAY(valid_fails_after_an_old_fault__fires, RING_006),
-    PLAY(valid_fails_while_memory_is_short__clean, CLEAN),
     PLAY(valid_fails_while_closing__clean, CLEAN),
     PLAY(invalid_succeeds_after_a_fault__fires, RING_006),
     PLAY(valid_fails_with_segments_unseen__clean, CLEAN),

@@ -134,7 +134,6 @@ static void on_birth(void *ctx, const struct wrg_event *ev, const void *payload,
 
     facts->told_indirect_max = false;
     facts->disk_inflight = 0;
-    facts->allocated = 0;
     facts->trouble++;
 }
 
@@ -179,31 +178,12 @@ static void on_disk_done(void *ctx, const struct wrg_event *ev, const void *payl
     tap->facts.refused |= (int32_t)ev->b == -EOPNOTSUPP;
 }
 
-static void on_alloc(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
+static void on_page_alloc(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
 {
     struct wrg_tap_facts *facts = &((struct wrg_tap *)ctx)->facts;
 
-    if (ev->role != WRG_ROLE_BACK)
-        return;
-    if (ev->kind == WRG_EV_ALLOC)
-        facts->allocated += ev->c;
-    else
-        facts->allocated -= wrg_min_u64(facts->allocated, ev->c);
-}
-
-/* Pages are memory as well. */
-static void on_pages(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
-{
-    struct wrg_tap_facts *facts = &((struct wrg_tap *)ctx)->facts;
-    uint64_t bytes = (uint64_t)ev->b * WRG_BLKIF_PAGE_BYTES;
-
-    if (ev->role != WRG_ROLE_BACK)
-        return;
-    facts->copies = true; /* or will: why else would it have pages of its own? */
-    if (ev->kind == WRG_EV_PAGE_ALLOC)
-        facts->allocated += bytes;
-    else
-        facts->allocated -= wrg_min_u64(facts->allocated, bytes);
+    /* Or will: why else would it have pages of its own? */
+    facts->copies |= ev->role == WRG_ROLE_BACK;
 }
 
 void wrg_tap_subscribe_facts(struct wrg_tap *tap, struct wrg_trace *trace)
@@ -213,10 +193,7 @@ void wrg_tap_subscribe_facts(struct wrg_tap *tap, struct wrg_trace *trace)
     wrg_trace_subscribe(trace, WRG_EV_DISK_SUBMIT, on_disk_submit, tap);
     wrg_trace_subscribe(trace, WRG_EV_DISK_DONE, on_disk_done, tap);
     wrg_trace_subscribe(trace, WRG_EV_COPY, on_copy, tap);
-    wrg_trace_subscribe(trace, WRG_EV_ALLOC, on_alloc, tap);
-    wrg_trace_subscribe(trace, WRG_EV_FREE, on_alloc, tap);
-    wrg_trace_subscribe(trace, WRG_EV_PAGE_ALLOC, on_pages, tap);
-    wrg_trace_subscribe(trace, WRG_EV_PAGE_FREE, on_pages, tap);
+    wrg_trace_subscribe(trace, WRG_EV_PAGE_ALLOC, on_page_alloc, tap);
     wrg_trace_subscribe(trace, WRG_EV_FAULT, on_trouble, tap);
     wrg_trace_subscribe(trace, WRG_EV_DEATH, on_trouble, tap);
     wrg_trace_subscribe(trace, WRG_EV_BIRTH, on_birth, tap);

@@ -6,10 +6,7 @@
 
 #include "wiretap/wiretap.h"
 
-/* Below this the port's pool cannot be used up (8 MiB a class, half of it waste at worst). */
-#define PLENTY_BYTES (UINT64_C(2) << 20)
-
-#define GOLDEN       UINT64_C(0x9e3779b97f4a7c15)
+#define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
 WRG_STATIC_ASSERT(WRG_TAP_IDS == 1u << (64 - 54), "an id falls into one of them");
 
 /* ---- bytes ---- */
@@ -84,8 +81,7 @@ struct wrg_tap_request *wrg_tap_open(struct wrg_tap *tap, struct wrg_tap_lane *l
     request = &tap->records[record];
     request->position = position;
     request->serial = ++tap->serial;
-    /* A port that is short of memory refuses without an event: then anything may fail. */
-    request->trouble = tap->facts.trouble - (tap->facts.allocated > PLENTY_BYTES);
+    request->trouble = tap->facts.trouble;
     request->mapped = tap->map_time;
     request->place = (uint16_t)tap->nactive;
     request->lane = lane->number;

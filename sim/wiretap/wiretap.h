@@ -167,7 +167,6 @@ struct wrg_tap_facts { /* what a snapshot keeps, but for those of lanes */
     uint32_t requests; /* fetched so far */
     uint32_t disk_inflight;
     bool disk;                       /* its events are seen */
-    uint64_t allocated;              /* bytes that the back has from its port, pages too */
     bool refused;                    /* the disk has turned out not to do what is offered */
     bool copies;                     /* the back copies grants: mappings do not tell all */
     uint8_t flush, barrier, discard; /* enum wrg_tap_offer */
