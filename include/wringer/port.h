@@ -478,14 +478,13 @@ struct wrg_port {
     void (*access)(struct wrg_port *port, struct wrg_access *access);
     void (*section)(struct wrg_port *port, uint32_t section);
     void (*fence)(struct wrg_port *port, int kind);
-    struct wrg_view *views; /* read by the inline accessors of page.h only */
-    uint8_t *dirty;         /* one byte a frame, 0: untouched; same */
-    uint32_t reach;         /* how many views may be used at once: 0 with hooks; same */
-    uint32_t hooks;         /* nonzero: every access goes the long way */
-    bool parallel;          /* tasks run at the same time: fences and locks are real ones */
-    /* A lock each, WRG_LOCKS_MAX of them; NULL: with hooks, or parallel. Read by the inline locks
-     * only. */
-    bool *held;
+    void (*point)(struct wrg_port *port); /* here another task may take its turn */
+    struct wrg_view *views;               /* read by the inline accessors of page.h only */
+    uint8_t *dirty;                       /* one byte a frame, 0: untouched; same */
+    uint32_t reach; /* how many views may be used at once: 0 with hooks; same */
+    uint32_t hooks; /* nonzero: every access goes the long way */
+    bool parallel;  /* tasks run at the same time: fences and locks are real ones */
+    bool *held;     /* of the inline locks of workers.h, WRG_LOCKS_MAX; NULL: parallel */
     uint16_t domid, peer_domid;
     uint16_t device;
     struct wrg_params params;
@@ -499,30 +498,6 @@ struct wrg_port {
         return port->calls[WRG_CALL_##symbol](port, args);                                         \
     }
 #include <wringer/calls.def>
-
-/*
- * A lock, taken and dropped, without a call where nothing listens and one task runs at a time. The
- * lock must exist: it stands between tasks of one driver, none of which waits while it holds it.
- */
-static inline void wrg_port_lock(struct wrg_port *port, uint32_t lock)
-{
-    struct wrg_lock_take take = { .lock = lock };
-
-    if (__builtin_expect(port->held && lock < WRG_LOCKS_MAX, 1) && !port->held[lock])
-        port->held[lock] = true;
-    else
-        (void)wrg_port_lock_take(port, &take);
-}
-
-static inline void wrg_port_unlock(struct wrg_port *port, uint32_t lock)
-{
-    struct wrg_lock_drop drop = { .lock = lock };
-
-    if (__builtin_expect(port->held && lock < WRG_LOCKS_MAX, 1))
-        port->held[lock] = false;
-    else
-        (void)wrg_port_lock_drop(port, &drop);
-}
 
 /* Names where in the protocol a task is; `preempt section=` in a case refers to it. */
 enum wrg_at {

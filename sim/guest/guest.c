@@ -21,6 +21,11 @@ static void on_fence(struct wrg_port *port, int kind)
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+static void on_point(struct wrg_port *port)
+{
+    wrg_sched_point(wrg_guest_of(port)->xen->sched, WRG_POINT_CALL);
+}
+
 static void on_access(struct wrg_port *port, struct wrg_access *access)
 {
     struct wrg_guest *guest = wrg_guest_of(port);
@@ -34,7 +39,7 @@ static void set_short_ways(struct wrg_guest *guest)
     struct wrg_port *port = &guest->port;
 
     port->reach = port->hooks ? 0 : guest->dom->nviews;
-    port->held = port->hooks || port->parallel ? NULL : guest->locks_held;
+    port->held = port->parallel ? NULL : guest->locks_held;
 }
 
 int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_args *args)
@@ -48,6 +53,7 @@ int wrg_guest_init(struct wrg_guest *guest, const struct wrg_guest_args *args)
     guest->port.access = on_access;
     guest->port.section = on_section;
     guest->port.fence = on_fence;
+    guest->port.point = on_point;
     guest->port.views = guest->dom->views;
     guest->port.dirty = args->xen->memory.dirty;
     guest->port.parallel = args->xen->parallel;

@@ -90,6 +90,7 @@ static void enter(struct wrg_sched *s, struct wrg_fiber *from, int id)
 static void to_controller(struct wrg_sched *s, struct slot *slot)
 {
     s->cur = NULL;
+    wrg_sched_disturb(s);
     wrg_sched_restamp(s);
     wrg_fiber_switch(&slot->fiber, &s->fibers->controller);
 }
@@ -223,6 +224,8 @@ void wrg_sched_point_slow(struct wrg_sched *s, enum wrg_point kind)
     struct wrg_task *t = s->cur;
     bool due;
 
+    if (!__atomic_load_n(&s->points_on, __ATOMIC_RELAXED))
+        return;
     if (WRG_UNLIKELY(s->engine == WRG_ENGINE_THREAD)) {
         wrg_sched_thread_check(s);
         return;

@@ -295,8 +295,6 @@ void wrg_sched_point_slow(struct wrg_sched *s, enum wrg_point kind);
 /* A point, if there is nothing to choose and nobody must look; false: it is still to be made. */
 static inline bool wrg_sched_pass(struct wrg_sched *s)
 {
-    if (WRG_LIKELY(!__atomic_load_n(&s->points_on, __ATOMIC_RELAXED)))
-        return true;
     if (WRG_LIKELY(s->steps + 1 < s->calm_until)) {
         s->steps++;
         s->cur->points++;

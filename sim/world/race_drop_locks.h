@@ -7,7 +7,7 @@
 #ifndef WRG_WORLD_RACE_DROP_LOCKS_H
 #define WRG_WORLD_RACE_DROP_LOCKS_H
 
-#include <wringer/port.h>
+#include <wringer/workers.h>
 
 #define wrg_port_lock(port, lock)   ((void)(port), (void)(lock))
 #define wrg_port_unlock(port, lock) ((void)(port), (void)(lock))
