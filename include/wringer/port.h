@@ -483,6 +483,7 @@ struct wrg_port {
     uint8_t *dirty;                       /* one byte a frame, 0: untouched; same */
     uint32_t reach; /* how many views may be used at once: 0 with hooks; same */
     uint32_t hooks; /* nonzero: every access goes the long way */
+    bool sections;  /* somebody asks where a task is */
     bool parallel;  /* tasks run at the same time: fences and locks are real ones */
     bool *held;     /* of the inline locks of workers.h, WRG_LOCKS_MAX; NULL: parallel */
     uint16_t domid, peer_domid;
@@ -515,7 +516,7 @@ enum wrg_at {
 /* `ordinal` counts from 1 within the kind. Costs a predicted branch when nothing listens. */
 static inline void wrg_port_section(struct wrg_port *port, enum wrg_at kind, uint32_t ordinal)
 {
-    if (__builtin_expect(port->hooks != 0, 0))
+    if (__builtin_expect(port->sections, 0))
         port->section(port, (uint32_t)kind << 16 | (ordinal & 0xffff));
 }
 

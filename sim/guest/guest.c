@@ -97,6 +97,7 @@ void wrg_guest_set_hooks(struct wrg_guest *guest, bool on)
     const struct wrg_xen *xen = guest->xen;
 
     guest->port.hooks = on;
+    guest->port.sections = on;
     set_short_ways(guest);
     guest->port.calls =
         on || xen->parallel || xen->fault->armed ? wrg_guest_calls : wrg_guest_quiet_calls;

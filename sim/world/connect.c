@@ -183,6 +183,23 @@ bool wrg_vbd_connected(struct wrg_world_vbd *vbd)
 
 /* ---- scheduler and checkers ---- */
 
+/*
+ * Where tasks are in the protocol is asked by keyed preempts, and by strategies that note theirs.
+ * While a connection is made it is always told, so that snapshots of one do not differ in it.
+ */
+static void ask_for_sections(struct wrg_world *w, bool negotiating)
+{
+    const bool asked = negotiating || w->has_schedule || w->npreempts;
+
+    for (unsigned i = 0; i < w->nvbds; i++) {
+        struct wrg_world_vbd *vbd = wrg_world_device(w, i);
+        for (unsigned seat = 0; seat < WRG_WORLD_SEATS; seat++) {
+            struct wrg_port *port = &vbd->guests[seat].port;
+            port->sections = port->hooks && asked;
+        }
+    }
+}
+
 void wrg_world_begin_sched(struct wrg_world *w, bool negotiating)
 {
     const struct wrg_op_sched *sched = &w->schedule;
@@ -205,6 +222,7 @@ void wrg_world_begin_sched(struct wrg_world *w, bool negotiating)
     wrg_choice_prng(&w->choice, w->has_schedule ? sched->seed : 0, w->choices,
                     WRG_ARRAY_LEN(w->choices));
     wrg_sched_begin(&w->sched, &run);
+    ask_for_sections(w, negotiating);
 }
 
 static void on_response(void *ctx, const struct wrg_event *ev, const void *payload, uint32_t len)
