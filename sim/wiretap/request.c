@@ -218,13 +218,13 @@ static inline bool is_whole(const struct wrg_tap_request *request, enum wrg_abi 
     return request->have[0] == UINT64_MAX && (request->have[1] & rest) == rest;
 }
 
-static void decode(struct wrg_tap_request *request)
+static void decode(struct wrg_tap_request *request, const uint8_t *bytes)
 {
     const struct wrg_blkif_request *wire = &request->wire;
     enum wrg_abi abi = (enum wrg_abi)request->abi;
     bool whole = is_whole(request, abi);
 
-    wrg_wire_get_request(abi, request->bytes, &request->wire);
+    wrg_wire_get_request(abi, bytes, &request->wire);
     if (WRG_UNLIKELY(request->units.number))
         scale(request);
     request->header = whole || has_header(request);
@@ -240,28 +240,37 @@ static void decode(struct wrg_tap_request *request)
     request->segments = whole ? UINT16_MAX : known_segments(request);
 }
 
+/* All at once, as nearly all are loaded: nothing is kept but what follows from the bytes. */
+static void feed_whole(struct wrg_tap_request *request, const uint8_t *bytes)
+{
+    request->have[0] = UINT64_MAX;
+    request->have[1] = word_mask(0, WRG_BLKIF_MAX_REQUEST_BYTES - 64);
+    decode(request, bytes);
+}
+
+static void feed_part(struct wrg_tap_request *request, uint32_t within, const uint8_t *bytes,
+                      uint32_t len)
+{
+    if (!(request->have[0] | request->have[1]))
+        memset(request->bytes, 0, sizeof(request->bytes));
+    fill(request->have, request->bytes, within, bytes, len);
+    decode(request, request->bytes);
+}
+
 void wrg_tap_feed(struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t within,
                   const uint8_t *bytes, uint32_t len)
 {
     const bool had_id = request->has_id;
-    bool whole = false;
 
     len = wrg_min_u32(len, WRG_BLKIF_MAX_REQUEST_BYTES - within);
-    if (WRG_LIKELY(len == WRG_BLKIF_MAX_REQUEST_BYTES && !(request->have[0] | request->have[1]))) {
-        memcpy(request->bytes, bytes, WRG_BLKIF_MAX_REQUEST_BYTES);
-        request->have[0] = UINT64_MAX;
-        request->have[1] = word_mask(0, WRG_BLKIF_MAX_REQUEST_BYTES - 64);
-        whole = true;
-    } else {
-        if (!(request->have[0] | request->have[1]))
-            memset(request->bytes, 0, sizeof(request->bytes));
-        fill(request->have, request->bytes, within, bytes, len);
-    }
-    decode(request);
+    if (WRG_LIKELY(len == WRG_BLKIF_MAX_REQUEST_BYTES && !(request->have[0] | request->have[1])))
+        feed_whole(request, bytes);
+    else if (!is_whole(request, (enum wrg_abi)request->abi))
+        feed_part(request, within, bytes, len);
     if (had_id)
         return;
-    request->has_id = whole || wrg_tap_has(request, id_offset(request), 8);
-    tap->active_id[request->place] = wrg_wire_load64(request->bytes + id_offset(request));
+    request->has_id = wrg_tap_has(request, id_offset(request), 8);
+    tap->active_id[request->place] = request->wire.id;
     if (request->has_id) {
         tap->lanes[request->lane].nunseen--;
         count_id(tap, request, 1);

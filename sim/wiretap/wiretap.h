@@ -55,8 +55,8 @@ struct wrg_tap_request { /* as it was fetched */
     uint8_t open;           /* bit k: indirect page k is mapped */
     uint8_t linked;         /* bit k: indirect page k was mapped */
     uint32_t frame[WRG_BLKIF_MAX_INDIRECT_PAGES];
-    uint64_t have[2]; /* a bit a byte of the slot */
-    uint8_t bytes[WRG_BLKIF_MAX_REQUEST_BYTES];
+    uint64_t have[2];                           /* a bit a byte of the slot */
+    uint8_t bytes[WRG_BLKIF_MAX_REQUEST_BYTES]; /* of one that was loaded in parts */
     /* What follows from the bytes. */
     bool header;          /* operation, id, segment count and sector are known */
     uint8_t operation;    /* that moves its data: the inner one of an indirect request */
