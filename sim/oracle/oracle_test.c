@@ -101,7 +101,6 @@ static void ten_thousand_begins__touch_no_table(void **state)
     }
     assert_memory_equal(tap->free, before->tap.free, sizeof(tap->free));
     assert_memory_equal(tap->active, before->tap.active, sizeof(tap->active));
-    assert_memory_equal(tap->active_id, before->tap.active_id, sizeof(tap->active_id));
     assert_memory_equal(tap->records, before->records, sizeof(before->records));
     assert_memory_equal(tap->grefs, before->grefs, sizeof(before->grefs));
     assert_memory_equal(t->o->data.blocks, before->blocks, sizeof(before->blocks));

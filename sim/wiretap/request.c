@@ -94,7 +94,7 @@ struct wrg_tap_request *wrg_tap_open(struct wrg_tap *tap, struct wrg_tap_lane *l
     lane->nunseen++;
     lane->nactive++;
     tap->active[tap->nactive] = record;
-    tap->active_id[tap->nactive++] = 0;
+    tap->nactive++;
     tap->newest = record;
     lane->slots[slot] = (struct wrg_tap_slot){
         .epoch = lane->epoch, .position = position, .serial = request->serial, .record = record
@@ -111,8 +111,7 @@ static inline uint32_t id_place(uint8_t lane, uint64_t id)
 
 static void count_id(struct wrg_tap *tap, const struct wrg_tap_request *request, int by)
 {
-    uint64_t id = tap->active_id[request->place];
-    struct wrg_tap_ids *ids = &tap->ids[id_place(request->lane, id)];
+    struct wrg_tap_ids *ids = &tap->ids[id_place(request->lane, request->wire.id)];
 
     ids->count = (uint16_t)(ids->count + by);
     ids->records ^= (uint16_t)(request - tap->records);
@@ -142,7 +141,6 @@ void wrg_tap_close(struct wrg_tap *tap, struct wrg_tap_request *request)
     if (request->open)
         tap->open_pages -= (uint32_t)__builtin_popcount(request->open);
     tap->active[request->place] = last;
-    tap->active_id[request->place] = tap->active_id[tap->nactive];
     tap->records[last].place = request->place;
     request->serial = 0;
     tap->free[tap->nfree++] = (uint16_t)(request - tap->records);
@@ -270,7 +268,6 @@ void wrg_tap_feed(struct wrg_tap *tap, struct wrg_tap_request *request, uint32_t
     if (had_id)
         return;
     request->has_id = wrg_tap_has(request, id_offset(request), 8);
-    tap->active_id[request->place] = request->wire.id;
     if (request->has_id) {
         tap->lanes[request->lane].nunseen--;
         count_id(tap, request, 1);
@@ -372,7 +369,7 @@ static void older(struct wrg_tap_request **best, struct wrg_tap_request *request
 static void weigh(const struct wrg_tap *tap, const struct wrg_blkif_response *response,
                   struct wrg_tap_request *request, struct search *search)
 {
-    if (WRG_LIKELY(tap->active_id[request->place] != response->id || request->lane != search->lane))
+    if (WRG_LIKELY(request->wire.id != response->id || request->lane != search->lane))
         return;
     search->count++;
     search->voted += request->voted;
@@ -400,16 +397,17 @@ static void close_twins(struct wrg_tap *tap, uint64_t id, const struct wrg_tap_r
 
     for (uint32_t i = tap->nactive; i-- > 0;) {
         struct wrg_tap_request *request = wrg_tap_active(tap, i);
-        if (tap->active_id[i] == id && request->lane == lane && request != last)
+        if (request->wire.id == id && request->lane == lane && request != last)
             wrg_tap_close(tap, request);
     }
 }
 
 static void mark_twins(struct wrg_tap *tap, uint8_t lane, uint64_t id)
 {
-    for (uint32_t i = 0; i < tap->nactive; i++)
-        if (tap->active_id[i] == id && wrg_tap_active(tap, i)->lane == lane)
-            wrg_tap_active(tap, i)->twin = true;
+    for (uint32_t i = 0; i < tap->nactive; i++) {
+        struct wrg_tap_request *request = wrg_tap_active(tap, i);
+        request->twin |= request->wire.id == id && request->lane == lane;
+    }
 }
 
 static bool was_answered(const struct wrg_tap_lane *lane, uint64_t id)

@@ -38,7 +38,7 @@
 #define WRG_TAP_IDS       1024
 #define WRG_TAP_LISTENERS 6
 
-struct wrg_tap_request { /* as it was fetched */
+struct wrg_tap_request { /* as it was fetched; what each response asks for comes first */
     uint32_t position;
     uint32_t serial;  /* of the run, from 1; 0: free */
     uint32_t scope;   /* what the port calls it: operand `request` of loads */
@@ -54,15 +54,15 @@ struct wrg_tap_request { /* as it was fetched */
     bool confused;          /* an indirect page is known by two places of one request */
     uint8_t open;           /* bit k: indirect page k is mapped */
     uint8_t linked;         /* bit k: indirect page k was mapped */
-    uint32_t frame[WRG_BLKIF_MAX_INDIRECT_PAGES];
-    uint64_t have[2];                           /* a bit a byte of the slot */
-    uint8_t bytes[WRG_BLKIF_MAX_REQUEST_BYTES]; /* of one that was loaded in parts */
     /* What follows from the bytes. */
     bool header;          /* operation, id, segment count and sector are known */
     uint8_t operation;    /* that moves its data: the inner one of an indirect request */
     uint16_t segments;    /* bit i: segment i of the slot itself is known */
     uint32_t nr_segments; /* that it says to have, 0 for operations without data */
+    uint64_t have[2];     /* a bit a byte of the slot */
     struct wrg_blkif_request wire;
+    uint32_t frame[WRG_BLKIF_MAX_INDIRECT_PAGES]; /* of indirect pages */
+    uint8_t bytes[WRG_BLKIF_MAX_REQUEST_BYTES];   /* of one that was loaded in parts */
 };
 
 struct wrg_tap_page { /* an indirect page, as it was loaded */
@@ -206,7 +206,6 @@ struct wrg_tap {
     uint16_t nfree;
     uint16_t free[WRG_TAP_RECORDS];
     uint16_t active[WRG_TAP_RECORDS];
-    uint64_t active_id[WRG_TAP_RECORDS];
     struct wrg_tap_ids { /* of those in flight whose id falls here */
         uint16_t count;
         uint16_t records; /* the exclusive or: the record, if it is one */
