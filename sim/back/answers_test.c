@@ -402,6 +402,35 @@ static void index_too_far_ahead__ring_is_stopped_for_good(void **state)
     assert_string_equal(get(ERROR_PATH), "");
 }
 
+static uint32_t index_stores(void)
+{
+    uint32_t stores = 0;
+
+    for (uint32_t n = 0; n < count_events(WRG_EV_STORE); n++)
+        stores += wrg_event_site(&nth_event(WRG_EV_STORE, n)->ev) == WRG_SITE_RSP_PROD;
+    return stores;
+}
+
+static void many_requests_at_once__answered_by_one_index_and_one_event(void **state)
+{
+    struct row row = { .operation = W, .nseg = 1, .last = 7 };
+
+    all_features();
+    connect_back();
+    for (uint64_t i = 0; i < 8; i++) {
+        row.sector = i == 5 ? SECTORS : i * 8; /* one of them is refused */
+        const struct wrg_blkif_request request = request_of(&row, share(false), 0);
+        wrg_front_ring_put(&ring, &request);
+    }
+    (void)wrg_front_ring_push(&ring);
+    hooks(true);
+    forget_events();
+    kick();
+    assert_int_equal(wrg_front_ring_pending(&ring), 8);
+    assert_int_equal(index_stores(), 1);
+    assert_int_equal(count_events(WRG_EV_EVTCHN_SEND), 2); /* the frontend's own, and one back */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +447,7 @@ int main(void)
         T(page_granted_read_only__may_be_written_to_the_disk_only),
         T(page_that_is_not_granted__error_and_the_disk_is_not_asked),
         T(index_too_far_ahead__ring_is_stopped_for_good),
+        T(many_requests_at_once__answered_by_one_index_and_one_event),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
