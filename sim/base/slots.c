@@ -21,12 +21,28 @@ uint32_t wrg_slots_find_word(struct wrg_slots *slots)
     return slots->words[slots->hint] == UINT64_MAX ? WRG_SLOTS_NONE : slots->hint;
 }
 
-static bool run_is_free(const struct wrg_slots *slots, uint32_t first, uint32_t run)
+/* The first slot from `at` on that is taken, or free; `end` if none is below that. */
+static uint32_t find_from(const struct wrg_slots *slots, uint32_t at, uint32_t end, bool taken)
 {
-    for (uint32_t i = 0; i < run; i++)
-        if (wrg_slots_is_taken(slots, first + i))
-            return false;
-    return true;
+    const uint64_t flip = taken ? 0 : UINT64_MAX;
+
+    while (at < end) {
+        uint64_t bits = (slots->words[at / 64] ^ flip) >> (at % 64);
+        if (bits)
+            return wrg_min_u32(at + (uint32_t)__builtin_ctzll(bits), end);
+        at = (at / 64 + 1) * 64;
+    }
+    return end;
+}
+
+static void take_all(struct wrg_slots *slots, uint32_t first, uint32_t end)
+{
+    for (uint32_t i = first; i < end; i++)
+        slots->words[i / 64] |= 1ull << (i % 64);
+    slots->taken += end - first;
+    uint32_t last_word = (end - 1) / 64;
+    if (slots->touched <= last_word)
+        slots->touched = last_word + 1;
 }
 
 uint32_t wrg_slots_take_run(struct wrg_slots *slots, uint32_t run)
@@ -34,16 +50,16 @@ uint32_t wrg_slots_take_run(struct wrg_slots *slots, uint32_t run)
     WRG_ASSERT(run > 0);
     if (run == 1)
         return wrg_slots_take(slots);
-    for (uint32_t first = slots->hint * 64; (uint64_t)first + run <= slots->count; first++) {
-        if (!run_is_free(slots, first, run))
-            continue;
-        for (uint32_t i = first; i < first + run; i++)
-            slots->words[i / 64] |= 1ull << (i % 64);
-        slots->taken += run;
-        uint32_t last_word = (first + run - 1) / 64;
-        if (slots->touched <= last_word)
-            slots->touched = last_word + 1;
-        return first;
+    uint32_t word = wrg_slots_find_word(slots);
+    uint32_t first = word == WRG_SLOTS_NONE ? slots->count : word * 64;
+    for (uint32_t end; (uint64_t)first + run <= slots->count; first = end) {
+        first = find_from(slots, first, slots->count, false);
+        end = (uint32_t)wrg_min_u64((uint64_t)first + run, slots->count);
+        end = find_from(slots, first, end, true);
+        if (end - first == run) {
+            take_all(slots, first, end);
+            return first;
+        }
     }
     return WRG_SLOTS_NONE;
 }

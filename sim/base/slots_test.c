@@ -96,6 +96,9 @@ static void high__bounds_what_was_ever_taken(void **state)
     assert_int_equal(wrg_slots_high(&slots), 128);
     take_many(193);
     assert_int_equal(wrg_slots_high(&slots), 200);
+    fresh(200);
+    assert_int_equal(wrg_slots_take_run(&slots, 65), 0);
+    assert_int_equal(wrg_slots_high(&slots), 128);
 }
 
 /* Restored state must be word for word that of the save, whatever happened between. */
@@ -191,6 +194,19 @@ static void model_take_many(uint8_t *model, uint32_t count, uint32_t max)
         assert_int_equal(model[slot], 1);
 }
 
+/* The lowest gap of n. */
+static void model_take_run(uint8_t *model, uint32_t count, uint32_t n)
+{
+    uint32_t want = WRG_SLOTS_NONE;
+
+    for (uint32_t first = 0; first + n <= count && want == WRG_SLOTS_NONE; first++)
+        if (!memchr(model + first, 1, n))
+            want = first;
+    assert_int_equal(wrg_slots_take_run(&slots, n), want);
+    if (want != WRG_SLOTS_NONE)
+        memset(model + want, 1, n);
+}
+
 /* Some runs that are taken all over, given back together. */
 static void model_put_runs(uint8_t *model, uint32_t count, unsigned *seed)
 {
@@ -221,6 +237,7 @@ static void runs_at_random__agree_with_a_plain_array(void **state)
     for (unsigned i = 0; i < 5000; i++) {
         uint32_t lone = (uint32_t)rand_r(&seed) % sizeof(model), taken = 0;
         model_take_many(model, sizeof(model), (uint32_t)rand_r(&seed) % 101);
+        model_take_run(model, sizeof(model), 1 + (uint32_t)rand_r(&seed) % 140);
         if (model[lone]) /* a hole */
             wrg_slots_put(&slots, lone);
         model[lone] = 0;
