@@ -7,10 +7,13 @@
 #include <sys/mman.h>
 
 #include "base/digest.h"
+#include "disk/page_row.h"
 
-#define CHUNK_BYTES     WRG_MEMORY_DISK_CHUNK_BYTES
-#define BLOCK_SHIFT     12
-#define BLOCK_BYTES     (1u << BLOCK_SHIFT)
+#define CHUNK_BYTES WRG_MEMORY_DISK_CHUNK_BYTES
+#define BLOCK_SHIFT 12
+#define BLOCK_BYTES (1u << BLOCK_SHIFT)
+/* The most that is copied at once: memcpy has a slower way for what is longer than some caches. */
+#define PIECE_BYTES     (256u << 10)
 #define SECTORS_A_VEC   (WRG_PAGE_SIZE / WRG_SECTOR_SIZE)
 #define SECTORS_A_CHUNK (CHUNK_BYTES / WRG_SECTOR_SIZE)
 #define SECTORS_A_BLOCK (BLOCK_BYTES / WRG_SECTOR_SIZE)
@@ -143,6 +146,7 @@ static struct wrg_disk_chunk *find_chunk(struct wrg_memory_disk *md, uint64_t nu
         return NULL;
     md->buckets[at] =
         (struct wrg_disk_bucket){ .number = number, .epoch = md->epoch, .slot = md->used };
+    md->chunk[md->used].number = number;
     md->chunk[md->used].present = 0;
     return &md->chunk[md->used++];
 }
@@ -201,7 +205,7 @@ static void copy_in(struct wrg_disk_chunk *chunk, uint32_t off, const uint8_t *s
 
 struct run { /* a request on its way */
     struct wrg_memory_disk *md;
-    uint64_t byte, end; /* the next one of the disk, and behind the last */
+    uint64_t byte; /* the next one of the disk */
     struct wrg_disk_chunk *chunk;
     bool write;
     bool found; /* chunk is that of `byte` */
@@ -274,50 +278,104 @@ static void add_digests(struct run *run, uint32_t off, uint32_t len)
     }
 }
 
-/* The chunk behind is next, and copies will have pushed what is known of it out of the caches. */
-static void prefetch_next(const struct run *run, uint64_t number)
+/*
+ * Chunks that were first written in order lie beside each other: whether the one behind that which
+ * was used last has this number. Other than a bucket, that is not lost from the caches by a copy.
+ */
+static inline struct wrg_disk_chunk *next_chunk(const struct wrg_memory_disk *md, uint64_t number)
 {
-    __builtin_prefetch(&run->md->buckets[bucket_of(run->md, number + 1)]);
-    if (run->chunk)
-        __builtin_prefetch(run->chunk + 1);
+    struct wrg_disk_chunk *next = &md->chunk[md->last + 1];
+
+    return md->last + 1 < md->used && next->number == number ? next : NULL;
+}
+
+static inline void use_chunk(struct run *run, struct wrg_disk_chunk *chunk)
+{
+    run->chunk = chunk;
+    run->found = true;
+    if (chunk)
+        run->md->last = (uint32_t)(chunk - run->md->chunk);
 }
 
 /* The chunk of `byte`, which only a run of writes takes. */
 static inline int enter_chunk(struct run *run)
 {
-    struct wrg_memory_disk *md = run->md;
     uint64_t number = run->byte / CHUNK_BYTES;
-    uint32_t at = bucket_of(md, number);
+    struct wrg_disk_chunk *next = next_chunk(run->md, number);
 
-    run->chunk = WRG_LIKELY(is_chunk(md, at, number)) ? &md->chunk[md->buckets[at].slot]
-                                                      : find_chunk(md, number, run->write);
-    run->found = true;
-    if (run->end / CHUNK_BYTES > number)
-        prefetch_next(run, number);
+    use_chunk(run, next ? next : find_chunk(run->md, number, run->write));
     /* -ENOSPC below, and so it comes out of a real disk too. */
     return run->write && !run->chunk ? -EIO : 0;
 }
 
-static int move_vec(struct run *run, uint8_t *page, uint32_t len)
+/* Makes the next chunk the one, if all of its first bytes are there. */
+static inline bool step_chunk(struct run *run, uint64_t number, uint32_t len)
+{
+    const uint32_t blocks = blocks_of(0, len);
+    struct wrg_disk_chunk *next = next_chunk(run->md, number);
+
+    if (!next || (next->present & blocks) != blocks)
+        return false;
+    if (run->write)
+        next->digested &= ~blocks;
+    use_chunk(run, next);
+    return true;
+}
+
+/*
+ * As much as lies in one piece, from the chunk on: many a chunk is copied sooner than the next one
+ * is found. Returns how many bytes, 0: the first ones are not there.
+ */
+static uint32_t move_piece(struct run *run, uint32_t off, uint8_t *bytes, uint32_t len)
+{
+    struct wrg_disk_chunk *chunk = run->chunk;
+    uint32_t n = wrg_min_u32(len, CHUNK_BYTES - off);
+    const uint32_t most = wrg_min_u32(len, PIECE_BYTES), blocks = blocks_of(off, n);
+
+    if (!chunk || (chunk->present & blocks) != blocks)
+        return 0;
+    if (run->write)
+        chunk->digested &= ~blocks;
+    for (uint64_t number = run->byte / CHUNK_BYTES + 1; n < most; number++) {
+        uint32_t more = wrg_min_u32(most - n, CHUNK_BYTES);
+        if (!step_chunk(run, number, more))
+            break;
+        n += more;
+    }
+    if (run->write)
+        memcpy(chunk->bytes + off, bytes, n);
+    else
+        memcpy(bytes, chunk->bytes + off, n);
+    return n;
+}
+
+/* Up to the end of a chunk, at most. Returns how many bytes. */
+static uint32_t move_part(struct run *run, uint32_t off, uint8_t *bytes, uint32_t len)
+{
+    uint32_t n = wrg_min_u32(len, CHUNK_BYTES - off);
+
+    if (run->write)
+        copy_in(run->chunk, off, bytes, n);
+    else
+        copy_out(run->chunk, off, bytes, n);
+    if (run->digest)
+        add_digests(run, off, n);
+    return n;
+}
+
+static int move_bytes(struct run *run, uint8_t *bytes, uint32_t len)
 {
     run->ndigests = 0;
-    while (len) {
+    for (uint32_t n; len; run->byte += n, bytes += n, len -= n) {
         uint32_t off = (uint32_t)(run->byte % CHUNK_BYTES);
-        uint32_t n = wrg_min_u32(len, CHUNK_BYTES - off);
         if (off == 0 || !run->found) {
             int error = enter_chunk(run);
             if (error)
                 return error;
         }
-        if (run->write)
-            copy_in(run->chunk, off, page, n);
-        else
-            copy_out(run->chunk, off, page, n);
-        if (run->digest)
-            add_digests(run, off, n);
-        run->byte += n;
-        page += n;
-        len -= n;
+        n = run->digest ? 0 : move_piece(run, off, bytes, len);
+        if (!n)
+            n = move_part(run, off, bytes, len);
     }
     return 0;
 }
@@ -349,9 +407,8 @@ static void blame_vectors(const struct wrg_disk_request *request,
     }
 }
 
-/* *total: its sectors. */
 static int check(const struct wrg_memory_disk *md, const struct wrg_disk_request *request,
-                 const struct wrg_disk_context *context, uint32_t *total)
+                 const struct wrg_disk_context *context)
 {
     const struct wrg_vec *vec = request->vec;
     const uint32_t nvec = request->nvec;
@@ -369,7 +426,6 @@ static int check(const struct wrg_memory_disk *md, const struct wrg_disk_request
     }
     if (request->sector > md->sectors || sectors > md->sectors - request->sector)
         return -EIO;
-    *total = sectors;
     return 0;
 }
 
@@ -384,106 +440,31 @@ static void emit_data(const struct run *run, const struct wrg_disk_request *requ
                  .payload = run->digests, .len = run->ndigests * (uint32_t)sizeof(uint64_t));
 }
 
-/*
- * Of vectors of whole pages: as many from the first one on as follow each other in memory, and
- * may be moved. dirty: of the frames of a read, which writes to them.
- */
-__attribute__((always_inline)) static inline uint32_t count_neighbours(const struct wrg_view *view,
-                                                                       const struct wrg_vec *vec,
-                                                                       uint32_t count,
-                                                                       const uint8_t *dirty)
-{
-    const struct wrg_vec whole = { .len = BLOCK_BYTES };
-    const uint8_t *base = view->base;
-    uint32_t i, first = vec->page;
-
-    if (!base)
-        return 0;
-    for (i = 0; i < count; i++, first++, view++, vec++, base += BLOCK_BYTES) {
-        /* The neighbour's slot may be somebody else's, who writes it just now. */
-        if (((vec->page ^ first) & WRG_VIEW_MASK) != 0)
-            break;
-        if (part_of(vec) != part_of(&whole) || view->handle != vec->page || view->base != base)
-            break;
-        if (dirty && (!(view->flags & WRG_VIEW_WRITE) || !dirty[i]))
-            break;
-    }
-    return i;
-}
-
-/* From this vector on. */
-static uint32_t count_movable(const struct run *run, const struct wrg_disk_context *context,
-                              const struct wrg_vec *vec, uint32_t count)
-{
-    const uint32_t at = vec->page & WRG_VIEW_MASK, nviews = context->dom->nviews;
-    const struct wrg_view *view = &context->dom->views[at];
-
-    if (at >= nviews)
-        return 0;
-    count = wrg_min_u32(count, nviews - at);
-    if (run->write)
-        return count_neighbours(view, vec, count, NULL);
-    return count_neighbours(view, vec, count, &context->xen->memory.dirty[view->frame]);
-}
-
-/*
- * Whole pages to or from whole blocks that are there, up to the end of a chunk: what big requests
- * are made of. Returns how many of the first vectors it has moved; the next one is not that simple.
- */
-static uint32_t move_pages(struct run *run, const struct wrg_disk_context *context,
-                           const struct wrg_vec *vec, uint32_t count)
-{
-    const struct wrg_view *views = context->dom->views;
-    uint32_t off = (uint32_t)(run->byte % CHUNK_BYTES);
-    uint32_t moved = 0;
-
-    if (off % BLOCK_BYTES || ((off == 0 || !run->found) && enter_chunk(run)) || !run->chunk)
-        return 0;
-    uint32_t present = ~(run->chunk->present >> (off >> BLOCK_SHIFT));
-    uint8_t *bytes = run->chunk->bytes + off;
-    count = wrg_min_u32(count, (uint32_t)__builtin_ctz(present));
-    while (moved < count) {
-        uint32_t at = vec[moved].page & WRG_VIEW_MASK;
-        uint32_t n = count_movable(run, context, vec + moved, count - moved);
-        if (!n)
-            break;
-        size_t begin = (size_t)moved * BLOCK_BYTES, len = (size_t)n * BLOCK_BYTES;
-        if (run->write)
-            memcpy(bytes + begin, views[at].base, len);
-        else
-            memcpy(views[at].base, bytes + begin, len);
-        moved += n;
-    }
-    if (run->write)
-        run->chunk->digested &= ~(((1u << moved) - 1) << (off >> BLOCK_SHIFT));
-    run->byte += moved * BLOCK_BYTES;
-    return moved;
-}
-
-/* Vectors from i on. */
-static int move_rest(struct run *run, const struct wrg_disk_request *request,
-                     struct wrg_disk_context *context, uint32_t i)
+static int move_vecs(struct run *run, const struct wrg_disk_request *request,
+                     struct wrg_disk_context *context)
 {
     uint64_t digests[SECTORS_A_VEC];
     int error = 0;
 
     run->digests = digests;
-    while (i < request->nvec && !error) {
+    for (uint32_t i = 0, n; i < request->nvec && !error; i += n) {
         const struct wrg_vec *vec = &request->vec[i];
-        uint32_t moved = run->digest ? 0 : move_pages(run, context, vec, request->nvec - i);
-        i += moved;
-        if (moved)
+        n = run->digest ? 0 : wrg_page_row_count(context, vec, request->nvec - i, run->write);
+        if (n) {
+            uint8_t *pages = context->dom->views[vec->page & WRG_VIEW_MASK].base;
+            error = move_bytes(run, pages, n * BLOCK_BYTES);
             continue;
+        }
         /* A read of the disk is a write to the page. */
         uint8_t *page = wrg_xen_dma(context->xen, context->dom, vec, !run->write);
         if (!page)
             return -EFAULT;
         /* By address: in the thread engine the handle may die under the transfer. */
         run->frame = (uint32_t)((page - context->xen->memory.base) >> WRG_PAGE_SHIFT);
-        error = move_vec(run, page, vec->len);
+        error = move_bytes(run, page, vec->len);
         if (run->digest && !error)
             emit_data(run, request, context, vec);
-        i++;
+        n = 1;
     }
     return error;
 }
@@ -532,23 +513,20 @@ static int execute(struct wrg_disk *disk, const struct wrg_disk_request *request
                    struct wrg_disk_context *context)
 {
     struct wrg_memory_disk *md = self_of(disk);
-    uint32_t sectors;
 
     if (request->op != WRG_IO_READ && request->op != WRG_IO_WRITE)
         return execute_other(md, request, context);
     if (request->nvec == 1 && !context->xen->trace->on && move_page(md, request, context))
         return 0;
-    int error = check(md, request, context, &sectors);
+    int error = check(md, request, context);
     if (error)
         return error;
     struct run run = { .md = md,
                        .byte = request->sector << WRG_DISK_SECTOR_SHIFT,
-                       .end = (request->sector + sectors) << WRG_DISK_SECTOR_SHIFT,
                        .write = request->op == WRG_IO_WRITE,
                        .digest = context->xen->trace->on,
                        .pages = context->xen->parallel ? NULL : &context->xen->memory };
-    uint32_t moved = run.digest ? 0 : move_pages(&run, context, request->vec, request->nvec);
-    return moved == request->nvec ? 0 : move_rest(&run, request, context, moved);
+    return move_vecs(&run, request, context);
 }
 
 /* ---- without a guest ---- */

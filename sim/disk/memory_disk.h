@@ -29,6 +29,7 @@
 
 struct wrg_disk_chunk {
     uint8_t *bytes;
+    uint64_t number;
     uint32_t present;  /* a bit a 4 KiB block: it holds data, else zeros */
     uint32_t digested; /* a bit a block that is present: its digests are those of its data */
     uint64_t *digests; /* a word a sector */
@@ -46,6 +47,7 @@ struct wrg_memory_disk {
     uint32_t epoch;
     uint32_t used;   /* chunks taken, from slot 0 */
     uint32_t chunks; /* in the pool */
+    uint32_t last;   /* slot of the chunk that a request used last */
     uint32_t mask;   /* buckets - 1 */
     uint32_t shift;  /* of the hash, to a bucket */
     uint8_t *pool;

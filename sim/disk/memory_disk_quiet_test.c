@@ -22,16 +22,17 @@ static uint32_t below(uint32_t bound)
     return wrg_rng_below(&m.rng, bound);
 }
 
-/* Neighbours in order and whole, for the most part. Returns the bytes of all. */
+/* Neighbours in order and whole, all of them or most. Returns the bytes of all. */
 static uint32_t draw_vectors(uint32_t nvec)
 {
     uint32_t page = below(DISK_PAGES), bytes = 0;
+    bool steady = below(2);
 
     for (uint32_t i = 0; i < nvec; i++, page++) {
-        if (page == DISK_PAGES || below(8) == 0)
+        if (page == DISK_PAGES || (!steady && below(8) == 0))
             page = below(DISK_PAGES);
-        uint32_t first = below(24) ? 0 : below(8);
-        uint32_t n = below(24) ? 8 - first : 1 + below(8); /* also beyond the page */
+        uint32_t first = steady || below(24) ? 0 : below(8);
+        uint32_t n = steady || below(24) ? 8 - first : 1 + below(8); /* also beyond the page */
         d.vec[i] = (struct wrg_vec){ .page = d.page + page,
                                      .off = (uint16_t)(first * WRG_SECTOR_SIZE),
                                      .len = (uint16_t)(n * WRG_SECTOR_SIZE) };
@@ -183,6 +184,87 @@ static void single_page_written_over_digests__they_are_forgotten(void **state)
     assert_int_equal(d.md.chunk[0].digested & 1, 0);
 }
 
+static void pages_of_several_chunks_written_over_digests__all_are_forgotten(void **state)
+{
+    start(1);
+    t.trace.on = true;
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_WRITE, 0, 40), 0);
+    t.trace.on = false;
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_WRITE, 8, 38), 0);
+    assert_int_equal(d.md.chunk[0].digested, 1);
+    assert_int_equal(d.md.chunk[1].digested, 0);
+    assert_int_equal(d.md.chunk[2].digested, 0x80);
+}
+
+static void chunks_out_of_order__each_is_found(void **state)
+{
+    start(1);
+    for (uint32_t i = DISK_PAGES; i-- > 0;)
+        memset(bytes_of(t.back, d.page + i), (int)i + 1, WRG_PAGE_SIZE);
+    for (uint32_t i = 4; i-- > 0;) /* the last one first */
+        assert_int_equal(run_on(&d.md.disk, WRG_IO_WRITE, i * 128, 16), 0);
+    for (uint32_t i = 0; i < 64; i++)
+        view_of(i)->flags = WRG_VIEW_WRITE;
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_READ, 0, 64), 0);
+    for (uint32_t i = 0; i < 64; i++)
+        assert_int_equal(bytes_of(t.back, d.page + i)[i], i % 16 + 1);
+}
+
+static void chunks_from_before_a_reset__are_not_found(void **state)
+{
+    start(1);
+    memset(bytes_of(t.back, d.page), 1, WRG_PAGE_SIZE);
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_WRITE, 0, 33), 0);
+    wrg_disk_reset(&d.md.disk);
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_WRITE, 0, 16), 0);
+    for (uint32_t i = 0; i < 33; i++)
+        view_of(i)->flags = WRG_VIEW_WRITE;
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_READ, 0, 33), 0);
+    for (uint32_t i = 16; i < 33; i++)
+        assert_zero(bytes_of(t.back, d.page + i), WRG_PAGE_SIZE);
+}
+
+static void hole_in_the_next_chunk__reads_as_zeros(void **state)
+{
+    start(1);
+    for (uint32_t i = 0; i < 48; i++)
+        memset(bytes_of(t.back, d.page + i), 1, WRG_PAGE_SIZE);
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_WRITE, 0, 48), 0);
+    wrg_disk_reset(&d.md.disk); /* the bytes stay where they were */
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_WRITE, 0, 20), 0);
+    for (uint32_t i = 0; i < 40; i++)
+        view_of(i)->flags = WRG_VIEW_WRITE;
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_READ, 0, 40), 0);
+    for (uint32_t i = 20; i < 40; i++)
+        assert_zero(bytes_of(t.back, d.page + i), WRG_PAGE_SIZE);
+}
+
+/* The next handle of a slot stands there before it is mapped. */
+static void pages_that_are_not_mapped_yet__efault(void **state)
+{
+    start(1);
+    view_of(0)->base = NULL;
+    view_of(1)->base = NULL;
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_WRITE, 0, 2), -EFAULT);
+}
+
+/* What lies there is nobody's, whatever it looks like. */
+static void page_behind_the_last_view__efault(void **state)
+{
+    struct wrg_view *last = &t.back->views[t.back->nviews - 1];
+
+    start(1);
+    assert_true(t.back->nframes < t.xen.memory.nframes); /* there is room for one more */
+    last[0] = *view_of(0);
+    last[0].handle = 1u << WRG_VIEW_BITS | (t.back->nviews - 1);
+    last[1] = last[0];
+    last[1].base += WRG_PAGE_SIZE;
+    last[1].handle++;
+    d.vec[0].page = last[0].handle;
+    d.vec[1].page = last[1].handle;
+    assert_int_equal(run_on(&d.md.disk, WRG_IO_WRITE, 0, 2), -EFAULT);
+}
+
 static void page_whose_mapping_is_gone__efault_behind_what_was_moved(void **state)
 {
     start(1);
@@ -212,6 +294,12 @@ int main(void)
         D(single_page_whose_mapping_is_gone__efault),
         D(single_page_behind_the_end_of_a_smaller_disk__eio),
         D(single_page_written_over_digests__they_are_forgotten),
+        D(pages_of_several_chunks_written_over_digests__all_are_forgotten),
+        D(chunks_out_of_order__each_is_found),
+        D(chunks_from_before_a_reset__are_not_found),
+        D(hole_in_the_next_chunk__reads_as_zeros),
+        D(pages_that_are_not_mapped_yet__efault),
+        D(page_behind_the_last_view__efault),
         D(page_whose_mapping_is_gone__efault_behind_what_was_moved),
     };
 

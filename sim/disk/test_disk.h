@@ -11,7 +11,7 @@
 
 #define DISK_SECTORS (UINT64_C(1) << 41)
 #define DISK_CHUNKS  8
-#define DISK_PAGES   48
+#define DISK_PAGES   88 /* of several chunks, and of more than one piece */
 
 struct test_disk {
     struct wrg_memory_disk md;
