@@ -51,7 +51,16 @@ static void release(struct back_request *req)
     req->nmapped = 0;
 }
 
-/* Maps segments from `first` on; mapped pages are kept in order, without gaps. */
+/* Pages that were mapped are kept in order, without gaps. */
+static void keep_mapped(struct back_request *req, const struct wrg_gnttab_map_op *ops,
+                        uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (ops[i].status == BACK_GNTST_OKAY)
+            req->pages[req->nmapped++] = ops[i].page;
+}
+
+/* Maps segments from `first` on. */
 static int map_batch(struct back_request *req, uint32_t first, uint32_t count)
 {
     struct wrg_gnttab_map_op ops[BACK_BATCH];
@@ -61,20 +70,24 @@ static int map_batch(struct back_request *req, uint32_t first, uint32_t count)
                                   .ops = ops };
     const struct wrg_blkif_segment *segs = req->segs + first;
     struct wrg_vec *vecs = req->vecs + first;
-    uint32_t *pages = req->pages + req->nmapped;
-    uint32_t mapped = 0;
+    uint32_t *pages = req->pages + first;
+    int bad = 0;
 
     for (uint32_t i = 0; i < count; i++)
         ops[i].gref = segs[i].gref;
     if (wrg_port_gnttab_map(req->queue->port, &map))
         return -EFAULT;
     for (uint32_t i = 0; i < count; i++) {
-        pages[mapped] = ops[i].page;
-        mapped += ops[i].status == BACK_GNTST_OKAY;
-        vecs[i] = wrg_back_vec(&segs[i], ops[i].page); /* of no use if one has failed */
+        pages[i] = ops[i].page;
+        bad |= ops[i].status;
     }
-    req->nmapped += mapped;
-    return mapped == count ? 0 : -EFAULT;
+    if (bad != BACK_GNTST_OKAY) {
+        keep_mapped(req, ops, count);
+        return -EFAULT;
+    }
+    wrg_back_vecs(vecs, segs, pages, count);
+    req->nmapped += count;
+    return 0;
 }
 
 static int acquire(struct back_request *req)

@@ -15,6 +15,8 @@
 #ifndef WRG_BACK_DATA_H
 #define WRG_BACK_DATA_H
 
+#include <string.h>
+
 #include "back/back.h"
 
 enum { BACK_BATCH = 64, BACK_GNTST_OKAY = 0 };
@@ -53,6 +55,24 @@ static inline struct wrg_vec wrg_back_vec(const struct wrg_blkif_segment *seg, u
         .off = (uint16_t)(seg->first_sect * WRG_SECTOR_SIZE),
         .len = (uint16_t)((seg->last_sect - seg->first_sect + 1) * (int)WRG_SECTOR_SIZE),
     };
+}
+
+/*
+ * The same of many, which have passed wrg_back_check_segments. A vector is made as one word, so
+ * that compilers make several at a time.
+ */
+static inline void wrg_back_vecs(struct wrg_vec *restrict vecs,
+                                 const struct wrg_blkif_segment *restrict segs,
+                                 const uint32_t *restrict pages, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t word;
+        memcpy(&word, &segs[i], sizeof(word));
+        uint64_t first = word >> 32 & 0xff, last = word >> 40 & 0xff;
+        word =
+            pages[i] | first * WRG_SECTOR_SIZE << 32 | (last - first + 1) * WRG_SECTOR_SIZE << 48;
+        memcpy(&vecs[i], &word, sizeof(word));
+    }
 }
 
 /* Maps one page of segments, copies it, unmaps it. */

@@ -7,7 +7,7 @@
 
 #include "front/front.h"
 
-enum { GRANT_BATCH = 64, SEGMENT_BYTES = 8 };
+enum { GRANT_BATCH = 64 };
 
 /* ---- data ---- */
 
@@ -20,13 +20,15 @@ static int grant_data(struct wrg_front *front, struct front_slot *slot,
 
     while (done < part->nseg) {
         uint32_t left = part->nseg - done;
+        const uint32_t count = left < GRANT_BATCH ? left : GRANT_BATCH;
+        const struct wrg_vec *vec = part->io->vec + part->first_vec + done;
         struct wrg_gnttab_grant grant = { .domid = front->bus.other_domid,
                                           .readonly = part->io->op != WRG_IO_READ,
-                                          .count = left < GRANT_BATCH ? left : GRANT_BATCH,
+                                          .count = count,
                                           .pages = pages,
                                           .grefs = slot->grefs + done };
-        for (uint32_t i = 0; i < grant.count; i++)
-            pages[i] = part->io->vec[part->first_vec + done + i].page;
+        for (uint32_t i = 0; i < count; i++)
+            pages[i] = vec[i].page;
         int result = wrg_port_gnttab_grant(front->port, &grant);
         if (result) {
             struct wrg_gnttab_end end = { .count = done, .grefs = slot->grefs };
@@ -34,7 +36,7 @@ static int grant_data(struct wrg_front *front, struct front_slot *slot,
                 (void)wrg_port_gnttab_end(front->port, &end);
             return result;
         }
-        done += grant.count;
+        done += count;
     }
     return 0;
 }
@@ -86,12 +88,8 @@ static void write_segments(struct wrg_front *front, const struct front_slot *slo
         n = WRG_BLKIF_SEGMENTS_PER_PAGE;
     const struct wrg_vec *vec = part->io->vec + part->first_vec + first;
     const uint32_t *grefs = slot->grefs + first;
-    const uint32_t shift = part->shift;
-    for (uint32_t i = 0; i < n; i++) {
-        const struct wrg_blkif_segment seg = wrg_front_segment(&vec[i], grefs[i], shift);
-        wrg_wire_put_segment(bytes, i, &seg);
-    }
-    wrg_page_store(front->port, page, 0, bytes, n * SEGMENT_BYTES, WRG_SITE_INDIRECT);
+    wrg_front_put_segments(bytes, vec, grefs, part->shift, n);
+    wrg_page_store(front->port, page, 0, bytes, n * FRONT_SEGMENT_BYTES, WRG_SITE_INDIRECT);
 }
 
 /* Writes the segments into pages of their own and grants them read-only. */

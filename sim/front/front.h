@@ -29,6 +29,7 @@ enum {
     FRONT_QUEUES = 12,
     FRONT_NO_SLOT = UINT16_MAX,
     FRONT_INLINE_GREFS = WRG_BLKIF_MAX_DIRECT_SEGMENTS,
+    FRONT_SEGMENT_BYTES = 8, /* of a page of segments */
     /* How long a backend may take to answer what is in flight, or to follow into Closing. */
     FRONT_CLOSE_TIMEOUT_MS = 10000,
 };
@@ -235,6 +236,21 @@ static inline struct wrg_blkif_segment wrg_front_segment(const struct wrg_vec *v
         .first_sect = (uint8_t)(vec->off >> shift),
         .last_sect = (uint8_t)(((uint32_t)(vec->off + vec->len) >> shift) - 1),
     };
+}
+
+/* The same of many, as they lie in a page: as words, so that compilers make several at a time. */
+static inline void wrg_front_put_segments(uint8_t *restrict bytes,
+                                          const struct wrg_vec *restrict vec,
+                                          const uint32_t *restrict grefs, uint32_t shift,
+                                          uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t word = wrg_wire_load64((const uint8_t *)&vec[i]);
+        uint64_t off = word >> 32 & 0xffff, end = off + (word >> 48);
+        uint64_t first = off >> shift & 0xff, last = ((end >> shift) - 1) & 0xff;
+        word = grefs[i] | first << 32 | last << 40;
+        wrg_wire_store64(bytes + (size_t)i * FRONT_SEGMENT_BYTES, word);
+    }
 }
 
 /* Bounce pages and persistent grants (persistent.c); under ring_lock. */

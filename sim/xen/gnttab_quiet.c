@@ -105,13 +105,14 @@ static bool have_handles(const struct wrg_view *views)
 static void put_views(struct wrg_view *views, const struct wrg_view *first,
                       struct wrg_gnttab_map_op *ops)
 {
-    const uint32_t tail = (uint32_t)(wrg_word(&first->handle) >> 32); /* frame and flags */
+    const wrg_pair kept = { 0, UINT32_MAX }, step = { WRG_PAGE_SIZE, NEXT_PAGE };
+    wrg_pair rest = wrg_pair_at(first, 0) & ~kept; /* base, frame and flags */
 
-    for (uint32_t i = 0; i < WRG_RUN; i++) {
-        ops[i].page = views[i].handle;
-        ops[i].status = GNTST_okay;
-        views[i].base = first->base + (size_t)i * WRG_PAGE_SIZE;
-        wrg_put_half(&views[i].handle + 1, tail + i);
+    for (uint32_t i = 0; i < WRG_RUN; i++, rest += step) {
+        uint64_t page_and_okay = views[i].handle;
+        WRG_STATIC_ASSERT(GNTST_okay == 0, "and what pads the status");
+        wrg_put_word(&ops[i].page, page_and_okay);
+        wrg_put_pair(&views[i], 0, (wrg_pair_at(&views[i], 0) & kept) | rest);
     }
 }
 
